@@ -106,12 +106,12 @@ def snr_of(variant: str, options: dict[str, Any]) -> float:
     return float(variant[4:-2]) if variant else ladder(options)[0]
 
 
-def described(pool: Pool, spec: str, repeats: float) -> dict[str, Any]:
+def described(pool: Pool, spec: str, repeats: int) -> dict[str, Any]:
     """Return the recipe's ``haystack`` entry."""
     return {
         "spec": _shown(spec),
         "digest": pool.digest[:16],
-        "repeats": round(repeats, 3),
+        "repeats": repeats,
         "pool_seconds": round(pool.samples / SAMPLE_RATE, 2),
         "licence": pool.licence,
         **pool.details,

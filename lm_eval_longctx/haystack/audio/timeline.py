@@ -55,8 +55,7 @@ class Timeline:
         filler: Packets of background at the end: less than the shortest utterance.
         tail: Samples after the last whole packet.
         total: All samples of the file.
-        repeats: How often the pool's speech is heard on average; 1 or less
-            where nothing repeats.
+        repeats: How often the pool begins again; 0 where nothing is heard twice.
     """
 
     hay: tuple[int, ...]
@@ -64,7 +63,7 @@ class Timeline:
     filler: int
     tail: int
     total: int
-    repeats: float
+    repeats: int
 
 
 def lay(
@@ -95,7 +94,7 @@ def lay(
     hay, used = _fill(packets, room, rng, shuffled=shuffled)
     edges = [0, *accumulate(packets[i] for i in hay)]
     placed = _place(inserts, edges, grid)
-    repeats = used / sum(packets)
+    repeats = max(0, -(-used // sum(packets)) - 1)
     return Timeline(tuple(hay), placed, room - used, samples % grid, samples, repeats)
 
 

@@ -110,7 +110,7 @@ class MadeLanguageBuilder(Builder):
             "rules": list(clause.rules()),
             "source_words": len(question.source.split()),
             "words_in_list": 1.0 if "wordlist" in prompting.kinds_of(self.sweep.options["resources"]) else 0.0,
-            "haystack": {"spec": f"tongue:{self.tongue.difficulty}", "digest": self.tongue.name.lower(), "repeats": 1},
+            "haystack": {"spec": f"tongue:{self.tongue.difficulty}", "digest": self.tongue.name.lower(), "repeats": 0},
             "realised_length": realised,
             "realised_depth": None,
         }

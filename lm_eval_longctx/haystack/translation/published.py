@@ -123,7 +123,7 @@ class PublishedLanguageBuilder(Builder):
             "removed": dict(self.shelf.removed),
             "source_words": len(source_words),
             "words_in_list": sum(word in self._listed for word in source_words) / max(1, len(source_words)),
-            "haystack": {"spec": self.sweep.haystack, "digest": self.library.digest, "repeats": 1},
+            "haystack": {"spec": self.sweep.haystack, "digest": self.library.digest, "repeats": 0},
             "licence": self.library.licence,
             "realised_length": realised,
             "realised_depth": None,

@@ -147,7 +147,7 @@ class VideoQaBuilder(Builder):
             "pictures": shown,
             "evidence": [round(at, 2) for at in question.evidence],
             "cluster": film.identity,
-            "haystack": {"spec": "day", "digest": film.identity, "repeats": 1.0},
+            "haystack": {"spec": "day", "digest": film.identity, "repeats": 0},
             "realised_length": film.day.seconds,
             "realised_depth": None,
             "form": self.options["form"] if frames == ALL else "frames",

@@ -121,5 +121,5 @@ def described(spec: str, source: FilmSource, hay: Hay, pictures: int) -> dict[st
         pictures: How many of them are used.
     """
     name, colon, _ = spec.partition(":")
-    repeats = 1.0 if hay.distinct is None else max(1.0, pictures / hay.distinct)
-    return {"spec": f"{name}{colon}{source.shown}", "digest": hay.identity, "repeats": round(repeats, 3)}
+    repeats = 0 if hay.distinct is None else max(0, -(-pictures // hay.distinct) - 1)
+    return {"spec": f"{name}{colon}{source.shown}", "digest": hay.identity, "repeats": repeats}

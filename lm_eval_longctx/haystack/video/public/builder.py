@@ -205,7 +205,7 @@ class PublicVideoBuilder(Builder):
             "frames": frames if frames == ALL else int(frames),
             "pictures": shown,
             "cluster": question.film,
-            "haystack": {"spec": self.set.title, "digest": question.film, "repeats": 1.0},
+            "haystack": {"spec": self.set.title, "digest": question.film, "repeats": 0},
             "realised_length": float(sample.length.amount),
             "realised_depth": None,
             "form": self.options["form"] if frames == ALL else "frames",
