@@ -178,7 +178,7 @@ class RecordingsBuilder(Builder):
             "context_label": _bucket(utterance.seconds),
             "target": text,
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
-            "haystack": hay.described(self._pool, self.sweep.haystack, 1.0),
+            "haystack": hay.described(self._pool, self.sweep.haystack, 0),
             "recording": Path(utterance.origin).name,
             "speaker": utterance.speaker,
             "realised_length": utterance.seconds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ class Timeline:
         filler: Packets of background at the end: less than the shortest utterance.
         tail: Samples after the last whole packet.
         total: All samples of the file.
-        repeats: How often the pool begins again; 0 where nothing is heard twice.
+        repeats: How often some utterance is heard again, at most; 0 where nothing is heard twice.
     """
 
     hay: tuple[int, ...]
@@ -94,7 +95,7 @@ def lay(
     hay, used = _fill(packets, room, rng, shuffled=shuffled)
     edges = [0, *accumulate(packets[i] for i in hay)]
     placed = _place(inserts, edges, grid)
-    repeats = max(0, -(-used // sum(packets)) - 1)
+    repeats = max(Counter(hay).values(), default=1) - 1  # what fills the end may have been heard before
     return Timeline(tuple(hay), placed, room - used, samples % grid, samples, repeats)
 
 

@@ -70,6 +70,7 @@ def test_recordings_are_sent_as_they_are(build, folder):
     assert [p.mime for p in parts] == ["audio/flac", "audio/wav", "audio/flac"]
     assert [p.sample_rate for p in parts] == [RATE, 44_100, RATE]
     assert [r["context_length"] for r in recipes] == [2.0, 1.0, 1.0]
+    assert {r["haystack"]["repeats"] for r in recipes} == {0}
     assert {r["context_label"] for r in recipes} == {"<1m"}
     assert all(str(folder) not in str(r) for r in recipes)
 

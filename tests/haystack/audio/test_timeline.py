@@ -60,6 +60,14 @@ def test_each_utterance_comes_once_before_any_comes_twice(packets, seed):
     assert sorted(first) == list(range(len(packets)))
 
 
+@given(packets=pools, seconds=st.integers(60, 3000), seed=st.integers(0, 99))
+def test_repeats_are_what_is_heard_again(packets, seconds, seed):
+    """A timeline says how often its most frequent utterance comes again; 0 only if all differ."""
+    made = lay(packets, 16_000 * seconds, GRID, [], Rng(str(seed)))
+    assert made.repeats == max(made.hay.count(i) for i in made.hay) - 1
+    assert (made.repeats == 0) == (len(set(made.hay)) == len(made.hay))
+
+
 def test_longer_hay_begins_as_shorter_hay_does():
     """Hay of two lengths shares its beginning, whatever is inserted."""
     packets = [30 + i for i in range(20)]
