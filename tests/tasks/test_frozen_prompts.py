@@ -26,7 +26,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_mrcr": ("1", "0e23f8e567493a67"),
     "longctx_text_niah": ("1", "358e0e574a9cb583"),
     "longctx_text_niah_multi": ("1", "29b86112701f874a"),
-    "longctx_text_translation": ("1", "8beac396b28c77cc"),
+    "longctx_text_translation": ("1", "068cc9ce00830247"),
     "manyshot_three_longctx": ("1", "3b23eadf7045d1f7"),
     "mrcr_2needle_longctx": ("1", "9534e2a57af7f381"),
     "mrcr_8needle_longctx": ("1", "c34687b1e25e7973"),
@@ -36,18 +36,18 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "niah_ruler_noise_longctx": ("1", "f459d4559659fcfa"),
     "niah_uuid_longctx": ("1", "84c0b5317881938a"),
     "niah_words_longctx": ("1", "1c282bbdd89e9e2a"),
-    "translation_book_longctx": ("1", "5149f2b275795fe5"),
-    "translation_none_longctx": ("1", "b2b3045d5b7d1e4b"),
-    "translation_wordlist_longctx": ("1", "3835da313fadecb1"),
+    "translation_book_longctx": ("1", "8b76cd15b4392890"),
+    "translation_none_longctx": ("1", "d2bfa31286843b63"),
+    "translation_wordlist_longctx": ("1", "4f4e085b9ce5e847"),
 }
 """Version, and digest of the first recipes with their whole prompts."""
 
 RECIPES: dict[str, tuple[str, str]] = {
-    "longctx_image_niah": ("1", "f880e2290d0d01d0"),
-    "longctx_image_niah_shape": ("1", "7b6f867d6f1942e5"),
-    "longctx_video_niah": ("1", "d7cbd444da028e44"),
-    "longctx_video_niah_multi": ("1", "39d9934963c641c5"),
-    "longctx_video_qa": ("1", "5532415e15f4ae57"),
+    "longctx_image_niah": ("1", "7f7406d5e8b59b14"),
+    "longctx_image_niah_shape": ("1", "12b85efd2ffd6629"),
+    "longctx_video_niah": ("1", "9b2d94d4454e76c2"),
+    "longctx_video_niah_multi": ("1", "575ec764458a41e8"),
+    "longctx_video_qa": ("1", "bbb1d2192d780fcc"),
 }
 """Version, and digest of the first recipes; what is drawn for them is frozen by the tests of film."""
 
