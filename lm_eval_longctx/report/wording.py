@@ -144,7 +144,7 @@ def _money(block: Row, _metric: str | None) -> Iterator[str]:
 def _repeats(block: Row, _metric: str | None) -> Iterator[str]:
     repeats = block["summary"]["corpus_repeats"]
     if repeats:
-        yield f"the haystack begins again up to {repeats:g} time{'s' if repeats > 1 else ''} within one context"
+        yield f"some of the haystack comes again, up to {repeats:g} time{'s' if repeats > 1 else ''} within one context"
 
 
 def _percent(share: float | None) -> str:
