@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import time
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from lm_eval_longctx.errors import ConfigError, MediaError
+from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.providers.base import Raw
+from lm_eval_longctx.providers.surroundings import proxy_for, trust, trusting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from typing import Any
 
     from lm_eval_longctx.providers.segments import Body, Chunk
 
@@ -47,6 +49,9 @@ _SHORTEST = 12
 """Characters of a key that is a secret; local servers take ``EMPTY`` or ``x``, and so may an answer."""
 
 _CERTIFICATE = "certificate refused"
+
+_WHOLE = 64 * 1024
+"""Bytes up to which a body goes out in one write: the socket takes it at once, so that nobody has to watch it."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,13 @@ class Transport:
             ConfigError: The certificates cannot be read.
         """
         if ca_file:
-            _trusting(ca_file)
+            trusting(ca_file)
         self.timeouts = timeouts
         self.ca_file = ca_file
         self.secrets = tuple(secrets)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ways: dict[str, _Way] = {}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -106,7 +112,13 @@ class Transport:
             total: Another limit for the whole attempt, in seconds.
         """
         attempt = _Attempt(self.timeouts, body)
-        task = asyncio.ensure_future(self._exchange(attempt, method, url, headers, total or self.timeouts.total))
+        exchange = self._exchange(attempt, method, url, headers, total or self.timeouts.total)
+        await (exchange if attempt.whole else self._watched(attempt, exchange))
+        return self._redact(attempt.raw())
+
+    async def _watched(self, attempt: _Attempt, exchange: Coroutine[Any, Any, None]) -> None:
+        """End an exchange whose sending side makes no progress: aiohttp watches the receiving side only."""
+        task = asyncio.ensure_future(exchange)
         attempt.on_stall = task.cancel
         try:
             await task
@@ -117,7 +129,6 @@ class Transport:
             attempt.error = f"no progress for {self.timeouts.idle:g} s while sending"
         finally:
             attempt.stop_watch()
-        return self._redact(attempt.raw())
 
     async def _exchange(
         self, attempt: _Attempt, method: str, url: str, headers: Mapping[str, str], total: float
@@ -125,7 +136,7 @@ class Transport:
         """Fill the attempt in; what goes wrong on the wire ends up in it."""
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=self.timeouts.connect, sock_read=self.timeouts.idle)
         try:
-            session = self._connected()
+            session, way = self._connected(), self._way(url)
             async with session.request(
                 method,
                 url,
@@ -133,27 +144,31 @@ class Transport:
                 data=attempt.data(),
                 timeout=timeout,
                 allow_redirects=False,
-                ssl=self._trust(url),
+                proxy=way.proxy,
+                ssl=way.trust,
             ) as response:
                 attempt.begin(response)
                 async for chunk in response.content.iter_any():
                     attempt.received += chunk
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, MediaError) as error:
-            attempt.error = explain(error, self.timeouts, total)
+            attempt.fail(error, total)
 
-    def _trust(self, url: str) -> ssl.SSLContext | bool:
-        """Trust what HTTP libraries trust: the system's certificates, and the user's own."""
-        bundle = self.ca_file or os.environ.get("REQUESTS_CA_BUNDLE", "")
-        return _trusting(bundle) if bundle and url.startswith("https:") else True
+    def _way(self, url: str) -> _Way:
+        """Look up once how a server is reached."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._ways:
+            self._ways[origin] = _Way(proxy_for(url), trust(url, self.ca_file))
+        return self._ways[origin]
 
     def _connected(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15)
             self._session = aiohttp.ClientSession(
-                connector=connector, trust_env=True, read_bufsize=1 << 18, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector, read_bufsize=1 << 18, cookie_jar=aiohttp.DummyCookieJar()
             )
-            self._loop = loop
+            self._loop, self._ways = loop, {}
         return self._session
 
     def _redact(self, raw: Raw) -> Raw:
@@ -172,12 +187,20 @@ class Transport:
         return raw
 
 
+class _Way(NamedTuple):
+    """How a server is reached."""
+
+    proxy: str | None
+    trust: ssl.SSLContext | bool
+
+
 class _Attempt:
-    """One request under way."""
+    """One request under way; a small body is sent whole, and a large one is drawn from piece by piece."""
 
     def __init__(self, timeouts: Timeouts, body: Body | None) -> None:
         self.timeouts = timeouts
         self.body = body
+        self.whole = body is None or body.length <= _WHOLE
         self.start = time.perf_counter()
         self.sent = False
         self.status = 0
@@ -192,9 +215,15 @@ class _Attempt:
         """Add the exact length."""
         return {**given, **({} if self.body is None else {"Content-Length": str(self.body.length)})}
 
-    def data(self) -> AsyncIterator[Chunk] | None:
-        """Return the body's bytes for aiohttp to draw from."""
-        return None if self.body is None else self._chunks(self.body)
+    def data(self) -> bytes | AsyncIterator[Chunk] | None:
+        """Return the body's bytes for aiohttp to send, or to draw from."""
+        if self.body is None:
+            return None
+        if not self.whole:
+            return self._chunks(self.body)
+        data = b"".join(self.body.chunks())
+        self.sent = True
+        return data
 
     async def _chunks(self, body: Body) -> AsyncIterator[Chunk]:
         for chunk in body.chunks():
@@ -225,22 +254,16 @@ class _Attempt:
         names = {name.lower(): value for name, value in response.headers.items()}
         self.response_headers = {n: v for n, v in names.items() if n in KEPT_HEADERS or n.startswith(KEPT_PREFIXES)}
 
+    def fail(self, error: BaseException, total: float) -> None:
+        """Note what went wrong; a small body was sent unless there was no connection to send it through."""
+        self.error = explain(error, self.timeouts, total)
+        self.sent = self.sent and not isinstance(error, _BEFORE_SENDING)
+
     def raw(self) -> Raw:
         """Return what came back so far."""
         seconds = time.perf_counter() - self.start
         sent = self.sent or self.body is None or self.status == 200  # noqa: PLR2004 - an answer proves it
         return Raw(self.status, self.response_headers, bytes(self.received), seconds, self.error, sent)
-
-
-@lru_cache(maxsize=4)
-def _trusting(bundle: str) -> ssl.SSLContext:
-    """Trust the system's certificates and those in a file."""
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(cafile=bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot read the certificates in {bundle!r}: {error}") from None
-    return context
 
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
@@ -262,6 +285,15 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (ValueError, "the exchange failed"),
 )
 """What each exception of the wire means, most special first."""
+
+_BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    MediaError,
+    ValueError,
+)
+"""What happens before the first byte of a body is sent."""
 
 
 def explain(error: BaseException, timeouts: Timeouts, total: float) -> str:
