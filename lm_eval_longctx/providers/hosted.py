@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -76,6 +76,22 @@ class Ready:
     handles: Mapping[str, str]
 
 
+class Terms(NamedTuple):
+    """What follows from a request's settings alone, worked out once for all requests that share them.
+
+    Attributes:
+        settings: With our own filled in.
+        budget: Output tokens to ask for, hidden reasoning included.
+        left_out: Which settings are not sent.
+        named: The settings as they are named in the identity.
+    """
+
+    settings: Settings
+    budget: int
+    left_out: tuple[str, ...]
+    named: dict[str, Any]
+
+
 class HostedProvider(Provider):
     """A model behind HTTP; see the module."""
 
@@ -114,6 +130,7 @@ class HostedProvider(Provider):
         self.cache = MediaCache(default_cache_dir() / "frames")
         self.store = MediaStore(default_cache_dir() / "uploads.sqlite", self.base_url)
         self.texts = EscapedText()
+        self._known_terms: dict[Settings, Terms] = {}
 
     def _transport(self) -> Transport:
         defaults = Timeouts()
@@ -195,16 +212,12 @@ class HostedProvider(Provider):
 
     def identity(self, request: Request) -> dict[str, Any]:
         """Return all that decides the answer as plain values; never what a probe found, a key or a path."""
-        settled = self._settled(request)
-        settings = {**settled.settings.to_dict(), "output_budget": self.output_budget(request)}
-        for note in left_out(settled.settings, self.declared):
-            settings[note.partition("=")[0]] = None
         films = any(isinstance(part, VideoPart) for part in request.prompt.media())
         return {
             "provider": self.NAME,
             "endpoint": self.base_url,
             "model": self.model,
-            "settings": settings,
+            "settings": self._terms(request.settings).named,
             "extra_body": self.extra_body,
             **self._choices(),
             **({"video": self._video_policy()} if films else {}),
@@ -230,9 +243,30 @@ class HostedProvider(Provider):
 
     def output_budget(self, request: Request) -> int:
         """Return the most output tokens that the call may be billed for, hidden reasoning included."""
-        settings = self._settled(request).settings
+        return self._terms(request.settings).budget
+
+    def _budget(self, settings: Settings) -> int:
         answer = settings.max_output_tokens
         return answer + reasoning_room(self.declared, settings.reasoning, settings.reasoning_tokens, answer)
+
+    def _terms(self, asked: Settings) -> Terms:
+        """Work out what follows from settings, or look it up."""
+        found = self._known_terms.get(asked)
+        if found is None:
+            settings = self._own(asked)
+            budget, unsent = self._budget(settings), left_out(settings, self.declared)
+            named = {**settings.to_dict(), "output_budget": budget, **{n.partition("=")[0]: None for n in unsent}}
+            found = self._known_terms[asked] = Terms(settings, budget, unsent, named)
+        return found
+
+    def _own(self, settings: Settings) -> Settings:
+        """Fill in our own settings where the request leaves them open."""
+        changes: dict[str, Any] = {}
+        if settings.reasoning is None and self.reasoning is not None:
+            changes["reasoning"] = self.reasoning
+        if not settings.reasoning_tokens and self.reasoning_tokens:
+            changes["reasoning_tokens"] = self.reasoning_tokens
+        return replace(settings, **changes)
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
         """Return which kinds of content the model does not take; film may be sent as frames, which are pictures."""
@@ -242,20 +276,15 @@ class HostedProvider(Provider):
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
         check_content(request.prompt, self.known, f"{self.NAME}/{self.model}", self.video)
-        settings = self._settled(request).settings
-        check_settings(settings, self.declared, f"{self.NAME}/{self.model}", self.output_budget(request))
+        terms = self._terms(request.settings)
+        check_settings(terms.settings, self.declared, f"{self.NAME}/{self.model}", terms.budget)
         if request.prompt.turns[0].role == "system" or len(request.prompt.turns) > 1:
             dialect.split_system(request.prompt.turns)
 
     def _settled(self, request: Request) -> Request:
-        """Fill in our own settings where the request leaves them open."""
-        settings = request.settings
-        changes: dict[str, Any] = {}
-        if settings.reasoning is None and self.reasoning is not None:
-            changes["reasoning"] = self.reasoning
-        if not settings.reasoning_tokens and self.reasoning_tokens:
-            changes["reasoning_tokens"] = self.reasoning_tokens
-        return replace(request, settings=replace(settings, **changes)) if changes else request
+        """Return the request with our own settings filled in."""
+        settings = self._terms(request.settings).settings
+        return request if settings == request.settings else replace(request, settings=settings)
 
     async def send(self, request: Request) -> Raw:
         """Ask once."""
@@ -269,7 +298,7 @@ class HostedProvider(Provider):
             return Raw(0, error=f"{NOT_SENT}{error}", sent=False)
         if failed_on_file(raw):
             self._forget(ready, wire)
-        return self.noted(replace(raw, headers={**raw.headers, **recorded}), request)
+        return self.noted(replace(raw, headers={**raw.headers, **recorded}) if recorded else raw, request)
 
     def noted(self, raw: Raw, request: Request) -> Raw:
         """Record with a response what was changed on the request's way."""
@@ -278,7 +307,7 @@ class HostedProvider(Provider):
 
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Say what a request is changed into on its way."""
-        notes = list(left_out(request.settings, self.declared))
+        notes = list(self._terms(request.settings).left_out)
         if self.video == "frames" and any(isinstance(part, VideoPart) for part in request.prompt.media()):
             notes.append(f"film sent as timestamped frames ({self.frames.name})")
         if request.prompt.answer_prefix and not self.declared.prefill:

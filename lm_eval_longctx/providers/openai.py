@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.acceptance import Reply
-    from lm_eval_longctx.providers.base import Raw, Request
+    from lm_eval_longctx.providers.base import Raw, Request, Settings
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Event, Wire
     from lm_eval_longctx.providers.hosted import Ready
@@ -80,9 +80,9 @@ class OpenAIProvider(HostedProvider):
         """The path of the interface that is spoken."""
         return responses.PATH if self.api == "responses" else chat_completions.PATH
 
-    def output_budget(self, request: Request) -> int:
-        """Return the most output tokens that the call may be billed for; the Responses API gives 16 at least."""
-        budget = super().output_budget(request)
+    def _budget(self, settings: Settings) -> int:
+        """Return the most output tokens that a call may be billed for; the Responses API gives 16 at least."""
+        budget = super()._budget(settings)
         return max(budget, responses.LEAST_OUTPUT) if self.api == "responses" else budget
 
     def batches(self) -> OpenAIBatches:

@@ -9,6 +9,7 @@ turns the tree into a ``Body``.
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,17 @@ SLICE = 256 * 1024
 """Characters that are escaped in one go: large enough to be fast, small enough to waste nothing."""
 
 SMALL = 4096
-"""Bytes up to which pieces are put together, so that a thousand frames' times are not a thousand writes."""
+"""Bytes, or characters, up to which pieces are put together, so that a thousand frames' times are not a thousand writes."""
 
 READ = 192 * 1024
 """Bytes of a file read in one go; divisible by 3, so that base64 needs no padding in between."""
 
 CACHE_BYTES = 32 << 20
 """Bytes of escaped text that are kept for later requests."""
+
+_MARK = secrets.token_hex(16)
+_MARKED = f'"{_MARK}"'.encode()
+"""Stands for a long string while the rest is written; made anew in each process, so that no text can hold it."""
 
 Chunk = Union[bytes, memoryview]
 
@@ -98,6 +103,12 @@ class JsonString:
 
     items: tuple[str | TextPart | FileBytes, ...]
 
+    def short(self) -> str | None:
+        """Return the whole string if it is short, else ``None``."""
+        texts = [item.text if isinstance(item, TextPart) else item for item in self.items]
+        known = [text for text in texts if isinstance(text, str)]
+        return "".join(known) if len(known) == len(texts) and sum(map(len, known)) <= SMALL else None
+
 
 class Escaped:
     """A text as it stands in JSON, without its quotes; shared by all requests that hold it.
@@ -155,7 +166,11 @@ def _escaped(text: str) -> Iterator[memoryview]:
         for i in range(0, len(text), SLICE):
             yield memoryview(orjson.dumps(text[i : i + SLICE]))[1:-1]
     except orjson.JSONEncodeError as error:
-        raise UnsupportedError(f"the prompt is not valid Unicode and cannot be sent as JSON: {error}") from None
+        raise _not_unicode(error) from None
+
+
+def _not_unicode(error: Exception) -> UnsupportedError:
+    return UnsupportedError(f"the prompt is not valid Unicode and cannot be sent as JSON: {error}")
 
 
 Segment = Union[bytes, memoryview, FileBytes, Escaped, Passing]
@@ -223,43 +238,55 @@ class EscapedText:
 def assemble(tree: Any, texts: EscapedText) -> Body:  # noqa: ANN401 - any JSON value with long strings in it
     """Turn a tree into a body.
 
+    All but the long strings is written in one go; a mark stands where each of
+    them belongs, and the bytes are cut apart there.
+
     Args:
         tree: Dictionaries, lists and plain values, with a ``JsonString``
             wherever a long string goes.
         texts: The cache of escaped text.
+
+    Raises:
+        UnsupportedError: A text is not valid Unicode.
     """
-    segments: list[Segment] = []
+    long: list[JsonString] = []
+
+    def stand_in(node: Any) -> str:  # noqa: ANN401 - what orjson does not know
+        if not isinstance(node, JsonString):
+            raise TypeError(f"a {type(node).__name__} is no JSON")
+        text = node.short()
+        if text is None:
+            long.append(node)
+        return _MARK if text is None else text
+
+    try:
+        frame = orjson.dumps(tree, stand_in, orjson.OPT_PASSTHROUGH_DATACLASS)
+    except orjson.JSONEncodeError as error:
+        raise _not_unicode(error) from None
+    return Body.of((frame,)) if not long else Body.of(_joined(_spliced(frame.split(_MARKED), long, texts)))
+
+
+def _spliced(frame: list[bytes], long: list[JsonString], texts: EscapedText) -> Iterator[Segment]:
+    """Put the long strings back where their marks stood."""
+    for around, string in zip(frame, [*long, None], strict=True):
+        yield around
+        if string is not None:
+            yield from _string(string, texts)
+
+
+def _joined(pieces: Iterable[Segment]) -> Iterator[Segment]:
+    """Put small pieces together."""
     small = bytearray()
-    for piece in _walk(tree, texts):
+    for piece in pieces:
         if isinstance(piece, (FileBytes, Passing)) or (isinstance(piece, Escaped) and piece.length > SMALL):
             if small:
-                segments.append(bytes(small))
+                yield bytes(small)
                 small.clear()
-            segments.append(piece)
+            yield piece
         else:
             small += b"".join(piece.pieces) if isinstance(piece, Escaped) else piece
     if small:
-        segments.append(bytes(small))
-    return Body.of(segments)
-
-
-def _walk(node: Any, texts: EscapedText) -> Iterator[Segment]:  # noqa: ANN401 - any JSON value
-    if isinstance(node, JsonString):
-        yield from _string(node, texts)
-    elif isinstance(node, dict):
-        yield from _between(b"{", b"}", ((orjson.dumps(str(k)) + b":", v) for k, v in node.items()), texts)
-    elif isinstance(node, (list, tuple)):
-        yield from _between(b"[", b"]", ((b"", v) for v in node), texts)
-    else:
-        yield orjson.dumps(node)
-
-
-def _between(start: bytes, end: bytes, items: Iterable[tuple[bytes, Any]], texts: EscapedText) -> Iterator[Segment]:
-    yield start
-    for i, (key, value) in enumerate(items):
-        yield b"," + key if i else key
-        yield from _walk(value, texts)
-    yield end
+        yield bytes(small)
 
 
 def _string(string: JsonString, texts: EscapedText) -> Iterator[Segment]:
