@@ -97,7 +97,7 @@ class Caller:
             LedgerError: The record cannot be written; nothing more may be sent.
         """
         try:
-            prepared = await self.session.in_thread(self.prepare)
+            prepared = await self.session.prepared(self.job, self.prepare)
         except LedgerError:
             raise
         except LongctxError as error:

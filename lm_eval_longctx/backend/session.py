@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lm_eval_longctx.backend.mailbox import Mailbox
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.backend.budget import Budget, Reservation
     from lm_eval_longctx.backend.gate import Gate
-    from lm_eval_longctx.backend.jobs import Limits
+    from lm_eval_longctx.backend.jobs import Job, Limits
     from lm_eval_longctx.backend.limiter import Limiter
     from lm_eval_longctx.backend.prices import Prices
     from lm_eval_longctx.backend.progress import Progress
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_SMALL = 64 * 1024
+"""Bytes up to which a prompt may be made in the event loop."""
+
+_QUICK = 0.001
+"""Seconds of processor time below which handing a prompt to a thread costs more than making it."""
 
 
 def _renderers() -> ThreadPoolExecutor:
@@ -81,6 +89,7 @@ class Session:
     _starting: asyncio.Task[None] | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=_renderers)
+    _quick: dict[str, bool] = field(default_factory=dict)
 
     @property
     def started(self) -> bool:
@@ -104,6 +113,19 @@ class Session:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something slow beside the event loop."""
         return await self.written(self._threads.submit(work))
+
+    async def prepared(self, job: Job, work: Callable[[], T]) -> T:
+        """Make a job's prompt, beside the event loop unless the task's last one was too quick to be worth a thread."""
+        if self._quick.get(job.task) and job.size <= _SMALL and job.modalities == ("text",):
+            return self._timed(job.task, work)
+        return await self.in_thread(partial(self._timed, job.task, work))
+
+    def _timed(self, task: str, work: Callable[[], T]) -> T:
+        began = time.thread_time()
+        try:
+            return work()
+        finally:
+            self._quick[task] = time.thread_time() - began < _QUICK
 
     async def written(self, future: Future[T]) -> T:
         """Wait for a record to be on the disk; it is written even if we are cancelled meanwhile."""
