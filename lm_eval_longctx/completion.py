@@ -8,7 +8,7 @@ else is "not measured", which is not the same as wrong.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -84,7 +84,7 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the known fields as plain values."""
-        return {key: value for key, value in asdict(self).items() if value is not None and value != {}}
+        return {name: value for name, value in vars(self).items() if value is not None and value != {}}
 
 
 def _add(a: float | None, b: float | None) -> Any:  # noqa: ANN401 - int stays int, float stays float

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 AHEAD_BYTES = 8 << 20
 """Bytes in memory up to which jobs get ready before there is a place on the wire for them."""
@@ -50,6 +49,25 @@ class Line:
             if not turn.done():
                 self._take(size)
                 turn.set_result(None)
+
+
+class Place:
+    """A place beyond a line, held within ``async with``; gives the number of the request that was sent last."""
+
+    __slots__ = ("_leave", "_line", "_number")
+
+    def __init__(self, line: Line, number: Callable[[], int], leave: Callable[[], None]) -> None:
+        """Stand before a line; ``leave`` gives the place back."""
+        self._line, self._number, self._leave = line, number, leave
+
+    async def __aenter__(self) -> int:
+        """Wait until it is one's turn."""
+        await self._line.enter()
+        return self._number()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the place back."""
+        self._leave()
 
 
 class Gate:
@@ -99,25 +117,13 @@ class Gate:
         self.bytes -= size
         self._jobs.move_up()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    def turn(self) -> Place:
         """Be among those whose request is on the wire or will be as soon as one of the others is done."""
-        await self._turns.enter()
-        try:
-            yield
-        finally:
-            self.turns -= 1
-            self._turns.move_up()
+        return Place(self._turns, self._number, self._end_turn)
 
-    @asynccontextmanager
-    async def request(self) -> AsyncIterator[int]:
+    def request(self) -> Place:
         """Hold a place on the wire; gives the request's number, for ``narrow``."""
-        await self._wire.enter()
-        try:
-            yield self._sent
-        finally:
-            self.requests -= 1
-            self._wire.move_up()
+        return Place(self._wire, self._number, self._end_request)
 
     def widen(self) -> None:
         """Open by a fraction of a place, so that a full round of successes opens one place."""
@@ -143,9 +149,20 @@ class Gate:
     def _next(self, _: int) -> None:
         self.turns += 1
 
+    def _end_turn(self) -> None:
+        self.turns -= 1
+        self._turns.move_up()
+
     def _send(self, _: int) -> None:
         self.requests += 1
         self._sent += 1
+
+    def _end_request(self) -> None:
+        self.requests -= 1
+        self._wire.move_up()
+
+    def _number(self) -> int:
+        return self._sent
 
 
 class Passage:

@@ -37,7 +37,7 @@ _SMALL = 64 * 1024
 """Bytes up to which a prompt may be made in the event loop."""
 
 _QUICK = 0.001
-"""Seconds of processor time below which handing a prompt to a thread costs more than making it."""
+"""Seconds below which handing a prompt to a thread costs more than making it."""
 
 
 def _renderers() -> ThreadPoolExecutor:
@@ -117,15 +117,15 @@ class Session:
     async def prepared(self, job: Job, work: Callable[[], T]) -> T:
         """Make a job's prompt, beside the event loop unless the task's last one was too quick to be worth a thread."""
         if self._quick.get(job.task) and job.size <= _SMALL and job.modalities == ("text",):
-            return self._timed(job.task, work)
-        return await self.in_thread(partial(self._timed, job.task, work))
+            return self._timed(job.task, work, time.perf_counter)
+        return await self.in_thread(partial(self._timed, job.task, work, time.thread_time))
 
-    def _timed(self, task: str, work: Callable[[], T]) -> T:
-        began = time.thread_time()
+    def _timed(self, task: str, work: Callable[[], T], clock: Callable[[], float]) -> T:
+        began = clock()
         try:
             return work()
         finally:
-            self._quick[task] = time.thread_time() - began < _QUICK
+            self._quick[task] = clock() - began < _QUICK
 
     async def written(self, future: Future[T]) -> T:
         """Wait for a record to be on the disk; it is written even if we are cancelled meanwhile."""

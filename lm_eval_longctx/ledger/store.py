@@ -244,9 +244,12 @@ class Ledger:
         return reading.Reading(self._lock, self.path)
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def _canonical(values: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _CANONICAL.encode(values)
     except (TypeError, ValueError) as error:
         raise LedgerError(f"a request cannot be named by its content ({error}); give plain JSON values") from error
 

@@ -9,7 +9,6 @@ that was quietly cut, media that were quietly thinned out.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -97,7 +96,8 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
     other = _other_model(reply, expected)
     if other and expected.no_other_model:
         return _decoded(reply, raw, Outcome.MALFORMED, other, Retry("never", billed=True))
-    reply = replace(reply, notes=(*reply.notes, *filter(None, (other,))))
+    if other:
+        reply = replace(reply, notes=(*reply.notes, other))
     doubt = impossible(reply.usage)
     if doubt is not None:
         return _decoded(reply, raw, Outcome.MALFORMED, doubt, Retry("transient", billed=True))
@@ -259,5 +259,5 @@ def _fewest(text: str) -> int:
 
 
 def _words(text: str) -> int:
-    words = len(re.findall(r"\S+", text))
+    words = len(text.split())
     return max(words, len(text.encode(errors="replace")) // _CJK_BYTES_PER_TOKEN) if not text.isascii() else words

@@ -94,6 +94,8 @@ def laid_out(prompt: Prompt, *, prefill: bool) -> tuple[Turn, ...]:
 
 def without_empty(prompt: Prompt) -> Prompt:
     """Leave out empty texts, which some providers refuse, and turns that hold nothing else."""
+    if all(turn.parts and TextPart("") not in turn.parts for turn in prompt.turns):
+        return prompt
     turns = (replace(turn, parts=tuple(p for p in turn.parts if p != TextPart(""))) for turn in prompt.turns)
     return replace(prompt, turns=tuple(turn for turn in turns if turn.parts))
 

@@ -365,10 +365,15 @@ class HostedProvider(Provider):
 
     def _expected(self, request: Request | None) -> Expected:
         """Return what the call should have been billed for, and by whom."""
+        model, no_other = self._asked_model()
         if request is None:
-            return Expected(model=self.model)
+            return Expected(model=model, no_other_model=no_other)
         media = {} if self.video == "frames" else self._expected_media(request.prompt)
-        return Expected(media, self.output_budget(request), exact_budget=not self.OFFICIAL, model=self.model)
+        return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other)
+
+    def _asked_model(self) -> tuple[str, bool]:
+        """Return the name by which the model should answer, and whether an answer of another one is none."""
+        return self.model, False
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the prompt's length in the model's own tokens, by the provider's own counting."""

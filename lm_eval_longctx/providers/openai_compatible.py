@@ -9,7 +9,6 @@ silence by the tokens that came.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.providers.acceptance import Expected, Reply
+    from lm_eval_longctx.providers.acceptance import Reply
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Event, Wire
     from lm_eval_longctx.providers.hosted import Ready
 
-_OPENROUTER = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
+_OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
 
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
@@ -63,6 +62,8 @@ class OpenAICompatibleProvider(HostedProvider):
             read_whole("video_frame_tokens", args["video_frame_tokens"]) if "video_frame_tokens" in args else 0
         )
         self.tokenize = read_bool("tokenize", args.get("tokenize", True))
+        host = urlsplit(self.base_url).hostname or ""
+        self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
 
     def _look_up(self) -> WireCapabilities:
         return COMPATIBLE_DEFAULT
@@ -79,11 +80,7 @@ class OpenAICompatibleProvider(HostedProvider):
         return self.base_url + chat_completions.PATH
 
     def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        return {**self._pins(), **chat_completions.encode(request, self.declared, wire)}
-
-    def _pins(self) -> dict[str, Any]:
-        host = urlsplit(self.base_url).hostname or ""
-        return dict(_OPENROUTER) if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
+        return {**self.pins, **chat_completions.encode(request, self.declared, wire)}
 
     def _read(self, response: dict[str, Any]) -> Reply:
         return chat_completions.read(response)
@@ -91,13 +88,12 @@ class OpenAICompatibleProvider(HostedProvider):
     def _fold(self, found: list[Event]) -> dict[str, Any]:
         return chat_completions.fold(found)
 
-    def _expected(self, request: Request | None) -> Expected:
-        known = super()._expected(request)
-        name = self.model.partition(":")[0]  # OpenRouter's variants, such as :free, are not in its answers
-        return replace(known, model=name, no_other_model=bool(self._pins()))
+    def _asked_model(self) -> tuple[str, bool]:
+        """Name the model; OpenRouter's variants, such as :free, are not in its answers."""
+        return self.model.partition(":")[0], bool(self.pins)
 
     def _choices(self) -> dict[str, Any]:
-        return {"pins": self._pins()} if self._pins() else {}
+        return {"pins": self.pins} if self.pins else {}
 
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""

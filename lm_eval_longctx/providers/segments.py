@@ -29,7 +29,7 @@ SLICE = 256 * 1024
 """Characters that are escaped in one go: large enough to be fast, small enough to waste nothing."""
 
 SMALL = 4096
-"""Bytes, or characters, up to which pieces are put together, so that a thousand frames' times are not a thousand writes."""
+"""Bytes or characters up to which pieces are put together: a thousand frames' times are not a thousand writes."""
 
 READ = 192 * 1024
 """Bytes of a file read in one go; divisible by 3, so that base64 needs no padding in between."""

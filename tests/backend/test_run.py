@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import threading
 import weakref
+from functools import partial
 
 import pytest
 
@@ -98,8 +100,8 @@ def test_one_bad_request_leaves_its_siblings_alone(run, scripted, jobs):
     assert totals["calls"] == 4
 
 
-def test_prompts_are_rendered_in_a_worker_thread_once_and_forgotten(run, scripted):
-    """Each prompt is made once, outside the event loop and the caller's thread, and not kept."""
+def test_prompts_are_rendered_once_and_forgotten(run, scripted):
+    """Each prompt is made once, outside the caller's thread, and not kept."""
     made, threads = [], set()
 
     def job(i: int) -> Job:
@@ -117,6 +119,21 @@ def test_prompts_are_rendered_in_a_worker_thread_once_and_forgotten(run, scripte
     gc.collect()
     assert len(made) == 20
     assert not [ref for ref in made if ref() is not None]
+    assert threading.current_thread().name not in threads
+
+
+@pytest.mark.parametrize("facts", [{"size": 1 << 20}, {"modalities": ("text", "image")}, {}])
+def test_slow_prompts_are_rendered_beside_the_event_loop(run, scripted, facts):
+    """What is long, holds media, or took more than a moment the last time is made in a worker thread."""
+    threads = []
+
+    def render(i: int) -> Prompt:
+        threads.append(threading.current_thread().name)
+        hashlib.pbkdf2_hmac("sha256", b"slow", b"", 1 if facts else 20_000)
+        return Prompt.user(TextPart(f"question {i}"))
+
+    run(scripted(), [Job(str(i), "task", partial(render, i), Settings(), **facts) for i in range(8)])
+    assert len(threads) == 8
     assert all(name.startswith("render") for name in threads)
 
 
