@@ -17,6 +17,7 @@ stuffing are like its own.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -62,7 +63,7 @@ class Coded:
     size: int
 
 
-class Coder:
+class Coder(ABC):
     """Codes single pictures at a chosen quantiser.
 
     Not for several threads at once: make one for each.
@@ -85,13 +86,13 @@ class Coder:
         self.width, self.height, self.fps = width, height, fps
         self._encoders: dict[int, tuple[av.VideoCodecContext, int]] = {}
 
+    @abstractmethod
     def options(self, quantiser: int) -> dict[str, str]:
         """Return the encoder's own options."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stuffed(self, packet: bytes, size: int) -> bytes:
         """Return the packet filled up to exactly ``size`` bytes; ``fits`` says whether it can be."""
-        raise NotImplementedError
 
     def boxed(self, packet: bytes) -> bytes:
         """Return the packet as it lies in an MP4 file."""
