@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -22,7 +22,7 @@ from lm_eval_longctx.providers.acceptance import Expected
 from lm_eval_longctx.providers.arguments import COMMON_ARGS
 from lm_eval_longctx.providers.base import Decoded, Provider, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import override, reasoning_room
-from lm_eval_longctx.providers.checks import check_content, check_settings, left_out
+from lm_eval_longctx.providers.checks import check_content, check_settings
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire, without_empty
 from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure
 from lm_eval_longctx.providers.frames import FramePolicy, with_frames
@@ -39,6 +39,7 @@ from lm_eval_longctx.providers.options import (
 )
 from lm_eval_longctx.providers.segments import EscapedText, assemble
 from lm_eval_longctx.providers.sounds import as_wav, converted_kinds
+from lm_eval_longctx.providers.terms import Terms, filled
 from lm_eval_longctx.providers.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -74,22 +75,6 @@ class Ready:
 
     request: Request
     handles: Mapping[str, str]
-
-
-class Terms(NamedTuple):
-    """What follows from a request's settings alone, worked out once for all requests that share them.
-
-    Attributes:
-        settings: With our own filled in.
-        budget: Output tokens to ask for, hidden reasoning included.
-        left_out: Which settings are not sent.
-        named: The settings as they are named in the identity.
-    """
-
-    settings: Settings
-    budget: int
-    left_out: tuple[str, ...]
-    named: dict[str, Any]
 
 
 class HostedProvider(Provider):
@@ -253,20 +238,9 @@ class HostedProvider(Provider):
         """Work out what follows from settings, or look it up."""
         found = self._known_terms.get(asked)
         if found is None:
-            settings = self._own(asked)
-            budget, unsent = self._budget(settings), left_out(settings, self.declared)
-            named = {**settings.to_dict(), "output_budget": budget, **{n.partition("=")[0]: None for n in unsent}}
-            found = self._known_terms[asked] = Terms(settings, budget, unsent, named)
+            settings = filled(asked, self.reasoning, self.reasoning_tokens)
+            found = self._known_terms[asked] = Terms.of(settings, self._budget(settings), self.declared)
         return found
-
-    def _own(self, settings: Settings) -> Settings:
-        """Fill in our own settings where the request leaves them open."""
-        changes: dict[str, Any] = {}
-        if settings.reasoning is None and self.reasoning is not None:
-            changes["reasoning"] = self.reasoning
-        if not settings.reasoning_tokens and self.reasoning_tokens:
-            changes["reasoning_tokens"] = self.reasoning_tokens
-        return replace(settings, **changes)
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
         """Return which kinds of content the model does not take; film may be sent as frames, which are pictures."""
