@@ -14,7 +14,8 @@
     │   └── MediaError           a sound, picture or film cannot be read or written
     ├── ProviderError            a model cannot be asked
     │   ├── UnsupportedError     the model cannot take what would be sent
-    │   └── BudgetError          sending would go beyond the allowed cost
+    │   ├── BudgetError          sending would go beyond the allowed cost
+    │   └── BatchRefusedError    a batch was certainly not taken, so nothing of it is billed
     ├── PluginError              a plugin is broken, misspelt or collides
     ├── MissingExtraError        an optional dependency is not installed
     ├── LedgerError              the record of calls cannot be read or written
@@ -84,6 +85,10 @@ class UnsupportedError(ProviderError):
 
 class BudgetError(ProviderError):
     """Sending would go beyond the allowed cost."""
+
+
+class BatchRefusedError(ProviderError):
+    """A batch was certainly not taken, so nothing of it is billed."""
 
 
 class PluginError(LongctxError):

@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.backend.call import Caller
+from lm_eval_longctx.backend.entries import Batch, Entry, Rendered
 from lm_eval_longctx.backend.judge import Verdict, in_batch, unaffordable, unrenderable, unsent
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import LedgerError, LongctxError, ProviderError, UnsupportedError
+from lm_eval_longctx.errors import BatchRefusedError, LedgerError, LongctxError, ProviderError, UnsupportedError
 from lm_eval_longctx.ledger.redact import redact
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
-from lm_eval_longctx.providers.base import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lm_eval_longctx.backend.budget import Reservation
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.session import Session
-    from lm_eval_longctx.ledger import Call
     from lm_eval_longctx.providers.base import Batches, Provider
 
 logger = logging.getLogger(__name__)
@@ -39,6 +36,8 @@ _PATIENCE = 20
 
 _LOOKS = 3
 """How often the provider is asked for a batch whose hand-in was not confirmed: its list may lag behind."""
+
+_NEVER = "the batch was never handed in"
 
 
 def batches_of(provider: Provider) -> Batches:
@@ -51,65 +50,6 @@ def batches_of(provider: Provider) -> Batches:
     if found is None:
         raise UnsupportedError(f"{provider.NAME} has no batch mode that we speak; leave batch=true out")
     return found
-
-
-@dataclass
-class Entry:
-    """One question, for however many jobs that ask it.
-
-    Attributes:
-        caller: What prepares it and reads its answer.
-        positions: Of the jobs.
-        call: Its description for the ledger; holds no prompt.
-        size: Bytes of its text.
-        worst: What it costs at most, in US dollars; ``None`` if nobody can say.
-        attempt: Its number in the ledger, once it is in a batch.
-        reservation: What was set aside; ``None`` if an earlier run did that.
-    """
-
-    caller: Caller
-    positions: list[int]
-    call: Call | None = None
-    size: int = 0
-    worst: float | None = None
-    attempt: int = 0
-    reservation: Reservation | None = None
-
-
-@dataclass
-class Batch:
-    """One batch that is open.
-
-    Attributes:
-        token: Our name of it.
-        name: The provider's.
-        entries: The questions, by key.
-    """
-
-    token: str
-    name: str
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-
-class Rendered(Mapping[str, Request]):
-    """The requests of a batch by key, each made when it is looked at."""
-
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
-        """Make nothing yet."""
-        self._entries = entries
-
-    def __getitem__(self, key: str) -> Request:
-        """Render a prompt."""
-        job = self._entries[key].caller.job
-        return Request(job.render(), job.settings, job.repeat)
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the keys."""
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._entries)
 
 
 class BatchRun:
@@ -127,6 +67,7 @@ class BatchRun:
         self.batches = batches_of(session.provider)
         self.fresh: dict[str, Entry] = {}
         self.open: dict[str, Batch] = {}
+        self.absent: set[str] = set()
 
     async def run(self) -> None:
         """Look everything up, hand in what is new, wait, fetch.
@@ -171,9 +112,12 @@ class BatchRun:
 
     async def _join(self, key: str, entry: Entry, attempt: int, token: str) -> bool:
         """Join a question to the batch of an earlier run that holds it; tell whether there is that batch."""
-        batch = self.open.get(token) or await self._find(token)
+        batch = self.open.get(token)
+        if batch is None and token not in self.absent:
+            batch = await self._find(token)
         if batch is None:
-            self._give_up(attempt, "the batch was never handed in", FREE)
+            self.absent.add(token)
+            self._give_up(attempt, _NEVER, FREE)
             return False
         self.open[token] = batch
         entry.attempt = attempt
@@ -181,17 +125,16 @@ class BatchRun:
         return True
 
     async def _find(self, token: str) -> Batch | None:
-        """Find a batch by its token, in the ledger or at the provider."""
+        """Find a batch by its token, in the ledger or at the provider; ``None`` if it was certainly not taken."""
         session = self.session
         name = session.ledger.batch_name(token)
         for look in range(_LOOKS):
             if name is None:
                 await session.sleep(min(_FIRST_POLL * look, session.limits.max_wait))
-                name = await self.batches.find(token)
-        if name is None:
-            return None
-        await session.written(session.ledger.name_batch(token, name))
-        return Batch(token, name)
+                name = await self.batches.find(session.ledger.hand_in(token))
+        if name:
+            await session.written(session.ledger.name_batch(token, name))
+        return None if name is None else Batch(token, name)
 
     def _chunks(self) -> Iterator[dict[str, Entry]]:
         """Divide the new questions by what one batch, and the memory, can hold."""
@@ -244,7 +187,8 @@ class BatchRun:
         try:
             name = await self.batches.submit(Rendered(entries), token)
         except LongctxError as error:
-            found = await self._find(token)  # the answer to the hand-in may have been lost
+            # After anything but a plain no, the answer to the hand-in may have been lost.
+            found = None if isinstance(error, BatchRefusedError) else await self._find(token)
             if found is not None:
                 return found.name
             self._refused(entries, redact(f"the batch was not taken: {error}", session.secrets))
@@ -274,6 +218,9 @@ class BatchRun:
     async def _poll(self) -> None:
         states = []
         for batch in list(self.open.values()):
+            if not batch.name and not await self._look_again(batch):
+                states.append(f"{len(batch.entries)} perhaps handed in")
+                continue
             state = await self.batches.poll(batch.name)
             states.append(f"{state.finished if state.finished is not None else '?'} of {state.total or '?'}")
             if state.status == "failed":
@@ -283,6 +230,18 @@ class BatchRun:
             if state.status != "running":
                 del self.open[batch.token]
         self.session.progress.note = "batches: " + ", ".join(states)
+
+    async def _look_again(self, batch: Batch) -> bool:
+        """Look for a batch that may have been taken; if it certainly was not, hand its questions in now."""
+        found = await self._find(batch.token)
+        if found is not None:
+            batch.name = found.name
+            return bool(batch.name)
+        del self.open[batch.token]
+        for entry in batch.entries.values():
+            self._release(entry, _NEVER)
+        await self._hand_in(batch.entries)
+        return False
 
     async def _fetch(self, batch: Batch) -> None:
         """Record and read all answers of a batch."""
@@ -304,10 +263,14 @@ class BatchRun:
     def _refused(self, entries: Mapping[str, Entry], words: str) -> None:
         """End all questions of a batch that was never worked on: none was billed."""
         for key, entry in entries.items():
-            self._give_up(entry.attempt, words, FREE)
-            if entry.reservation is not None:
-                entry.reservation.settle(0.0)
+            self._release(entry, words)
             self._end(entry, Completion("", Outcome.TRANSPORT_FAILED, detail=words, key=key))
+
+    def _release(self, entry: Entry, words: str) -> None:
+        """Record that a question was not asked, and free the money that was set aside for it."""
+        self._give_up(entry.attempt, words, FREE)
+        if entry.reservation is not None:
+            entry.reservation.settle(0.0)
 
     def _give_up(self, attempt: int, words: str, billing: str) -> None:
         outcome = Outcome.TRANSPORT_FAILED if billing == FREE else Outcome.POSSIBLY_BILLED

@@ -12,7 +12,7 @@ from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.errors import LedgerError, unknown_option
 from lm_eval_longctx.ledger.records import Standing, Summary, load_completion, unpack
 from lm_eval_longctx.ledger.schema import BILLED, UNKNOWN
-from lm_eval_longctx.providers.base import Raw
+from lm_eval_longctx.providers.base import HandIn, Raw
 
 if TYPE_CHECKING:
     import threading
@@ -129,6 +129,14 @@ def batch_name(connection: sqlite3.Connection, token: str) -> str | None:
     """Return the provider's name of a batch, or ``None`` if its hand-in was not confirmed."""
     row = connection.execute("SELECT name FROM batch WHERE token=?", (token,)).fetchone()
     return None if row is None else row[0]
+
+
+def hand_in(connection: sqlite3.Connection, token: str) -> HandIn:
+    """Return what helps to find a batch at the provider."""
+    row = connection.execute("SELECT opened FROM batch WHERE token=?", (token,)).fetchone()
+    count = connection.execute("SELECT count(*) FROM attempt WHERE batch=?", (token,)).fetchone()[0]
+    others = connection.execute("SELECT name FROM batch WHERE name IS NOT NULL AND token<>?", (token,))
+    return HandIn(token, 0.0 if row is None else row[0], count, frozenset(name for (name,) in others))
 
 
 def groups(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:

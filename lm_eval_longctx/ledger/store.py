@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.ledger.records import Begun, Call, Standing, Summary
-    from lm_eval_longctx.providers.base import Raw
+    from lm_eval_longctx.providers.base import HandIn, Raw
 
 MEMORY = ":memory:"
 
@@ -163,6 +163,11 @@ class Ledger:
         """Return the provider's name of a batch, or ``None`` if nobody knows whether it was taken."""
         with self._reading():
             return reading.batch_name(self._reader, token)
+
+    def hand_in(self, token: str) -> HandIn:
+        """Return what is known of a batch whose hand-in was not confirmed, to find it by."""
+        with self._reading():
+            return reading.hand_in(self._reader, token)
 
     def received(self, attempt: int, raw: Raw) -> Future[None]:
         """Record a response as it came, before anybody reads it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import messages
+from lm_eval_longctx.providers.anthropic_batches import AnthropicBatches
 from lm_eval_longctx.providers.arguments import COMMON_ARGS
 from lm_eval_longctx.providers.capabilities import look_up, probed
 from lm_eval_longctx.providers.dialect import dig
@@ -86,6 +87,10 @@ class AnthropicProvider(HostedProvider):
         tree = messages.counted(ready.request, self.declared, self._wire(ready))
         tokens = dig(await self._ask(self.base_url + messages.COUNT_PATH, tree), "input_tokens")
         return tokens if isinstance(tokens, int) else None
+
+    def batches(self) -> AnthropicBatches:
+        """Return Anthropic's batch mode."""
+        return AnthropicBatches(self)
 
     async def _probed(self, declared: WireCapabilities) -> WireCapabilities:
         found = await self._ask(f"{self.base_url}/v1/models/{self.model}", total=30)

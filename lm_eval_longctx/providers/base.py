@@ -187,6 +187,23 @@ class BatchState:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class HandIn:
+    """What our own record says of a batch that may have been handed in, to find it at the provider.
+
+    Attributes:
+        token: Our name of it.
+        opened: When it was about to be handed in, in seconds since 1970, by our own clock.
+        requests: How many it holds at least.
+        others: The provider's names of batches that are known to be other ones.
+    """
+
+    token: str
+    opened: float = 0.0
+    requests: int = 0
+    others: frozenset[str] = frozenset()
+
+
 class Batches(ABC):
     """A provider's batch mode: about half the price, and answers within a day.
 
@@ -208,11 +225,20 @@ class Batches(ABC):
             requests: By names of yours, which come back with the results.
             token: A name of yours for the batch, to ``find`` it by if the
                 answer to this call is lost.
+
+        Raises:
+            BatchRefusedError: The batch was certainly not taken; after any
+                other error it may have been.
         """
 
     @abstractmethod
-    async def find(self, token: str) -> str | None:
-        """Return the name of the batch that was handed in with this token, if there is one."""
+    async def find(self, handed: HandIn) -> str | None:
+        """Return the name of the batch that was handed in with a token.
+
+        ``None`` says that there is certainly no such batch. An empty text says
+        that nobody can tell yet: a batch that may be it is still running and
+        shows nothing of what it holds.
+        """
 
     @abstractmethod
     async def poll(self, batch: str) -> BatchState:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PREFIX_NOTE = "answer prefix moved to the end of the question"
 
 _OK = 200
-_STATUS_OF_TYPE = {
+STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,
     "billing_error": 402,
@@ -199,7 +199,7 @@ def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:  # 
 def _status_inside(codes: frozenset[str]) -> int:
     """Find the status that an error inside a 200 would have had."""
     numbers = [int(code) for code in codes if code.isdigit() and int(code) >= 400]  # noqa: PLR2004 - an HTTP error
-    named = [_STATUS_OF_TYPE[code] for code in codes if code in _STATUS_OF_TYPE]
+    named = [STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE]
     input_is_bad = [400 for code in codes if code.startswith(_BAD_INPUT)]
     return next(iter(sorted(numbers) or sorted(named) or input_is_bad), 500)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lm_eval_longctx.providers.base import Request
+    from lm_eval_longctx.providers.base import HandIn, Request
     from lm_eval_longctx.providers.gemini import GeminiProvider
     from lm_eval_longctx.providers.segments import Segment
 
@@ -70,10 +70,10 @@ class GeminiBatches(Batches):
             words = read_failure(failed.raw.body).message or failed.raw.error
             raise ProviderError(f"the batch was not taken: {words}") from None
 
-    async def find(self, token: str) -> str | None:
+    async def find(self, handed: HandIn) -> str | None:
         """Look among the latest hundred batches; see ``Batches``."""
         listed = await self.provider.asked("GET", f"{self.root}/batches?pageSize=100")
-        found = (b for b in listed.get("operations") or () if dig(b, "metadata", "displayName") == token)
+        found = (b for b in listed.get("operations") or () if dig(b, "metadata", "displayName") == handed.token)
         return next((str(batch["name"]) for batch in found), None)
 
     async def poll(self, batch: str) -> BatchState:

@@ -17,7 +17,7 @@ from lm_eval_longctx.providers.uploads import MultipartFiles
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lm_eval_longctx.providers.base import Request
+    from lm_eval_longctx.providers.base import HandIn, Request
     from lm_eval_longctx.providers.openai import OpenAIProvider
     from lm_eval_longctx.providers.segments import Segment
 
@@ -66,10 +66,10 @@ class OpenAIBatches(Batches):
             segments += [*assemble(line, self.provider.texts).segments, b"\n"]
         return Body.of(segments)
 
-    async def find(self, token: str) -> str | None:
+    async def find(self, handed: HandIn) -> str | None:
         """Look among the latest hundred batches; see ``Batches``."""
         listed = await self.provider.asked("GET", f"{self.root}/batches?limit=100")
-        found = (b for b in listed.get("data") or () if dig(b, "metadata", TOKEN) == token)
+        found = (b for b in listed.get("data") or () if dig(b, "metadata", TOKEN) == handed.token)
         return next((str(batch["id"]) for batch in found), None)
 
     async def poll(self, batch: str) -> BatchState:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from lm_eval_longctx.testing.exchange import cut_off
 from lm_eval_longctx.testing.formats.gemini import camel
 from lm_eval_longctx.testing.strict import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lm_eval_longctx.testing.formats.base import Failed, Format
     from lm_eval_longctx.testing.formats.gemini import Gemini
     from lm_eval_longctx.testing.state import State
@@ -40,7 +43,7 @@ class Batches:
         self.state, self.gemini, self.formats = state, gemini, formats
         self._ids = itertools.count(1)
 
-    async def make_openai(self, request: web.Request) -> web.Response:
+    async def make_openai(self, request: web.Request) -> web.StreamResponse:
         """Start a batch of an uploaded file."""
         tree = orjson.loads(await request.read())
         form = self.formats.get(tree.get("endpoint", ""))
@@ -60,10 +63,9 @@ class Batches:
             "status": "in_progress",
             "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
         }
-        self.state.batches[batch["id"]] = {"shown": batch, "lines": lines, "polls": self.state.polls_until_ready}
-        return web.json_response(batch)
+        return taken(self.state, request, batch["id"], {"shown": batch, "lines": lines})
 
-    async def make_gemini(self, request: web.Request) -> web.Response:
+    async def make_gemini(self, request: web.Request) -> web.StreamResponse:
         """Start a batch of inline requests or of an uploaded file."""
         failed = self.gemini.authorized({name.lower(): value for name, value in request.headers.items()})
         if failed is not None:
@@ -81,9 +83,8 @@ class Batches:
             "name": name,
             "metadata": {"state": "BATCH_STATE_RUNNING", "displayName": batch.get("displayName"), "batchStats": stats},
         }
-        kept = {"shown": shown, "lines": lines, "polls": self.state.polls_until_ready}
-        self.state.batches[name] = {**kept, "model": request.match_info["model"], "file": "fileName" in source}
-        return web.json_response(shown)
+        kept = {"shown": shown, "lines": lines, "model": request.match_info["model"], "file": "fileName" in source}
+        return taken(self.state, request, name, kept)
 
     async def listed(self, request: web.Request) -> web.Response:
         """List the batches."""
@@ -96,8 +97,7 @@ class Batches:
         batch = self.state.batches.get(name) or self.state.batches.get(f"batches/{name}")
         if batch is None:
             return _json(self.gemini.error(404, "no such batch"))
-        batch["polls"] -= 1
-        if batch["polls"] < 0 and batch["lines"]:
+        if is_due(batch):
             self._work_off(batch)
         return web.json_response(batch["shown"])
 
@@ -119,28 +119,14 @@ class Batches:
         shown |= {"output_file_id": self._file(good), "error_file_id": self._file(bad)}
 
     def _openai_line(self, line: dict[str, Any], endpoint: str) -> dict[str, Any]:
-        status, body = self._answered(self.formats[endpoint], line["body"], "")
+        status, body = answered(self.state, self.formats[endpoint], line["body"])
         response = {"status_code": status, "request_id": "req_1", "body": body}
         return {"id": "batch_req_1", "custom_id": line["custom_id"], "response": response, "error": None}
 
     def _gemini_line(self, line: dict[str, Any], model: str) -> dict[str, Any]:
-        status, body = self._answered(self.gemini, line["request"], model)
+        status, body = answered(self.state, self.gemini, line["request"], model=model)
         answer = {"response": body} if status == 200 else {"error": {**body["error"], "code": _RPC[status]}}  # noqa: PLR2004
         return {"key": line["key"], **answer}
-
-    def _answered(self, form: Format, tree: Any, model: str) -> tuple[int, Any]:  # noqa: ANN401 - a request
-        try:
-            asked = form.read(tree, {}, model)
-        except Refused as refused:
-            failed = form.refused(refused)
-            return failed.status, failed.body
-        tokens = sum(asked.tokens().values())
-        if self.state.window is not None and tokens + asked.max_output > self.state.window:
-            failed = form.overflow(tokens, self.state.window, asked)
-            return failed.status, failed.body
-        bill, text = self.state.bill(asked, None), self.state.answer(asked)
-        bill.output, bill.delivered = max(1, len(text) // 4), True
-        return 200, form.answer(asked, text, bill, "")
 
     def _output(self, answers: list[dict[str, Any]], batch: dict[str, Any]) -> dict[str, Any]:
         if batch["file"]:
@@ -167,6 +153,44 @@ class Batches:
         name = request.match_info["name"].removeprefix("files/")
         file = self.state.files.get(f"files/{name}") or self.state.files.get(name)
         return web.Response(body=file["content"]) if file else web.Response(status=404)
+
+
+def taken(state: State, request: web.Request, name: str, kept: dict[str, Any]) -> web.StreamResponse:
+    """Keep a batch and show it; a fault that is waiting loses the answer, not the batch."""
+    state.batches[name] = {**kept, "polls": state.polls_until_ready}
+    if state.faults and state.faults[0].kind == "reset":
+        state.faults.popleft()
+        return cut_off(request)
+    return web.json_response(kept["shown"])
+
+
+def is_due(batch: dict[str, Any]) -> bool:
+    """Count a look at a batch, and tell whether it is to be worked off now."""
+    batch["polls"] -= 1
+    return batch["polls"] < 0 and bool(batch["lines"])
+
+
+def answered(
+    state: State,
+    form: Format,
+    tree: Any,  # noqa: ANN401 - a request
+    *,
+    model: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, Any]:
+    """Answer one request of a batch; returns the status and the body that it would have had alone."""
+    try:
+        asked = form.read(tree, headers or {}, model)
+    except Refused as refused:
+        failed = form.refused(refused)
+        return failed.status, failed.body
+    tokens = sum(asked.tokens().values())
+    if state.window is not None and tokens + asked.max_output > state.window:
+        failed = form.overflow(tokens, state.window, asked)
+        return failed.status, failed.body
+    bill, text = state.bill(asked, None), state.answer(asked)
+    bill.output, bill.delivered = max(1, len(text) // 4), True
+    return 200, form.answer(asked, text, bill, "")
 
 
 def _json(failed: Failed) -> web.Response:

@@ -97,7 +97,7 @@ class Exchange:
             Refused: The real server would not take it.
         """
         body = await request.read()
-        self._record(request, body)
+        record(self.state, request, body)
         if request.headers.get("Content-Length") != str(len(body)):
             raise Refused("Content-Length is missing or wrong", 411)
         if request.content_type != "application/json":
@@ -115,20 +115,6 @@ class Exchange:
         model = "count" if request.path.endswith("count_tokens") else request.match_info.get("model", "")
         asked = self.form.read(tree, headers, model)
         return replace(asked, stream=True) if request.match_info.get("verb") == "streamGenerateContent" else asked
-
-    def _record(self, request: web.Request, body: bytes) -> None:
-        kept = orjson.loads(body) if len(body) <= _KEPT_BODY and body[:1] == b"{" else None
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        with self.state.lock:
-            self.state.requests.append(
-                {
-                    "method": request.method,
-                    "path": request.path_qs,
-                    "headers": headers,
-                    "body": kept,
-                    "bytes": len(body),
-                }
-            )
 
     async def _asked_for(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         fault = self.state.next_fault(asked)
@@ -190,7 +176,7 @@ class Exchange:
     async def _silent(self, request: web.Request, kind: str) -> web.StreamResponse:
         if kind == "hang":
             await self._hung_up(request)
-        return _abort(request)
+        return cut_off(request)
 
     def _later(self, answer: dict[str, Any], bill: Bill) -> web.Response:
         """Keep an answer until it is fetched."""
@@ -202,7 +188,7 @@ class Exchange:
         kept = self.state.later[request.match_info["id"]]
         if self.state.faults and self.state.faults[0].kind == "reset":
             self.state.faults.popleft()
-            return _abort(request)
+            return cut_off(request)
         kept["polls"] -= 1
         if kept["polls"] >= 0:
             return web.json_response({**kept["answer"], "status": "in_progress", "output": [], "usage": None})
@@ -220,7 +206,7 @@ class Exchange:
         await response.prepare(request)
         if kind in {"reset_mid_body", "sse_cut"}:
             await response.write(body[: len(body) // 2])
-            return _abort(request, response)
+            return cut_off(request, response)
         await _write(response, body, fault)
         await response.write_eof()
         bill.delivered = True
@@ -249,7 +235,7 @@ class Exchange:
     ) -> web.StreamResponse | None:
         """Stop a stream before its finish marker, if that was asked for."""
         if kind in {"sse_cut", "reset_mid_body", "truncated_json"}:
-            return _abort(request, response)
+            return cut_off(request, response)
         if kind == "sse_error":
             failed = self.form.error(529, "Overloaded")
             await response.write(f"event: error\ndata: {json.dumps(failed.body)}\n\n".encode())
@@ -277,6 +263,15 @@ class Exchange:
         return web.json_response(
             {"count": sum(asked.tokens().values()), "max_model_len": self.state.window, "tokens": []}
         )
+
+
+def record(state: State, request: web.Request, body: bytes) -> None:
+    """Keep what was asked; of large bodies, the size only."""
+    kept = orjson.loads(body) if len(body) <= _KEPT_BODY and body[:1] == b"{" else None
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    fields = {"method": request.method, "path": request.path_qs, "headers": headers, "body": kept, "bytes": len(body)}
+    with state.lock:
+        state.requests.append(fields)
 
 
 class _Flight:
@@ -317,7 +312,7 @@ def _json(failed: Failed, headers: dict[str, str] | None = None) -> web.Response
     return web.json_response(failed.body, status=failed.status, headers={**(headers or {}), **failed.headers})
 
 
-def _abort(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
+def cut_off(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
     """Break the connection without a word."""
     if request.transport is not None:
         request.transport.abort()

@@ -31,6 +31,7 @@ from lm_eval_longctx.testing.formats.chat import Chat
 from lm_eval_longctx.testing.formats.gemini import Gemini
 from lm_eval_longctx.testing.formats.messages import Messages
 from lm_eval_longctx.testing.formats.responses import Responses
+from lm_eval_longctx.testing.message_batches import add_message_batches
 from lm_eval_longctx.testing.state import State
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def application(state: State) -> web.Application:
     post("/v1/messages/count_tokens", Exchange(messages, state).count)
     post("/tokenize", Exchange(chat, state).tokenize)
     add_batches(app, state, gemini, {"/v1/responses": responses, "/v1/chat/completions": chat})
+    add_message_batches(app, state, messages)
     post(r"/{version:v1|v1beta}/models/{model}:{verb}", Exchange(gemini, state).gemini)
     app.router.add_get("/_longctx/state", _report(state))
     add_files(app, state, gemini, chat)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from lm_eval_longctx.backend.prices import Prices, look_up
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.providers.base import Request
 from lm_eval_longctx.testing.server import KEY, KEY_VARIABLES, LocalServer
 
-MODELS = {"gemini": "gemini-3.8-flash", "openai": "gpt-6.1-terra"}
+MODELS = {"anthropic": "claude-sonnet-5-5", "gemini": "gemini-3.8-flash", "openai": "gpt-6.1-terra"}
 PRICES = Prices.given(1000.0, 2000.0)
 PROGRAM = """
 import sys
@@ -43,15 +46,13 @@ def server(monkeypatch):
         yield started
 
 
-@pytest.fixture(params=sorted(MODELS))
-def asked(request, server, tmp_path):
-    """Run jobs against each provider with a batch mode; returns completions and totals."""
+def asking(server, path, name):
+    """Return what runs jobs against a provider's batch mode; it returns completions and totals."""
 
-    def go(jobs, *, batch=True, stop=None, **limits):
-        provider = server.provider(request.param, MODELS[request.param])
+    def go(jobs, *, batch=True, **limits):
         backend = Backend(
-            provider,
-            ledger=Ledger.open(tmp_path / "ledger"),
+            server.provider(name, MODELS[name]),
+            ledger=Ledger.open(path),
             limits=Limits(**{"max_wait": 0, **limits}),
             prices=PRICES,
             progress=False,
@@ -62,8 +63,20 @@ def asked(request, server, tmp_path):
         finally:
             backend.close()
 
-    go.name, go.path = request.param, tmp_path / "ledger"
+    go.name, go.path = name, path
     return go
+
+
+@pytest.fixture(params=sorted(MODELS))
+def asked(request, server, tmp_path):
+    """Run jobs against each provider with a batch mode."""
+    return asking(server, tmp_path / "ledger", request.param)
+
+
+@pytest.fixture
+def anthropic(server, tmp_path):
+    """Run jobs against the provider whose batches carry no name of ours."""
+    return asking(server, tmp_path / "ledger", "anthropic")
 
 
 def test_answers_come_as_from_direct_calls_and_fill_the_ledger(asked, server, jobs):
@@ -159,6 +172,86 @@ def test_what_was_never_handed_in_is_handed_in_now(asked, server, jobs):
         assert ledger.summary().outcomes == {"complete": 3, "transport_failed": 3}
 
 
+def test_a_lost_answer_to_the_hand_in_loses_no_batch(asked, server, jobs):
+    """A batch that was taken while the connection broke is waited for, and nothing is handed in again."""
+    server.state.polls_until_ready = 2
+    server.state.fail("reset")
+    found, totals = asked(jobs(3))
+    assert ({f.outcome for f in found}, len(server.state.batches)) == ({Outcome.COMPLETE}, 1)
+    assert (totals["calls"], totals["possibly_billed"]["calls"]) == (3, 0)
+
+
+def lost(asked, server, jobs):
+    """Forget a hand-in that never arrived, beside a batch of somebody else that looks like it."""
+    handed_in(asked, server, jobs)
+    change(asked.path, "UPDATE batch SET name=NULL")
+    server.state.batches.clear()
+
+    async def another():
+        provider = server.provider("anthropic", MODELS["anthropic"])
+        requests = {str(i): Request(job.render(), job.settings) for i, job in enumerate(jobs)}
+        name = await provider.batches().submit(requests, "another")
+        await provider.close()
+        return server.state.batches[name]
+
+    return asyncio.run(another())
+
+
+def test_what_may_be_in_a_batch_waits_until_the_batch_tells(anthropic, server, jobs):
+    """While a batch runs that may hold the questions, they are not handed in; when it proves another one, they are."""
+    other = lost(anthropic, server, jobs(3))
+    other["polls"] = 3
+    found, totals = anthropic(jobs(3))
+    assert ({f.outcome for f in found}, totals["calls"], len(server.state.batches)) == ({Outcome.COMPLETE}, 3, 2)
+    mine = list(server.state.batches.values())[-1]
+    assert mine["shown"]["created_at"] >= other["shown"]["ended_at"]
+    with Ledger.open(anthropic.path) as ledger:
+        assert ledger.summary().outcomes == {"complete": 3, "transport_failed": 3}
+
+
+def test_a_run_killed_in_doubt_leaves_the_doubt_to_the_next(anthropic, server, jobs):
+    """Killed while nobody can say who holds the questions, a run has not handed them in; the next one finds out."""
+    other = lost(anthropic, server, jobs(3))
+    other["polls"] = 10**9
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__)), "anthropic", MODELS["anthropic"]]
+    arguments = [server.base_url("anthropic"), str(anthropic.path)]
+    with subprocess.Popen([*command, *arguments], env={**os.environ}) as process:
+        until = time.monotonic() + 60
+        while other["polls"] > 10**9 - 4 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process.kill()
+    sizes = [len(batch["lines"] or batch["results"]) for batch in server.state.batches.values()]
+    assert sizes == [3, 2]  # the two are the program's other questions
+    other["polls"] = 0
+    found, totals = anthropic(jobs(3))
+    assert ({f.outcome for f in found}, totals["calls"], len(server.state.batches)) == ({Outcome.COMPLETE}, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "words"), [("expires_at", "batch: expired"), ("cancel_initiated_at", "batch: canceled")]
+)
+def test_what_a_batch_did_not_get_to_is_asked_by_the_next_run(anthropic, server, jobs, field, words):
+    """Expired or canceled questions are failures that cost nothing, and go with a new batch the next time."""
+    server.state.polls_until_ready = 10**9
+
+    def end():
+        while not server.state.batches:
+            time.sleep(0.01)
+        (batch,) = server.state.batches.values()
+        batch["shown"][field] = "2026-01-01T00:00:00+00:00"
+        batch["polls"] = 0
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    found, totals = anthropic(jobs(2), max_wait=0.01)
+    ending.join()
+    assert {(f.outcome, f.detail) for f in found} == {(Outcome.TRANSPORT_FAILED, words)}
+    assert (totals["cost"], totals["possibly_billed"]["calls"]) == (0, 0)
+    server.state.polls_until_ready = 0
+    found, _ = anthropic(jobs(2))
+    assert ({f.outcome for f in found}, len(server.state.batches)) == ({Outcome.COMPLETE}, 2)
+
+
 def test_what_does_not_fit_into_the_cap_is_not_handed_in(asked, server, jobs):
     """The worst cases of a whole batch stay within max_cost; the rest is skipped."""
     found, totals = asked(jobs(40), max_cost=80.0)
@@ -193,10 +286,11 @@ def test_a_provider_without_batches_says_so(scripted):
         Backend(scripted(), ledger=None, batch=True)
 
 
-def test_batches_cost_half():
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_batches_cost_half(name):
     """The price list of batches is looked up where batches are asked for."""
     pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
-    usual, half = (look_up("gemini", "gemini-3.8-flash", {}, batch=batch) for batch in (False, True))
+    usual, half = (look_up(name, MODELS[name], {}, batch=batch) for batch in (False, True))
     if half.rates["input"].base == usual.rates["input"].base:
         pytest.skip("the installed table has no prices of batches")
     assert half.rates["input"].base == usual.rates["input"].base / 2

@@ -12,11 +12,11 @@ from tiny_media import film
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.providers.base import Request, Settings
+from lm_eval_longctx.providers.base import HandIn, Request, Settings
 from lm_eval_longctx.testing.contract import run
-from lm_eval_longctx.testing.server import KEY
+from lm_eval_longctx.testing.server import KEY, KEY_VARIABLES
 
-MODELS = {"gemini": "gemini-3.8-flash", "openai": "gpt-6.1-terra"}
+MODELS = {"anthropic": "claude-sonnet-5-5", "gemini": "gemini-3.8-flash", "openai": "gpt-6.1-terra"}
 HAY = TextPart("Hay and hay. " * 300, shared=True)
 
 
@@ -72,8 +72,10 @@ def test_a_batch_whose_name_was_lost_is_found_by_its_token(make):
     """The token finds the batch; an unknown token finds nothing."""
 
     async def work(provider):
-        name = await provider.batches().submit(questions(1), "my-token")
-        return name, await provider.batches().find("my-token"), await provider.batches().find("another")
+        batches = provider.batches()
+        name = await batches.submit(questions(1), "my-token")
+        await batches.poll(name)
+        return name, await batches.find(HandIn("my-token")), await batches.find(HandIn("another"))
 
     name, found, nothing = run(make, work)
     assert found == name
@@ -91,11 +93,11 @@ def test_a_refused_batch_says_why(make, monkeypatch, server):
     """A wrong key is an error with the provider's words, before anything is billed."""
 
     async def work(provider):
-        monkeypatch.setenv("GEMINI_API_KEY", "wrong")
-        monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+        for variable in KEY_VARIABLES:
+            monkeypatch.setenv(variable, "wrong")
         return await provider.batches().submit(questions(1), "t")
 
-    with pytest.raises(ProviderError, match=r"(?i)api key"):
+    with pytest.raises(ProviderError, match=r"(?i)api key|bearer token"):
         run(make, work)
     assert not server.state.bills
 

@@ -36,6 +36,15 @@ def test_every_key_variable_is_documented(pages):
     assert all(f"`{name}`" in pages["providers"] for name in (*KEY_VARIABLES, "GOOGLE_API_KEY"))
 
 
+@pytest.mark.parametrize("name", ["anthropic", "gemini", "openai"])
+def test_the_limits_of_batches_in_the_page_are_those_that_are_kept(pages, name):
+    """The table of batches holds each provider that has them, with the numbers by which batches are divided."""
+    batches = provider_classes()[name]("model").batches()
+    size = getattr(batches, "limit", batches.most_bytes)
+    words = f"{size // 10**9} GB" if size >= 10**9 else f"{size // 10**6} MB"
+    assert f"| `{name}` | {batches.most_requests:,} requests, {words} |" in pages["providers"]
+
+
 def test_every_outcome_is_documented(pages):
     """Each outcome has a row that says what to do and whether the call is asked again."""
     rows = {
