@@ -76,15 +76,16 @@ class Caller:
         recorded: Done when the last outcome is on the disk.
     """
 
-    def __init__(self, session: Session, job: Job, passage: Passage | None = None) -> None:
+    def __init__(self, session: Session, job: Job, passage: Passage | None = None, *, leads: bool = False) -> None:
         """Get ready.
 
         Args:
             session: What all calls of a run share.
             job: The question.
             passage: The job's room in memory, if it is counted.
+            leads: Whether others that share its beginning wait for it.
         """
-        self.session, self.job, self.passage = session, job, passage
+        self.session, self.job, self.passage, self.leads = session, job, passage, leads
         self.sent = False
         self.recorded: Future[None] | None = None
         self._number = 0
@@ -116,7 +117,7 @@ class Caller:
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""
         job, provider = self.job, self.session.provider
-        request = Request(job.render(), job.settings, job.repeat)
+        request = Request(job.render(), job.settings, job.repeat, leads=self.leads)
         identity = provider.identity(request)
         key = Ledger.key({"request": identity, "repeat": job.repeat})
         standing = self.session.ledger.look_up(key)

@@ -260,7 +260,7 @@ class _Run:
         """Answer one job; whatever goes wrong with it, the others are finished."""
         sent = False
         try:
-            completion, sent = await self._answer(session, self.jobs[position], passage)
+            completion, sent = await self._answer(session, self.jobs[position], passage, leads=queue.leads(position))
             self._finish(position, completion)
         except Exception as error:  # noqa: BLE001 - kept, and raised when all is drained
             self.failure = self.failure or error
@@ -275,10 +275,10 @@ class _Run:
             self._session.tally.finished(completion)
             self._session.progress.advance()
 
-    async def _answer(self, session: Session, job: Job, passage: Passage) -> tuple[Completion, bool]:
+    async def _answer(self, session: Session, job: Job, passage: Passage, *, leads: bool) -> tuple[Completion, bool]:
         """Return the completion, and whether the provider saw the question."""
         while True:
-            caller = Caller(session, job, passage)
+            caller = Caller(session, job, passage, leads=leads)
             try:
                 return await caller.run(), caller.sent
             except Held as held:

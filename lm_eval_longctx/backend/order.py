@@ -47,6 +47,7 @@ class Queue:
             prefix_cache: Whether the provider reads repeated beginnings from a cache.
             minimum: Tokens that a beginning needs for that.
         """
+        self._jobs, self._least = jobs, max(WORTH_WAITING, minimum)
         self._groups: dict[str, Group] = {}
         self._of: list[Group] = []
         for position, job in enumerate(jobs):
@@ -56,7 +57,7 @@ class Queue:
             self._of.append(group)
         for group in self._groups.values():
             group.waiting = deque(sorted(group.waiting, key=lambda i: _shared_first(jobs[i], i)))
-            large = jobs[group.waiting[0]].tokens >= max(WORTH_WAITING, minimum)
+            large = jobs[group.waiting[0]].tokens >= self._least
             group.leads = prefix_cache and large and len(group.waiting) > 1
         self._ready: deque[Group] = deque(self._groups.values())
 
@@ -77,6 +78,14 @@ class Queue:
                 self._ready.popleft()
             return position
         return None
+
+    def leads(self, position: int) -> bool:
+        """Whether a job goes ahead of another that is planned to share a beginning with it that is worth caching."""
+        group = self._of[position]
+        if group.leading != position or not group.waiting:
+            return False
+        follower = self._jobs[group.waiting[0]]
+        return follower.order * follower.tokens >= self._least
 
     def done(self, position: int, *, sent: bool) -> None:
         """Note that a job is done; its group follows at once, while the cache is warm.

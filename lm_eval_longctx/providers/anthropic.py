@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import messages
@@ -71,9 +72,9 @@ class AnthropicProvider(HostedProvider):
     def _choices(self) -> dict[str, Any]:
         return {"api_version": self.version}
 
-    def _options(self, request: Request) -> dict[str, Any]:
-        del request
-        return {"cache_ttl": "" if self.cache_ttl == "off" else self.cache_ttl}
+    def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
+        marks = {"marks": parts, "cache_ttl": self.cache_ttl} if self.cache_ttl != "off" else {}
+        return replace(wire, options={**wire.options, **marks})
 
     def _uploader(self) -> MultipartFiles | None:
         if self.upload == "never":

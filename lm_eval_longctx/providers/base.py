@@ -66,12 +66,16 @@ class Request:
         counted: The prompt's length by the provider's own counting, where it
             was asked; ``decode`` compares it with what was billed. Not part of
             the request's identity.
+        leads: Whether others that share its beginning wait for it, so that
+            what it stores in a prefix cache will be read. Not part of the
+            request's identity.
     """
 
     prompt: Prompt
     settings: Settings = field(default_factory=Settings)
     repeat: int = 0
     counted: int | None = field(default=None, compare=False)
+    leads: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

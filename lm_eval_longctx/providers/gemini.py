@@ -17,7 +17,6 @@ from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import GEMINI, GEMINI_DEFAULT
 from lm_eval_longctx.providers.options import read_choice, read_whole
-from lm_eval_longctx.providers.prefix import prefix_digest, shared_run
 from lm_eval_longctx.providers.segments import FileBytes
 from lm_eval_longctx.providers.uploads import GeminiFiles
 
@@ -129,11 +128,12 @@ class GeminiProvider(HostedProvider):
         prompt = ready.request.prompt
         system = sum(len(turn.parts) for turn in prompt.turns if turn.role == "system")
         first = next(len(turn.parts) for turn in prompt.turns if turn.role != "system")
-        parts = min(shared_run(prompt, self.known.cache_minimum), system + first)
-        if parts <= system:
+        marks = self.prefixes.marks(prompt, self.known.cache_minimum, most=1)
+        if not marks or not system < marks[-1].parts <= system + first:
             return wire, {}
+        parts = marks[-1].parts
         body = generate_content.cache_body(ready.request, wire, parts, self.caches.seconds)
-        name, written = await self.caches.ensure(prefix_digest(prompt, parts), body)
+        name, written = await self.caches.ensure(marks[-1].name, body)
         recorded = {_WRITTEN: str(written)} if written else {}
         return (replace(wire, cached=name, cached_parts=parts), recorded) if name else (wire, recorded)
 

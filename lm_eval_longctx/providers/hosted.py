@@ -37,6 +37,7 @@ from lm_eval_longctx.providers.options import (
     read_whole,
     refuse_unknown,
 )
+from lm_eval_longctx.providers.prefix import Prefixes
 from lm_eval_longctx.providers.segments import EscapedText, assemble
 from lm_eval_longctx.providers.sounds import as_wav, converted_kinds
 from lm_eval_longctx.providers.terms import Terms, filled
@@ -115,6 +116,7 @@ class HostedProvider(Provider):
         self.cache = MediaCache(default_cache_dir() / "frames")
         self.store = MediaStore(default_cache_dir() / "uploads.sqlite", self.base_url)
         self.texts = EscapedText()
+        self.prefixes = Prefixes()
         self._known_terms: dict[Settings, Terms] = {}
 
     def _transport(self) -> Transport:
@@ -184,9 +186,17 @@ class HostedProvider(Provider):
         return []
 
     async def _cached(self, ready: Ready, wire: Wire) -> tuple[Wire, dict[str, str]]:
-        """Use an explicit cache where that pays; return the wire and headers to record."""
-        del ready
-        return wire, {}
+        """Use a cache that has to be told, where that pays; return the wire and headers to record."""
+        if self.known.prefix_cache != "explicit":
+            return wire, {}
+        request = ready.request
+        marks = self.prefixes.marks(request.prompt, self.known.cache_minimum, leads=request.leads)
+        return self._marked(wire, tuple(mark.parts for mark in marks)), {}
+
+    def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
+        """Have the beginnings that end after so many parts stored and read."""
+        del parts
+        return wire
 
     # The seam.
 

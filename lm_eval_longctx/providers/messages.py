@@ -13,7 +13,6 @@ from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.dialect import base64_of, dig, laid_out, laid_over, split_system
-from lm_eval_longctx.providers.prefix import shared_run
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
     Args:
         request: The question.
         capabilities: What the model takes.
-        wire: ``options`` knows ``cache_ttl`` (``5m``, ``1h``, or empty for no marks).
+        wire: ``options`` knows ``marks`` (after how many parts a beginning
+            ends that is stored in the cache) and ``cache_ttl`` (``5m`` or ``1h``).
     """
     settings = request.settings
     body: dict[str, Any] = {**counted(request, capabilities, wire), "max_tokens": wire.output_budget}
@@ -58,8 +58,7 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
 def counted(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict[str, Any]:
     """Return what the counting endpoint takes of a request: content and thinking."""
     system, turns = split_system(laid_out(request.prompt, prefill=capabilities.prefill))
-    marked = shared_run(request.prompt, capabilities.cache_minimum) if wire.options.get("cache_ttl") else 0
-    blocks = _Blocks(marked, wire)
+    blocks = _Blocks(wire)
     body: dict[str, Any] = {"model": wire.model}
     if system:
         body["system"] = [blocks.make(part) for part in system]
@@ -76,16 +75,16 @@ def _thinking(effort: str | None) -> dict[str, Any]:
 
 
 class _Blocks:
-    """Makes content blocks in order and marks the one where the shared run ends."""
+    """Makes content blocks in order and marks those where a beginning ends that is stored."""
 
-    def __init__(self, marked: int, wire: Wire) -> None:
-        self.marked, self.wire, self.made = marked, wire, 0
+    def __init__(self, wire: Wire) -> None:
+        self.wire, self.made = wire, 0
 
     def make(self, part: Part) -> dict[str, Any]:
         """Return the block of the next part."""
         self.made += 1
         block = _block(part, self.wire)
-        if self.made == self.marked:
+        if self.made in self.wire.options.get("marks", ()):
             block["cache_control"] = {"type": "ephemeral", "ttl": self.wire.options["cache_ttl"]}
         return block
 

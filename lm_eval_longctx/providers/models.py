@@ -80,13 +80,16 @@ OPENAI_DEFAULT = WireCapabilities(
 )
 """OpenAI's newest models, through the Responses API: no sampling settings, no stop texts, no seed."""
 
+_GPT_6 = replace(OPENAI_DEFAULT, context_window=922_000, max_output=128_000, prefix_cache="explicit")
+"""Since GPT-5.6 writing the cache is billed, and what was written is found at a mark only."""
+
 _OLD_OPENAI = replace(OPENAI_DEFAULT, temperature=True, reasoning=(), thinks=False, retires="2027-01-14")
 
 OPENAI = {
-    "gpt-6.1-sol": replace(OPENAI_DEFAULT, context_window=922_000, max_output=128_000),
-    "gpt-6.1-terra": replace(OPENAI_DEFAULT, context_window=922_000, max_output=128_000),
-    "gpt-6-luna": replace(OPENAI_DEFAULT, context_window=922_000, max_output=128_000),
-    "gpt-6-astra": replace(OPENAI_DEFAULT, context_window=922_000, max_output=128_000),
+    "gpt-6.1-sol": _GPT_6,
+    "gpt-6.1-terra": _GPT_6,
+    "gpt-6-luna": _GPT_6,
+    "gpt-6-astra": _GPT_6,
     "gpt-audio": replace(
         OPENAI_DEFAULT,
         modalities=("text", "audio"),

@@ -7,6 +7,7 @@ take, through Chat Completions.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -20,7 +21,7 @@ from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import OPENAI, OPENAI_DEFAULT
 from lm_eval_longctx.providers.openai_batches import OpenAIBatches
 from lm_eval_longctx.providers.options import read_bool, read_choice
-from lm_eval_longctx.providers.prefix import prefix_digest, shared_run
+from lm_eval_longctx.providers.prefix import start_name
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
 
 if TYPE_CHECKING:
@@ -111,8 +112,12 @@ class OpenAIProvider(HostedProvider):
         }
         if self.background and self.api == "responses":
             options["background"] = True
-        run = shared_run(request.prompt, self.known.cache_minimum)
-        return {**options, "cache_key": prefix_digest(request.prompt, run)[:32]} if run else options
+        if self.known.prefix_cache == "explicit":
+            options["marks"] = ()
+        return {**options, "cache_key": start_name(request.prompt, self.known.cache_minimum)[:32]}
+
+    def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
+        return replace(wire, options={**wire.options, "marks": parts})
 
     def _streams(self, request: Request) -> bool:
         return not self.background and super()._streams(request)

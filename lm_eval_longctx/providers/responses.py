@@ -6,6 +6,7 @@ call runs in the background, and pictures carry their detail level.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome, Usage
@@ -16,6 +17,8 @@ from lm_eval_longctx.providers.dialect import data_url, dig, laid_out, laid_over
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lm_eval_longctx.prompt import Part, Turn
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
@@ -36,7 +39,9 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
     Args:
         request: The question.
         capabilities: What the model takes.
-        wire: ``options`` knows ``detail``, ``cache_key`` and ``background``.
+        wire: ``options`` knows ``detail``, ``cache_key``, ``background`` and
+            ``marks``: after how many parts a beginning ends that is stored in
+            the cache; where they are given, nothing else is stored.
     """
     settings = request.settings
     background = bool(wire.options.get("background"))
@@ -52,6 +57,8 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
         body["temperature"] = settings.temperature
     if wire.options.get("cache_key"):
         body["prompt_cache_key"] = wire.options["cache_key"]
+    if "marks" in wire.options:
+        body["prompt_cache_options"] = {"mode": "explicit"}
     body |= {"background": True} if background else {}
     body |= {"stream": True} if wire.stream else {}
     return laid_over(body, wire.extra)
@@ -60,16 +67,24 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
 def counted(request: Request, wire: Wire) -> dict[str, Any]:
     """Return what the counting endpoint takes of a request: its content."""
     system, turns = split_system(laid_out(request.prompt, prefill=False))
-    body: dict[str, Any] = {"model": wire.model, "input": [_message(turn, wire) for turn in turns]}
+    numbers = count(len(system) + 1)
+    body: dict[str, Any] = {"model": wire.model, "input": [_message(turn, wire, numbers) for turn in turns]}
     return {**body, "instructions": JsonString(system)} if system else body
 
 
-def _message(turn: Turn, wire: Wire) -> dict[str, Any]:
+def _message(turn: Turn, wire: Wire, numbers: Iterator[int]) -> dict[str, Any]:
+    parts = [(part, next(numbers)) for part in turn.parts]
     if turn.role == "assistant":
         if not all(isinstance(part, TextPart) for part in turn.parts):
             raise UnsupportedError("OpenAI takes earlier answers as text only")
         return {"role": "assistant", "content": JsonString(tuple(p for p in turn.parts if isinstance(p, TextPart)))}
-    return {"role": turn.role, "content": [_part(part, wire) for part in turn.parts]}
+    return {"role": turn.role, "content": [_marked(_part(part, wire), number, wire) for part, number in parts]}
+
+
+def _marked(part: dict[str, Any], number: int, wire: Wire) -> dict[str, Any]:
+    """Mark a part where a beginning ends that is stored."""
+    marked = number in wire.options.get("marks", ())
+    return {**part, "prompt_cache_breakpoint": {"mode": "explicit"}} if marked else part
 
 
 def _part(part: Part, wire: Wire) -> dict[str, Any]:

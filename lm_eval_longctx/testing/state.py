@@ -110,7 +110,9 @@ class Asked:
         pieces: The content in order: (modality, tokens, digest or text).
         max_output: Output tokens that were asked for.
         stream: Whether the answer is to come piece by piece.
-        marked: For explicit prefix caches: how many leading pieces are marked; ``None`` caches implicitly.
+        marks: For prefix caches that are told: after how many pieces a
+            beginning is to be kept; ``None`` caches implicitly.
+        lookback: How many pieces before a mark a kept beginning is looked for.
         held: Tokens that an explicit cache holds already.
         background: Whether the answer is to be fetched later.
     """
@@ -119,7 +121,8 @@ class Asked:
     pieces: tuple[tuple[str, int, str], ...]
     max_output: int
     stream: bool = False
-    marked: int | None = None
+    marks: tuple[int, ...] | None = None
+    lookback: int = 0
     held: int = 0
     background: bool = False
 
@@ -264,17 +267,31 @@ class State:
         """Find the longest known prefix and remember this one."""
         if asked.held:
             return asked.held, 0
+        if asked.marks is not None:
+            return self._told_cache(asked, asked.marks)
         best = at = 0
         chain = hashlib.sha256(asked.model.encode())
-        for tokens, unit in _units(asked.pieces if asked.marked is None else asked.pieces[: asked.marked]):
+        for tokens, unit in _units(asked.pieces):
             chain.update(unit)
             at += tokens
             if chain.digest() in self._prefixes:
                 best = at
             self._prefixes.add(chain.digest())
-        if asked.marked is not None:
-            return (best, at - best) if at >= _MINIMUM else (0, 0)
         return (best if best >= _MINIMUM else 0), 0
+
+    def _told_cache(self, asked: Asked, marks: tuple[int, ...]) -> tuple[int, int]:
+        """Keep a beginning at each mark; find one again at a mark, or a few pieces before it, and nowhere else."""
+        chain, at = hashlib.sha256(f"told {asked.model}".encode()), 0
+        places = [(b"", 0)]
+        for kind, tokens, content in asked.pieces[: max(marks, default=0)]:
+            chain.update(f"{kind}\0{hashlib.sha256(content.encode()).hexdigest()}\0".encode())
+            at += tokens
+            places.append((chain.digest(), at))
+        worthy = [mark for mark in marks if places[mark][1] >= _MINIMUM]
+        seen = {i for mark in worthy for i in range(max(1, mark - asked.lookback), mark + 1)}
+        best = max((places[i][1] for i in seen if places[i][0] in self._prefixes), default=0)
+        self._prefixes.update(places[mark][0] for mark in worthy)
+        return best, max((places[mark][1] for mark in worthy), default=best) - best
 
     def to_dict(self) -> dict[str, Any]:
         """Return what happened as plain values, for another process."""

@@ -12,6 +12,7 @@ from tiny_media import film, picture
 
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
 from lm_eval_longctx.providers.base import Request, Settings
+from lm_eval_longctx.providers.prefix import start_name
 from lm_eval_longctx.testing.contract import ask, run
 from lm_eval_longctx.testing.formats.gemini import camel
 from lm_eval_longctx.testing.server import KEY
@@ -85,10 +86,41 @@ def responses_fields(image) -> dict[str, Any]:
         "input": [{"role": "user", "content": content}],
         "instructions": "Be brief.",
         "max_output_tokens": 148,
+        "prompt_cache_options": {"mode": "explicit"},
         "reasoning": {"effort": "low"},
         "store": False,
         "truncation": "disabled",
     }
+
+
+def marked(server, name: str, model: str, **args):
+    """Ask about hay that another question was about before, through our provider."""
+    provider = server.provider(name, model, stream="false", probe=False, **args)
+    hay = TextPart(HAY * 300, shared=True)
+    provider.prefixes.marks(Prompt.user(hay, TextPart("Who?")), 0)
+    asked = Request(Prompt.user(hay, TextPart("What?")), Settings(20, reasoning="low", reasoning_tokens=128))
+    return run(lambda: provider, lambda provider: ask(provider, asked))[1].completion
+
+
+def test_responses_cache_marks(server):
+    """OpenAI's SDK marks the same beginning for the prompt cache, and reads what was written to it."""
+    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    content = [{"type": "input_text", "text": HAY * 300, **mark}, {"type": "input_text", "text": "What?"}]
+    fields = {
+        "model": "gpt-6.1-terra",
+        "input": [{"role": "user", "content": content}],
+        "max_output_tokens": 148,
+        "prompt_cache_key": start_name(Prompt.user(TextPart(HAY * 300)))[:32],
+        "prompt_cache_options": {"mode": "explicit"},
+        "reasoning": {"effort": "low"},
+        "store": False,
+        "truncation": "disabled",
+    }
+    theirs = with_sdk("openai", server, lambda sdk: sdk.responses.create(**fields))
+    mine = marked(server, "openai", "gpt-6.1-terra")
+    same_request(server)
+    written = theirs.usage.input_tokens_details.cache_write_tokens
+    assert 1024 < written == mine.usage.cached_tokens
 
 
 def test_responses_request_and_answer(server, tmp_path):
@@ -218,10 +250,26 @@ def test_messages(server, tmp_path, stream):
     assert (mine.usage.prompt_tokens, mine.usage.output_tokens) == (total, theirs.usage.output_tokens)
 
 
-def test_messages_cache_marks_and_counting(server):
-    """Anthropic's SDK counts with our request, cache marks and all."""
-    block = {"type": "text", "text": HAY * 10, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
-    content = [block, {"type": "text", "text": "What?"}]
+def test_messages_cache_marks(server):
+    """Anthropic's SDK marks the same beginning for the cache, and reads what was written to it."""
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    content = [{"type": "text", "text": HAY * 300, **mark}, {"type": "text", "text": "What?"}]
+    fields = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}, "max_tokens": 148}
+    theirs = with_sdk(
+        "anthropic",
+        server,
+        lambda sdk: sdk.messages.create(
+            model="claude-sonnet-5-5", messages=[{"role": "user", "content": content}], **fields
+        ),
+    )
+    mine = marked(server, "anthropic", "claude-sonnet-5-5", cache="1h")
+    same_request(server)
+    assert 1024 < theirs.usage.cache_creation_input_tokens == mine.usage.cached_tokens
+
+
+def test_messages_counting(server):
+    """Anthropic's SDK counts with our request; nothing is marked, because nothing is read."""
+    content = [{"type": "text", "text": HAY * 10}, {"type": "text", "text": "What?"}]
     theirs = with_sdk(
         "anthropic",
         server,
@@ -230,9 +278,7 @@ def test_messages_cache_marks_and_counting(server):
         ),
     )
     asked = Prompt.user(TextPart(HAY * 10, shared=True), TextPart("What?"))
-    mine = run(
-        lambda: server.provider("anthropic", "claude-sonnet-5-5", cache="1h", probe=False), lambda p: p.count(asked)
-    )
+    mine = run(lambda: server.provider("anthropic", "claude-sonnet-5-5", probe=False), lambda p: p.count(asked))
     same_request(server)
     assert mine == theirs.input_tokens
 

@@ -38,7 +38,7 @@ _STOP_OF = {
     "window_ran_out": "model_context_window_exceeded",
     "unknown_finish": "brand_new",
 }
-_MARKS = 4
+_MARKS, _LOOKBACK = 4, 20
 
 
 class Messages(Format):
@@ -75,7 +75,14 @@ class Messages(Format):
                 raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
         budget = 1 if counting else whole(tree.get("max_tokens"), "max_tokens", 0)
         name = text(tree.get("model"), "model")
-        return Asked(name, tuple(reader.pieces), budget, stream=bool(tree.get("stream")), marked=reader.marked)
+        return Asked(
+            name,
+            tuple(reader.pieces),
+            budget,
+            stream=bool(tree.get("stream")),
+            marks=tuple(reader.marks),
+            lookback=_LOOKBACK,
+        )
 
     def error(self, status: int, message: str, code: str = "", where: str = "") -> Failed:
         """Return ``{"type": "error", "error": {type, message}}``."""
@@ -154,13 +161,12 @@ _ERRORS = {
 
 
 class _Reader:
-    """Reads content blocks in order and finds the last cache mark."""
+    """Reads content blocks in order and finds the cache marks."""
 
     def __init__(self, files: dict[str, dict[str, Any]]) -> None:
         self.files = files
         self.pieces: list[tuple[str, int, str]] = []
-        self.marks = 0
-        self.marked = 0
+        self.marks: list[int] = []
 
     def blocks(self, content: Any, where: str) -> None:  # noqa: ANN401 - a request's part
         if isinstance(content, str):
@@ -175,9 +181,8 @@ class _Reader:
         known(control, frozenset({"type", "ttl"}), "cache_control.")
         one_of(control.get("type"), ("ephemeral",), "cache_control.type")
         one_of(control.get("ttl", "5m"), ("5m", "1h"), "cache_control.ttl")
-        self.marks += 1
-        self.marked = len(self.pieces)
-        if self.marks > _MARKS:
+        self.marks.append(len(self.pieces))
+        if len(self.marks) > _MARKS:
             raise Refused("A maximum of 4 blocks with cache_control may be provided.")
 
     def _block(self, block: dict[str, Any], where: str) -> tuple[str, int, str]:

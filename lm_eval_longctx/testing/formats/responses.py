@@ -32,6 +32,7 @@ _TOP = frozenset(
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _LEAST_OUTPUT = 16
+_MARKS = 4
 _ENDS = ("completed", "incomplete", "failed", "cancelled")
 
 
@@ -47,26 +48,32 @@ class Responses(OpenAI):
         one_of(tree.get("truncation", "disabled"), ("auto", "disabled"), "truncation")
         one_of(mapping(tree.get("reasoning", {}), "reasoning").get("effort", "medium"), _EFFORTS, "reasoning.effort")
         pieces = [text_piece(text(tree["instructions"], "instructions"))] if "instructions" in tree else []
+        marks: list[int] = []
         for item in self._input(tree.get("input")):
-            pieces += self._message(mapping(item, "input"))
+            for piece, marked in self._message(mapping(item, "input")):
+                pieces.append(piece)
+                marks += [len(pieces)] if marked else []
         name = text(tree.get("model"), "model")
+        kept = _kept(tree, name, marks, len(pieces))
         budget = whole(tree.get("max_output_tokens", 4096), "max_output_tokens", _LEAST_OUTPUT)
         background = bool(tree.get("background"))
         if background and tree.get("store") is False:
             raise Refused("Background responses must be stored.", where="background")
-        return Asked(name, tuple(pieces), budget, stream=bool(tree.get("stream")), background=background)
+        return Asked(name, tuple(pieces), budget, stream=bool(tree.get("stream")), marks=kept, background=background)
 
     def _input(self, value: Any) -> list[Any]:  # noqa: ANN401 - a request's part
         return [{"role": "user", "content": value}] if isinstance(value, str) else items(value, "input")
 
-    def _message(self, item: dict[str, Any]) -> list[tuple[str, int, str]]:
+    def _message(self, item: dict[str, Any]) -> list[tuple[tuple[str, int, str], bool]]:
+        """Return the pieces of a message, and whether each ends a beginning that is to be kept."""
         known(item, frozenset({"type", "role", "content", "status", "phase"}), "input")
         role = one_of(item.get("role"), ("user", "system", "developer", "assistant"), "input.role")
         if isinstance(item.get("content"), str):
-            return [text_piece(item["content"])]
+            return [(text_piece(item["content"]), False)]
         if role == "assistant":
             raise Refused("Invalid value: 'input_text'. Supported values are: 'output_text' and 'refusal'.")
-        return [self._part(mapping(part, "content")) for part in items(item.get("content"), "input.content")]
+        parts = [mapping(part, "content") for part in items(item.get("content"), "input.content")]
+        return [(self._part(part), _ends(part)) for part in parts]
 
     def _part(self, part: dict[str, Any]) -> tuple[str, int, str]:
         kind = one_of(part.get("type"), ("input_text", "input_image", "input_file"), "content.type")
@@ -120,6 +127,26 @@ class Responses(OpenAI):
                 events += [_delta(item["id"], piece) for piece in pieces_of(part.get("text", ""))]
         kind = f"response.{answer['status'] if answer['status'] in _ENDS else 'completed'}"
         return [*events, FINISH, event({"type": kind, "sequence_number": 9, "response": answer}, kind)]
+
+
+def _ends(part: dict[str, Any]) -> bool:
+    """Whether a part is marked as the end of a beginning that is to be kept."""
+    mark = part.get("prompt_cache_breakpoint")
+    if mark is not None:
+        known(mapping(mark, "prompt_cache_breakpoint"), frozenset({"mode", "ttl"}), "prompt_cache_breakpoint")
+        one_of(mark.get("mode"), ("explicit",), "prompt_cache_breakpoint.mode")
+    return mark is not None
+
+
+def _kept(tree: dict[str, Any], model: str, marks: list[int], whole: int) -> tuple[int, ...] | None:
+    """Return where beginnings are kept: older models find any; newer ones keep the whole too, unless told not to."""
+    options = mapping(tree.get("prompt_cache_options", {}), "prompt_cache_options")
+    mode = one_of(options.get("mode", "implicit"), ("implicit", "explicit"), "prompt_cache_options.mode")
+    if not model.startswith("gpt-6"):
+        if options or marks:
+            raise Refused("prompt_cache_options is not supported with this model.", where="prompt_cache_options")
+        return None
+    return tuple(marks[-_MARKS:]) if mode == "explicit" else (*marks[1 - _MARKS :], whole)
 
 
 def _delta(item: str, piece: str) -> bytes:
