@@ -37,6 +37,12 @@ FIRST_TOKEN, PROMPT_SPEED, OUTPUT_SPEED = 2.0, 20_000.0, 50.0
 _BLOCK = 128
 """Tokens in which prefix caches count."""
 
+TOLD_BLOCK = 1 << 16
+"""Tokens, at least, between two places where hay can be cut, for caches that have to be told what to keep."""
+
+TOLD_MARKS = 4
+"""Beginnings that such a cache keeps of one prompt."""
+
 
 @dataclass(frozen=True)
 class PlannedCall:
@@ -180,16 +186,51 @@ def cached_tokens(calls: Sequence[PlannedCall], minimum: int) -> list[int]:
         calls: As planned.
         minimum: Tokens that a beginning needs before it is cached.
     """
-    groups: dict[str, list[int]] = defaultdict(list)
-    for position, call in enumerate(calls):
-        groups[call.group or f"alone {position}"].append(position)
     served = [0] * len(calls)
-    for members in groups.values():
-        first, *later = sorted(members, key=lambda i: (-calls[i].shared, -calls[i].prompt, i))
+    for first, *later in _in_order(calls):
         for position in later:
             shared = min(calls[position].shared, calls[first].shared) // _BLOCK * _BLOCK
             served[position] = shared if shared >= minimum else 0
     return served
+
+
+def told_tokens(calls: Sequence[PlannedCall], minimum: int) -> list[tuple[int, int]]:
+    """Return what a cache that has to be told serves each call, and what it keeps of it, both in prompt tokens.
+
+    The first of a group has a few of its beginnings kept, at even distances;
+    each later one is served the longest that it shares.
+
+    Args:
+        calls: As planned.
+        minimum: Tokens that a beginning needs before it is kept.
+    """
+    found = [(0, 0)] * len(calls)
+    for first, *later in _in_order(calls):
+        whole = calls[first].shared // TOLD_BLOCK * TOLD_BLOCK
+        kept = [whole * i // TOLD_MARKS // TOLD_BLOCK * TOLD_BLOCK for i in range(1, TOLD_MARKS + 1)]
+        for position in later:
+            read = max((k for k in kept if minimum <= k <= calls[position].shared), default=0)
+            found[position] = (read, 0)
+        if whole and any(calls[position].shared >= max(1, minimum) for position in later):
+            found[first] = (0, whole)
+    return found
+
+
+def _in_order(calls: Sequence[PlannedCall]) -> list[list[int]]:
+    """Return the positions of the calls of each group, in the order in which they will be sent."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for position, call in enumerate(calls):
+        groups[call.group or f"alone {position}"].append(position)
+    return [sorted(found, key=lambda i: (-calls[i].shared, -calls[i].prompt, i)) for found in groups.values()]
+
+
+def _cache_use(calls: Sequence[PlannedCall], takes: Capabilities) -> list[tuple[int, int]]:
+    """Return the tokens of each call that are read from the model's cache, and that are written to it."""
+    if takes.prefix_cache == "explicit":
+        return told_tokens(calls, takes.cache_minimum)
+    if takes.prefix_cache == "implicit":
+        return [(read, 0) for read in cached_tokens(calls, takes.cache_minimum)]
+    return [(0, 0)] * len(calls)
 
 
 def seconds_of(call: PlannedCall) -> float:
@@ -197,9 +238,9 @@ def seconds_of(call: PlannedCall) -> float:
     return FIRST_TOKEN + call.prompt / PROMPT_SPEED + call.answer / OUTPUT_SPEED
 
 
-def cell_of(call: PlannedCall, cached: int, prices: Prices | None) -> Cell:
-    """Price one call that will be sent."""
-    usage = Usage(call.prompt, cached, 0, call.answer, by_modality=dict(call.tokens))
+def cell_of(call: PlannedCall, cached: int, prices: Prices | None, written: int = 0) -> Cell:
+    """Price one call that will be sent, of which so many tokens are read from a cache and written to it."""
+    usage = Usage(call.prompt, cached, written, call.answer, by_modality=dict(call.tokens))
     bound = math.ceil(call.prompt * COUNT_MARGIN) + OVERHEAD
     return Cell(
         samples=1,
@@ -236,14 +277,13 @@ def estimate(
     left = [call for call in calls if (call.task, call.sample, call.repeat) not in known]
     beyond = [call for call in left if window is not None and call.prompt > window]
     paid = [call for call in left if window is None or call.prompt <= window]
-    served = cached_tokens(paid, takes.cache_minimum) if takes.prefix_cache == "implicit" else [0] * len(paid)
     cells = {(call.task, call.label): Cell(call.task, call.label) for call in calls}
     for call in done:
         cells[call.task, call.label] += Cell(samples=1, known=1)
     for call in beyond:
         cells[call.task, call.label] += Cell(samples=1, beyond=1)
-    for call, cached in zip(paid, served, strict=True):
-        cells[call.task, call.label] += cell_of(call, cached, prices)
+    for call, (cached, written) in zip(paid, _cache_use(paid, takes), strict=True):
+        cells[call.task, call.label] += cell_of(call, cached, prices, written)
     return list(cells.values())
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.estimate import (
+    TOLD_BLOCK,
     PlannedCall,
     answer_tokens,
     cached_tokens,
     estimate,
     prompt_tokens,
+    told_tokens,
     total,
     wall_seconds,
 )
@@ -137,6 +141,55 @@ def test_time_follows_the_narrowest_limit():
     assert wall_seconds(cell, Limits(concurrency=4), 8) == pytest.approx(alone / 4)
     assert wall_seconds(cell, Limits(requests_per_minute=1), 1000) == 6000
     assert wall_seconds(cell, Limits(tokens_per_minute=128 * K), 1000) == 6000
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("anthropic", "claude-sonnet-5-5"), ("openai", "gpt-6.1-terra")], ids=["anthropic", "openai"]
+)
+def test_a_cache_that_has_to_be_told_serves_what_the_plan_expects(monkeypatch, name, model):
+    """Against a server that keeps what is marked, reads and writes are billed as they were estimated."""
+    monkeypatch.setenv(f"{name.upper()}_API_KEY", KEY)
+    block, depths = 4 * TOLD_BLOCK, [i / 10 for i in range(11)]
+    hay = [f"{i} and so on ".ljust(16) * (block // 16) for i in range(10)]
+    tokens = sum(map(len, hay)) // 4
+
+    def prompt(depth: float) -> Prompt:
+        cut, parts = int(depth * 10 * block), [TextPart("Read. ")]
+        for i, text in enumerate(hay):
+            place = cut - i * block
+            if 0 <= place < block:
+                parts += [TextPart(text[:place], shared=True), TextPart(f" The word is {depth}. ")]
+                text = text[place:]  # noqa: PLW2901 - the rest of it
+            parts.append(TextPart(text, shared=True))
+        return Prompt.user(*(part for part in parts if part.text), TextPart(f"Which word? {depth}"))
+
+    jobs = [Job(str(d), "t", partial(prompt, d), Settings(16), group="g", order=d, tokens=tokens) for d in depths]
+    with LocalServer() as server:
+        provider = server.provider(name, model, probe=False)
+        backend = Backend(provider, ledger=None, progress=False)
+        backend.run(jobs)
+        usage = backend.totals()["usage"]
+        backend.close()
+    expected = told_tokens([planned(str(d), tokens, d) for d in depths], provider.capabilities.cache_minimum)
+    assert usage["cached_tokens"] == pytest.approx(sum(read for read, _ in expected), rel=0.02)
+    written = sum(written for _, written in expected)  # the shallowest may keep a block that nobody reads
+    assert written - 1000 <= usage["cache_write_tokens"] <= written + TOLD_BLOCK + 1000
+    assert usage["cached_tokens"] > 0.25 * usage["prompt_tokens"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1), st.integers(1, 10**7)), max_size=20))
+def test_a_told_cache_keeps_only_what_is_read(shapes):
+    """No call reads more than its own shared beginning, and a group of which nobody reads keeps nothing."""
+    calls = [planned(str(i), n, order, group=group) for i, (group, order, n) in enumerate(shapes)]
+    found = told_tokens(calls, 4096)
+    for (read, written), call in zip(found, calls, strict=True):
+        assert 0 <= read <= call.shared
+        assert 0 <= written <= call.shared
+        assert not (read and written)
+    for group in "ab":
+        alone = [found[i] for i, call in enumerate(calls) if call.group == group]
+        if len(alone) < 2:
+            assert alone in ([], [(0, 0)])
 
 
 def test_a_servers_prefix_cache_serves_what_the_plan_expects(monkeypatch):
