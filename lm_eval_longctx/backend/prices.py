@@ -37,6 +37,9 @@ _NAMES = {
 }
 """The package's price keys that concern us, and our names for them."""
 
+WRITE, WRITE_1H = 1.25, 2.0
+"""How many times the price of input writing a cache costs that has to be told, where a price list does not say."""
+
 HOW_TO_GIVE = "give price_in= and price_out= (US dollars per million tokens; price_cached= if it differs)"
 
 
@@ -56,6 +59,10 @@ class Rate:
     def at(self, prompt_tokens: int) -> float:
         """Return the price for a prompt of this length."""
         return next((price for start, price in reversed(self.tiers) if prompt_tokens > start), self.base)
+
+    def __mul__(self, times: float) -> Rate:
+        """Return a price that is so many times as high."""
+        return Rate(self.base * times, tuple((start, price * times) for start, price in self.tiers))
 
     def highest(self, prompt_tokens: int) -> float:
         """Return the highest price of any prompt up to this length."""
@@ -197,13 +204,23 @@ def prices_for(
     known = Prices.free() if about.get("embedded") else look_up(provider.NAME, provider.model, about, batch=batch)
     given = {"input": price_in, "output": price_out, "cached": price_cached}
     mine = {name: Rate(float(price)) for name, price in given.items() if price >= 0}
-    if not mine:
-        return known
-    if known is None and not {"input", "output"} <= set(mine):
+    if known is None and mine and not {"input", "output"} <= set(mine):
         raise ConfigError(f"the price of {provider.NAME}/{provider.model} is not known in full; {HOW_TO_GIVE}")
-    if known is None or {"input", "output"} <= set(mine):
-        return Prices({"cached": mine["input"], **mine}, "user")
-    return replace(known, rates={**known.rates, **mine}, source=f"{known.source}, changed by the user")
+    if {"input", "output"} <= set(mine):
+        known = Prices({"cached": mine["input"], **mine}, "user")
+    elif known is not None and mine:
+        known = replace(known, rates={**known.rates, **mine}, source=f"{known.source}, changed by the user")
+    told = provider.capabilities.prefix_cache == "explicit"
+    return _writing(known, str(about.get("cache", ""))) if known is not None and told else known
+
+
+def _writing(prices: Prices, kept: str) -> Prices:
+    """Price the writing of a cache that has to be told, by how long it keeps what it is told: one price remains."""
+    name, times = ("cache_write_1h", WRITE_1H) if kept == "1h" else ("cache_write", WRITE)
+    rates = {key: rate for key, rate in prices.rates.items() if not key.startswith("cache_write")}
+    if kept != "off":
+        rates["cache_write"] = prices.rates.get(name) or prices.rates["input"] * times
+    return replace(prices, rates=rates)
 
 
 def look_up(

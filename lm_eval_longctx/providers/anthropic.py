@@ -69,6 +69,10 @@ class AnthropicProvider(HostedProvider):
     def _fold(self, found: list[Event]) -> dict[str, Any]:
         return messages.fold(found)
 
+    def describe(self) -> dict[str, Any]:
+        """Return what the results should say about this model; no secrets."""
+        return {**super().describe(), "cache": self.cache_ttl}
+
     def _choices(self) -> dict[str, Any]:
         return {"api_version": self.version}
 

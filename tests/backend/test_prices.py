@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lm_eval_longctx.backend.prices import Prices, Rate, look_up, prices_for
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.providers.anthropic import AnthropicProvider
 from lm_eval_longctx.providers.cascade.provider import Cascade
 from lm_eval_longctx.providers.scripted import ScriptedProvider
 
@@ -158,6 +159,18 @@ def test_no_usage_costs_more_than_the_worst_case(base, more, parts, output, by_m
     usage = Usage(prompt, read, written, sum(output), output[0], by_modality)
     worst = prices.worst(prompt + slack, sum(output))
     assert prices.cost(usage) <= worst * (1 + 1e-12) + 1e-12
+
+
+@pytest.mark.parametrize(("cache", "times"), [("5m", 1.25), ("1h", 2.0), ("off", 1.0)])
+def test_what_is_kept_longer_costs_more_to_store(monkeypatch, cache, times):
+    """Storing costs a quarter more than reading fresh, or twice as much for an hour, whoever named the prices."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k" * 40)
+    provider = AnthropicProvider("claude-sonnet-5-5", cache=cache)
+    looked_up = prices_for(provider)
+    for prices in (prices_for(provider, price_in=2.0, price_out=10.0), *([looked_up] if looked_up else [])):
+        usage = Usage(prompt_tokens=1_000_000, cache_write_tokens=1_000_000, output_tokens=0)
+        assert prices.cost(usage) == pytest.approx(2.0 * times)
+        assert prices.worst(1_000_000, 0) == pytest.approx(2.0 * times)
 
 
 def test_savings_count_the_price_of_writing_the_cache():
