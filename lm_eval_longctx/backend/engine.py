@@ -73,10 +73,10 @@ class Backend:
         self.batch = batch
         self.provider, self.limits, self.prices = provider, limits or Limits(), prices
         if self.limits.max_cost is not None and prices is None:
-            raise BudgetError(
-                f"max_cost needs a price, and nobody knows that of {provider.NAME}/{provider.model}; "
-                f"{HOW_TO_GIVE}, or pip install 'lm-eval-longctx[prices]'"
-            )
+            tier = provider.describe().get("service_tier")
+            name = f"{provider.NAME}/{provider.model}{f' in the tier {tier}' if tier else ''}"
+            hint = "" if tier else ", or pip install 'lm-eval-longctx[prices]'"
+            raise BudgetError(f"max_cost needs a price, and nobody knows that of {name}; {HOW_TO_GIVE}{hint}")
         self.ledger = ledger or Ledger.temporary()
         self._budget = Budget(self.limits.max_cost)
         self._tally = Tally()

@@ -83,7 +83,7 @@ def _bill(decoded: Decoded, prices: Prices | None, raw: Raw) -> tuple[str, float
     if outcome is Outcome.POSSIBLY_BILLED:  # what such a response reports, if anything, may be the beginning only
         return UNKNOWN, None
     if usage.prompt_tokens is not None or usage.cost is not None:
-        return BILLED, prices.cost(usage) if prices else usage.cost
+        return BILLED, prices.cost(usage) if prices and decoded.priced else usage.cost
     if outcome.answered and raw.sent:
         return BILLED, None
     return (UNKNOWN, None) if decoded.retry.billed else (FREE, 0.0)

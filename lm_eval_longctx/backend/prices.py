@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.providers.tiers import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,9 @@ _NAMES = {
 
 WRITE, WRITE_1H = 1.25, 2.0
 """How many times the price of input writing a cache costs that has to be told, where a price list does not say."""
+
+AS_BATCHES = frozenset({("openai", "flex")})
+"""Service tiers that cost what a batch costs (OpenAI's guide to flex processing, read in November 2026)."""
 
 HOW_TO_GIVE = "give price_in= and price_out= (US dollars per million tokens; price_cached= if it differs)"
 
@@ -201,7 +205,7 @@ def prices_for(
         ConfigError: Some numbers are given, and the others are not known.
     """
     about = provider.describe()
-    known = Prices.free() if about.get("embedded") else look_up(provider.NAME, provider.model, about, batch=batch)
+    known = Prices.free() if about.get("embedded") else _in_tier(provider, about, batch=batch)
     given = {"input": price_in, "output": price_out, "cached": price_cached}
     mine = {name: Rate(float(price)) for name, price in given.items() if price >= 0}
     if known is None and mine and not {"input", "output"} <= set(mine):
@@ -212,6 +216,17 @@ def prices_for(
         known = replace(known, rates={**known.rates, **mine}, source=f"{known.source}, changed by the user")
     told = provider.capabilities.prefix_cache == "explicit"
     return _writing(known, str(about.get("cache", ""))) if known is not None and told else known
+
+
+def _in_tier(provider: Provider, about: Mapping[str, Any], *, batch: bool) -> Prices | None:
+    """Look up the prices of the service tier that is asked for; the package knows the standard one and batches only."""
+    tier = str(about.get("service_tier", STANDARD))
+    if tier == STANDARD:
+        return look_up(provider.NAME, provider.model, about, batch=batch)
+    if (provider.NAME, tier) not in AS_BATCHES:
+        return None
+    found = look_up(provider.NAME, provider.model, about, batch=True)
+    return found and replace(found, source=found.source.replace("batch", f"{tier}, priced as a batch"))
 
 
 def _writing(prices: Prices, kept: str) -> Prices:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.providers.base import Decoded, Retry
+from lm_eval_longctx.providers.tiers import STANDARD, surprise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,7 @@ class Expected:
         model: The model that was asked.
         no_other_model: Whether an answer of another model is none (a router
             may pass a question on).
+        tier: The service tier that was asked for, and is priced.
     """
 
     media: Mapping[str, int] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Expected:
     exact_budget: bool = False
     model: str = ""
     no_other_model: bool = False
+    tier: str = STANDARD
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,15 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
     if cut is not None:
         return _decoded(reply, raw, *cut)
     return _textless(reply, raw, expected) or _decoded(reply, raw, outcome, reply.words, request=request)
+
+
+def in_tier(decoded: Decoded, served: str, expected: Expected) -> Decoded:
+    """Note that another service tier answered than was asked for: what was looked up is not its price."""
+    words = surprise(expected.tier, served)
+    if not words:
+        return decoded
+    completion = decoded.completion
+    return replace(decoded, completion=completion.changed(notes=(*completion.notes, words)), priced=False)
 
 
 def _other_model(reply: Reply, expected: Expected) -> str:

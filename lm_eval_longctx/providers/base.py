@@ -124,10 +124,12 @@ class Decoded:
     Attributes:
         completion: The answer or the typed failure.
         retry: Whether asking again makes sense.
+        priced: Whether the price list that was looked up applies to it.
     """
 
     completion: Completion
     retry: Retry = field(default_factory=Retry)
+    priced: bool = True
 
 
 @dataclass(frozen=True)

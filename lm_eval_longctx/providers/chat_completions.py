@@ -31,6 +31,7 @@ _FINISH = {
     "content_filter": Outcome.BLOCKED,
 }
 _FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
+_KEPT = ("id", "model", "provider", "service_tier", "usage")
 _TOKEN_KINDS = {"text_tokens": "text", "image_tokens": "image", "audio_tokens": "audio", "video_tokens": "video"}
 
 
@@ -114,7 +115,7 @@ def fold(found: list[Event]) -> dict[str, Any]:
     response: dict[str, Any] = {"choices": [{"message": message, "finish_reason": None}]}
     for event in found:
         chunk = event.data if isinstance(event.data, dict) else {}
-        response |= {name: chunk[name] for name in ("id", "model", "provider", "usage") if chunk.get(name)}
+        response |= {name: chunk[name] for name in _KEPT if chunk.get(name)}
         for name in ("content", "refusal", "reasoning_content", "reasoning"):
             piece = dig(chunk, "choices", 0, "delta", name)
             if isinstance(piece, str):

@@ -14,7 +14,7 @@ import orjson
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import TextPart, Turn
-from lm_eval_longctx.providers.acceptance import Expected, Reply, accept
+from lm_eval_longctx.providers.acceptance import Expected, Reply, accept, in_tier
 from lm_eval_longctx.providers.base import Decoded, Retry
 from lm_eval_longctx.providers.failures import (
     failure_of,
@@ -23,6 +23,7 @@ from lm_eval_longctx.providers.failures import (
     read_refusal_to_answer,
 )
 from lm_eval_longctx.providers.segments import FileBytes, JsonString
+from lm_eval_longctx.providers.tiers import served_tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,7 +183,7 @@ def decode(
         return read_refusal_to_answer(raw, failure, status=_status_inside(failure.codes))
     if not isinstance(value, dict):
         return _unreadable(raw)
-    return accept(read(value), raw, request, expected)
+    return in_tier(accept(read(value), raw, request, expected), served_tier(value), expected)
 
 
 def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:  # noqa: ANN401 - whatever came back

@@ -44,6 +44,8 @@ class GeminiProvider(HostedProvider):
 
     NAME: ClassVar[str] = "gemini"
     BASE_URL: ClassVar[str] = "https://generativelanguage.googleapis.com"
+    TIER_FIELD: ClassVar[str] = "serviceTier"
+    TIERS: ClassVar[tuple[str, ...]] = ("standard", "flex", "priority")
     ARGS: ClassVar[Mapping[str, str]] = {
         **COMMON_ARGS,
         "api_version": "version of the interface (default v1)",
@@ -51,6 +53,7 @@ class GeminiProvider(HostedProvider):
         "media_processing": "static (default: every model looks at film in the same way) or default",
         "upload": "auto (default: files of 4 MiB and more), always or never",
         "cache": "implicit (default) or explicit: a stored prefix, billed by the hour, deleted at the end",
+        "service_tier": "flex (later, cheaper), priority (faster, dearer) or standard; give the prices of the others",
         "cache_minutes": "how long an explicit cache may live (default 60)",
     }
 

@@ -41,6 +41,7 @@ from lm_eval_longctx.providers.prefix import Prefixes
 from lm_eval_longctx.providers.segments import EscapedText, assemble
 from lm_eval_longctx.providers.sounds import as_wav, converted_kinds
 from lm_eval_longctx.providers.terms import Terms, filled
+from lm_eval_longctx.providers.tiers import STANDARD, asked_tier
 from lm_eval_longctx.providers.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class HostedProvider(Provider):
     BASE_URL: ClassVar[str] = ""
     VIDEO: ClassVar[tuple[str, ...]] = ("native", "frames")
     OFFICIAL: ClassVar[bool] = True
+    TIER_FIELD: ClassVar[str] = "service_tier"
+    TIERS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
         """Read the arguments; nothing is connected yet.
@@ -105,6 +108,9 @@ class HostedProvider(Provider):
         self.declared = override(self._look_up(), args)
         self.known = self.declared
         self.extra_body = read_mapping("extra_body", args.get("extra_body", {}))
+        given = read_choice("service_tier", args["service_tier"], self.TIERS) if "service_tier" in args else ""
+        self.tier = asked_tier(given, self.extra_body)
+        self.tier_field = {self.TIER_FIELD: given} if given else {}
         self.extra_headers = ExtraHeaders.parse(args.get("extra_headers", {}))
         self.reasoning = None if args.get("reasoning") is None else str(args["reasoning"])
         self.reasoning_tokens = read_whole("reasoning_tokens", args.get("reasoning_tokens", 0), 0)
@@ -228,6 +234,7 @@ class HostedProvider(Provider):
             "model": self.model,
             "endpoint": self.base_url,
             **self._choices(),
+            **({"service_tier": self.tier} if self.tier != STANDARD else {}),
             "video": self._video_policy() if "video" in known.modalities or self.video == "frames" else None,
             "context_window": known.context_window,
             "capabilities": {"source": known.source, "dated": known.dated, "retires": known.retires or None},
@@ -316,7 +323,7 @@ class HostedProvider(Provider):
             model=self.model,
             stream=self._streams(ready.request),
             output_budget=self.output_budget(ready.request),
-            extra=self.extra_body,
+            extra={**self.tier_field, **self.extra_body},
             handles=ready.handles,
             options=self._options(ready.request),
         )
@@ -351,9 +358,9 @@ class HostedProvider(Provider):
         """Return what the call should have been billed for, and by whom."""
         model, no_other = self._asked_model()
         if request is None:
-            return Expected(model=model, no_other_model=no_other)
+            return Expected(model=model, no_other_model=no_other, tier=self.tier)
         media = {} if self.video == "frames" else self._expected_media(request.prompt)
-        return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other)
+        return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other, self.tier)
 
     def _asked_model(self) -> tuple[str, bool]:
         """Return the name by which the model should answer, and whether an answer of another one is none."""

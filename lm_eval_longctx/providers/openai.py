@@ -46,11 +46,13 @@ class OpenAIProvider(HostedProvider):
     NAME: ClassVar[str] = "openai"
     BASE_URL: ClassVar[str] = "https://api.openai.com/v1"
     VIDEO: ClassVar[tuple[str, ...]] = ("frames",)
+    TIERS: ClassVar[tuple[str, ...]] = ("default", "flex", "priority")
     ARGS: ClassVar[Mapping[str, str]] = {
         **COMMON_ARGS,
         "api": "responses or chat (default: what the model is known to speak)",
         "detail": "how closely pictures are looked at: low, high (default), auto or original",
         "upload": "auto (default: pictures that would not fit inline), always or never",
+        "service_tier": "flex (later, at half the price), priority (faster, dearer) or default",
         "background": "true to let long calls run at OpenAI and fetch their answers: a lost connection loses nothing",
     }
 

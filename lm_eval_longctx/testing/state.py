@@ -115,6 +115,7 @@ class Asked:
         lookback: How many pieces before a mark a kept beginning is looked for.
         held: Tokens that an explicit cache holds already.
         background: Whether the answer is to be fetched later.
+        tier: The service tier that was asked for; empty for the usual one.
     """
 
     model: str
@@ -125,6 +126,7 @@ class Asked:
     lookback: int = 0
     held: int = 0
     background: bool = False
+    tier: str = ""
 
     @property
     def text(self) -> str:
@@ -195,6 +197,7 @@ class State:
         keys: The keys that are known.
         headers: Further headers of every answer.
         reasoning: Hidden reasoning tokens of every answer.
+        tier: The service tier that serves, whatever was asked for; empty for what was asked for.
     """
 
     window: int | None = None
@@ -203,6 +206,7 @@ class State:
     keys: frozenset[str] = frozenset({"test-key"})
     headers: dict[str, str] = field(default_factory=dict)
     reasoning: int = 0
+    tier: str = ""
     faults: deque[Fault] = field(default_factory=deque)
     chaos: Callable[[Asked], Fault | None] | None = None
     bills: list[Bill] = field(default_factory=list)

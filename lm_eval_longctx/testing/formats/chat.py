@@ -71,7 +71,13 @@ class Chat(OpenAI):
         if isinstance(stops, list) and len(stops) > 4:  # noqa: PLR2004 - the real limit
             raise Refused("Invalid 'stop': array too long.", code="array_above_max_length", where="stop")
         name = text(tree.get("model"), "model")
-        return Asked(name, tuple(pieces), whole(budget, "max_tokens"), stream=bool(tree.get("stream")))
+        return Asked(
+            name,
+            tuple(pieces),
+            whole(budget, "max_tokens"),
+            stream=bool(tree.get("stream")),
+            tier=tree.get("service_tier") or "",
+        )
 
     def answer(self, asked: Asked, text: str, bill: Bill, kind: str) -> dict[str, Any]:
         """Return a chat.completion."""
@@ -90,6 +96,7 @@ class Chat(OpenAI):
             "created": 1_790_000_000,
             "model": asked.model,
             "choices": [] if kind == "empty" else [choice],
+            "service_tier": self.state.tier or asked.tier or "default",
             "usage": chat_usage(bill, media),
         }
         if kind == "no_usage":

@@ -109,7 +109,9 @@ class Gemini(Format):
         _check_config(config)
         pieces = self._system(tree) + self._contents(tree)
         held = self._held(tree, model)
-        return Asked(model, tuple(held + pieces), config.get("maxOutputTokens", 8192), held=sum(p[1] for p in held))
+        tier = one_of(tree.get("serviceTier", "standard"), ("standard", "flex", "priority"), "serviceTier")
+        budget, cached = config.get("maxOutputTokens", 8192), sum(piece[1] for piece in held)
+        return Asked(model, tuple(held + pieces), budget, held=cached, tier=tier)
 
     def _system(self, tree: dict[str, Any]) -> list[tuple[str, int, str]]:
         system = mapping(tree.get("systemInstruction", {"parts": []}), "system_instruction")
@@ -197,7 +199,7 @@ class Gemini(Format):
         """Return a GenerateContentResponse."""
         response: dict[str, Any] = {
             "candidates": [_candidate(text, kind)],
-            "usageMetadata": _usage(bill),
+            "usageMetadata": {**_usage(bill), "serviceTier": self.state.tier or asked.tier},
             "modelVersion": asked.model,
             "responseId": f"resp-{bill.digest}",
         }

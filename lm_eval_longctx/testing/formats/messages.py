@@ -117,7 +117,7 @@ class Messages(Format):
             "content": _content(text, kind, bill),
             "stop_reason": _STOP_OF.get(kind, "end_turn"),
             "stop_sequence": None,
-            "usage": _usage(bill),
+            "usage": {**_usage(bill), "service_tier": self.state.tier or "standard"},
         }
         if kind in {"refused", "blocked"}:
             details = {

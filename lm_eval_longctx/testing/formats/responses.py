@@ -59,7 +59,15 @@ class Responses(OpenAI):
         background = bool(tree.get("background"))
         if background and tree.get("store") is False:
             raise Refused("Background responses must be stored.", where="background")
-        return Asked(name, tuple(pieces), budget, stream=bool(tree.get("stream")), marks=kept, background=background)
+        return Asked(
+            name,
+            tuple(pieces),
+            budget,
+            stream=bool(tree.get("stream")),
+            marks=kept,
+            background=background,
+            tier=tree.get("service_tier") or "",
+        )
 
     def _input(self, value: Any) -> list[Any]:  # noqa: ANN401 - a request's part
         return [{"role": "user", "content": value}] if isinstance(value, str) else items(value, "input")
@@ -103,6 +111,7 @@ class Responses(OpenAI):
             "parallel_tool_calls": True,
             "tool_choice": "auto",
             "tools": [],
+            "service_tier": self.state.tier or asked.tier or "default",
             "usage": _usage(bill),
         }
         reason = {

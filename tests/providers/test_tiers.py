@@ -1,0 +1,112 @@
+"""Service tiers: asked for by name, priced as what they are, and never at a price that does not apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from lm_eval_longctx.backend import Backend, Job, Limits
+from lm_eval_longctx.backend.prices import prices_for
+from lm_eval_longctx.errors import BudgetError, ConfigError
+from lm_eval_longctx.harness.model_args import parse_model_args
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.providers.base import Request, Settings
+from lm_eval_longctx.providers.tiers import asked_tier, served_tier
+
+MODELS = {"openai": "gpt-6.1-terra", "gemini": "gemini-3.8-flash", "anthropic": "claude-sonnet-5-5"}
+
+
+def asked(provider, **limits):
+    """Ask one question; return the answer and what it all cost."""
+    job = Job("s", "t", lambda: Prompt.user(TextPart("Who? " * 1000)), Settings(32))
+    backend = Backend(provider, ledger=None, limits=Limits(**limits), prices=prices_for(provider), progress=False)
+    (answer,) = backend.run([job])
+    return answer, backend.totals()
+
+
+@pytest.mark.parametrize(
+    ("given", "extra", "tier"),
+    [
+        ("", {}, "standard"),
+        ("default", {}, "standard"),
+        ("flex", {}, "flex"),
+        ("flex", {"service_tier": "auto"}, "standard"),
+        ("", {"serviceTier": "PRIORITY"}, "priority"),
+        ("", {"service_tier": "fast"}, "priority"),
+        ("", {"speed": "fast"}, "priority"),
+        ("", {"service_tier": "ultrafast"}, "ultrafast"),
+    ],
+)
+def test_a_tier_has_one_name(given, extra, tier):
+    """Our argument and the users' own fields name the same tiers, in each provider's spelling."""
+    assert asked_tier(given, extra) == tier
+
+
+@pytest.mark.parametrize(
+    ("response", "tier"),
+    [
+        ({}, ""),
+        ({"service_tier": "default"}, "standard"),
+        ({"service_tier": "priority", "usage": {}}, "priority"),
+        ({"usage": {"service_tier": "batch"}}, "standard"),
+        ({"usage": {"service_tier": "standard", "speed": "fast"}}, "priority"),
+        ({"usageMetadata": {"serviceTier": "FLEX"}}, "flex"),
+        ({"service_tier": None, "usage": None}, ""),
+    ],
+)
+def test_a_response_names_its_tier(response, tier):
+    """Each provider says in a place of its own which tier served."""
+    assert served_tier(response) == tier
+
+
+@pytest.mark.parametrize(("name", "field"), [("openai", "service_tier"), ("gemini", "serviceTier")])
+def test_a_tier_is_asked_for_and_changes_no_key(server, name, field):
+    """The tier goes with the request; it is no part of the question, so that answers are found again without it."""
+    provider = server.provider(name, MODELS[name], service_tier="flex")
+    asked(provider)
+    assert server.state.requests[-1]["body"][field] == "flex"
+    assert provider.describe()["service_tier"] == "flex"
+    question = Request(Prompt.user(TextPart("?")))
+    assert provider.identity(question) == server.provider(name, MODELS[name]).identity(question)
+
+
+def test_flex_is_priced_as_a_batch(server):
+    """OpenAI bills flex at the price of a batch, which is half; the price list says so."""
+    pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
+    plain, usual = asked(server.provider("openai", MODELS["openai"]))
+    flex, half = asked(server.provider("openai", MODELS["openai"], service_tier="flex"))
+    assert flex.usage.prompt_tokens == plain.usage.prompt_tokens
+    assert 0 < half["cost"] == pytest.approx(usual["cost"] / 2)
+    assert "flex, priced as a batch" in half["prices"]["source"]
+
+
+@pytest.mark.parametrize(("name", "tier"), [("openai", "priority"), ("gemini", "flex"), ("gemini", "priority")])
+def test_a_tier_without_a_known_price_costs_nobody_knows_what(server, name, tier):
+    """No price is guessed: the cost is unknown, a cap is refused before the first call, and a user's prices hold."""
+    provider = server.provider(name, MODELS[name], service_tier=tier)
+    _, totals = asked(provider)
+    assert (totals["cost"], totals["unpriced_calls"]) == (None, 1)
+    before = len(server.state.requests)
+    with pytest.raises(BudgetError, match=f"in the tier {tier}.*price_in="):
+        asked(provider, max_cost=1.0)
+    assert len(server.state.requests) == before
+    assert prices_for(provider, price_in=3.0, price_out=9.0).rates["input"].base == 3.0
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_an_answer_of_another_tier_has_no_known_cost(server, name):
+    """Where another tier served than was asked for, the answer counts, and its cost is unknown."""
+    pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
+    server.state.tier = "priority"
+    answer, totals = asked(server.provider(name, MODELS[name]), max_cost=1.0)
+    assert answer.outcome.answered
+    assert any("served in the tier priority, not standard" in note for note in answer.notes)
+    assert (totals["cost"], totals["unpriced_calls"]) == (None, 1)
+    assert totals["reserved_or_spent"] > 0, "its worst case counts against the cap"
+
+
+def test_tiers_that_are_unknown_or_do_not_go_with_batches_are_errors():
+    """A wrong tier names the nearest right one; a batch has a tier of its own."""
+    with pytest.raises(ConfigError, match="flex"):
+        parse_model_args("openai/gpt-6.1-terra", {"service_tier": "flx"})
+    with pytest.raises(ConfigError, match="batch"):
+        parse_model_args("openai/gpt-6.1-terra", {"service_tier": "flex", "batch": True})
