@@ -87,6 +87,10 @@ class BudgetError(ProviderError):
     """Sending would go beyond the allowed cost."""
 
 
+class AnswerPendingError(ProviderError):
+    """The provider makes an answer, or keeps it, and it cannot be had just now; asking again would pay twice."""
+
+
 class BatchRefusedError(ProviderError):
     """A batch was certainly not taken, so nothing of it is billed."""
 

@@ -12,6 +12,7 @@ from lm_eval_longctx.backend.judge import (
     Verdict,
     in_batch,
     judge,
+    to_come,
     unaffordable,
     unreadable,
     unrenderable,
@@ -21,7 +22,7 @@ from lm_eval_longctx.backend.judge import (
 )
 from lm_eval_longctx.backend.waits import retry_wait
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import LedgerError, LongctxError
+from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
 from lm_eval_longctx.ledger import Call, Ledger
 from lm_eval_longctx.ledger.redact import redact
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
@@ -88,7 +89,7 @@ class Caller:
         self.session, self.job, self.passage, self.leads = session, job, passage, leads
         self.sent = False
         self.recorded: Future[None] | None = None
-        self._number = 0
+        self._number, self._name = 0, ""
 
     async def run(self) -> Completion:
         """Return the completion.
@@ -154,16 +155,25 @@ class Caller:
             session.asked(key, self.recorded if freed else session.ledger.release(key))
 
     async def _ask(self, prepared: Prepared) -> Completion:
-        """Send until there is an answer, or asking again makes no sense."""
-        session, key = self.session, prepared.key
+        """Fetch what an earlier run was promised, or send."""
+        session = self.session
         if session.stopped:
-            return unsent(session.stopped, key)
+            return unsent(session.stopped, prepared.key)
         ready = await self.check_and_count(prepared)
         if isinstance(ready, Completion):
             return ready
-        prepared, counted = ready, ready.request.counted
-        lost, n = 0, 0
-        last: Completion | None = None
+        if ready.standing.accepted is None:
+            return await self._keep_asking(ready)
+        found = await self._fetched(ready, *ready.standing.accepted)
+        if not isinstance(found, Verdict):
+            return found
+        again = await self._again(found, 1, found.lost, ready.key)
+        return await self._keep_asking(ready, found.completion, lost=found.lost) if again else found.completion
+
+    async def _keep_asking(self, prepared: Prepared, last: Completion | None = None, *, lost: int = 0) -> Completion:
+        """Send until there is an answer, or asking again makes no sense."""
+        session, key, counted = self.session, prepared.key, prepared.request.counted
+        n = 0
         while True:
             n += 1
             worst = self.worst(prepared.request)
@@ -177,6 +187,19 @@ class Caller:
             last, lost = verdict.completion, lost + verdict.lost
             if not await self._again(verdict, n, lost, key):
                 return last
+
+    async def _fetched(self, prepared: Prepared, number: int, name: str) -> Verdict | Completion:
+        """Bring back the answer that an earlier run was promised: it is paid, so that asking again comes after it."""
+        session = self.session
+        if not await session.in_thread(partial(session.ledger.is_free, prepared.key)):
+            raise Held(prepared.key)  # whoever asked is still waiting for it
+        try:
+            async with session.gate.request():
+                with session.progress.open_call(self.job):
+                    raw = await session.provider.fetch(name)
+        except AnswerPendingError as error:
+            return to_come(redact(str(error), session.secrets), prepared.key, prepared.request.counted)
+        return await self.record(prepared, number, 1, raw, None)
 
     async def check_and_count(self, prepared: Prepared) -> Prepared | Completion:
         """Let the provider, once started, check and count the request; a completion says what is wrong with it."""
@@ -225,7 +248,12 @@ class Caller:
                     raise Held(prepared.key)
                 return begun.answer
             session.tally.lost_before += begun.lost
-            raw = await self._send(prepared.request, begun.attempt, n)
+            try:
+                raw = await self._send(prepared.request, begun.attempt, n)
+            except AnswerPendingError as error:
+                reservation.settle(reservation.worst or 0.0)
+                session.tally.doubted(reservation.worst)
+                return to_come(redact(str(error), session.secrets), prepared.key, counted)
         if raw is None:
             reservation.settle(0.0)
             return unsent(session.stopped, prepared.key, counted)
@@ -258,7 +286,8 @@ class Caller:
 
     async def _send(self, request: Request, number: int, n: int) -> Raw | None:
         """Wait for a place on the wire and send; ``None`` if the run stopped before."""
-        session, on_wire = self.session, False
+        session, on_wire, self._name = self.session, False, ""
+        request = replace(request, accepted=partial(self._accepted, number))
         try:
             async with session.gate.request() as self._number:
                 if not session.stopped:
@@ -267,10 +296,16 @@ class Caller:
                     session.tally.retries += n > 1
                     return await self._exchange(request)
         except BaseException as error:  # the user's second Ctrl-C, or a defect
-            self._give_up(number, f"abandoned: {type(error).__name__}", on_wire=on_wire)
+            if not self._name:
+                self._give_up(number, f"abandoned: {type(error).__name__}", on_wire=on_wire)
             raise
         self._give_up(number, f"not sent: {session.stopped}", on_wire=False)
         return None
+
+    async def _accepted(self, number: int, name: str) -> None:
+        """Record by which name the answer can be fetched: from now on it is not lost, whatever happens to us."""
+        await self.session.written(self.session.ledger.accepted(number, name))
+        self._name = name
 
     async def _exchange(self, request: Request) -> Raw:
         session, limit = self.session, self.session.limits.timeout

@@ -149,6 +149,12 @@ def unreadable(key: str) -> Completion:
     return Completion("", Outcome.MALFORMED, detail=detail, key=key)
 
 
+def to_come(words: str, key: str, counted: int | None) -> Completion:
+    """Make the completion of a call that is answered in the background, and whose answer cannot be had just now."""
+    detail = f"{words}; it is paid, or will be: run the same command again to fetch it"
+    return Completion("", Outcome.TRANSPORT_FAILED, detail=detail, key=key, counted_tokens=counted)
+
+
 def in_batch(key: str, token: str) -> Completion:
     """Make the completion of a call that a batch of an earlier run holds: it is paid already, or will be."""
     detail = f"not sent: it is in the batch {token}; run the same command with batch=true to fetch its answer"

@@ -102,14 +102,18 @@ class Tally:
         """Count the money and the tokens of an attempt."""
         usage = verdict.completion.usage
         if verdict.doubtful:
-            self.possibly_billed += 1
-            self.possibly_billed_cost += worst or 0.0
+            self.doubted(worst)
         elif verdict.billing == BILLED:
             self.usage = self.usage + usage  # its cost is left out when it is shown: unknown ones are not in it
             self.cost += verdict.cost or 0.0
             self.unpriced += verdict.cost is None
             self.cache_saved += prices.saved(usage) if prices and usage.cached_tokens else 0.0
             self.drift.add(verdict.completion.counted_tokens, usage.prompt_tokens)
+
+    def doubted(self, worst: float | None) -> None:
+        """Count a call of which nobody can say whether it is billed."""
+        self.possibly_billed += 1
+        self.possibly_billed_cost += worst or 0.0
 
     def finished(self, completion: Completion) -> None:
         """Count a job that has its completion."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FILTERS = ("provider", "model", "task", "sample")
 _STATE = """CASE WHEN outcome IS NOT NULL THEN outcome
     WHEN received IS NULL AND batch IS NOT NULL THEN 'in a batch'
+    WHEN received IS NULL AND handle IS NOT NULL THEN 'made in the background'
     WHEN received IS NULL THEN 'sent, no answer yet' ELSE 'received, not read yet' END"""
 _AT_ONCE = 500
 _RAW = "status, headers, body, packed, seconds, error, reached"
@@ -85,14 +86,16 @@ def standing(connection: sqlite3.Connection, key: str) -> Standing:
     if answer is not None:
         return Standing(answer)
     rows = connection.execute(
-        f"SELECT id, received, decided, batch, {_RAW} FROM attempt WHERE key=? ORDER BY id",  # noqa: S608 - our columns
+        f"SELECT id, received, decided, batch, handle, {_RAW} FROM attempt WHERE key=? ORDER BY id",  # noqa: S608 - ours
         (key,),
     ).fetchall()
-    undecided = tuple((row[0], _raw(*row[4:])) for row in rows if row[1] is not None and row[2] is None)
+    undecided = tuple((row[0], _raw(*row[5:])) for row in rows if row[1] is not None and row[2] is None)
     silent = [row for row in rows if row[1] is None and row[2] is None]
     waiting = next(((row[0], row[3]) for row in silent if row[3] is not None), None)
+    accepted = next(((row[0], row[4]) for row in silent if row[4] is not None), None)
     failures = sum(row[2] is not None for row in rows)
-    return Standing(None, undecided, sum(row[3] is None for row in silent), failures, known[0], waiting)
+    lost = sum(row[3] is None and row[4] is None for row in silent)
+    return Standing(None, undecided, lost, failures, known[0], waiting, accepted)
 
 
 def _raw(  # noqa: PLR0913, PLR0917 - a row

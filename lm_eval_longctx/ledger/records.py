@@ -62,6 +62,9 @@ class Standing:
         counted: Prompt tokens by the provider's own counting, if it counted.
         waiting: An attempt that was handed in with a batch and has not come
             back: its number, and the batch's token.
+        accepted: An attempt that a provider has taken to answer in the
+            background, and whose answer has not come back: its number, and the
+            provider's name of it.
     """
 
     answer: Completion | None = None
@@ -70,6 +73,7 @@ class Standing:
     failures: int = 0
     counted: int | None = None
     waiting: tuple[int, str] | None = None
+    accepted: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)

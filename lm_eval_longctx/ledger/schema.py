@@ -9,7 +9,7 @@ from pathlib import Path
 from lm_eval_longctx.errors import LedgerError
 
 APPLICATION = 0x4C4C4358  # "LLCX", in the file's header
-VERSION = 2
+VERSION = 3
 PATIENCE = 60
 """Seconds to wait for another process that writes."""
 
@@ -35,7 +35,8 @@ _BATCHES = (
     """CREATE TABLE batch(
         token TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, opened REAL NOT NULL, name TEXT)""",
 )
-_STEPS = {0: _TABLES, 1: _BATCHES}
+_HANDLES = ("ALTER TABLE attempt ADD COLUMN handle TEXT",)
+_STEPS = {0: _TABLES, 1: _BATCHES, 2: _HANDLES}
 """What makes the next version of each version; 0 is an empty file."""
 
 # Why an attempt costs what it costs.

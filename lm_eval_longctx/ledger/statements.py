@@ -49,7 +49,7 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
         answer = final_answer(connection, call.key)
         if answer is not None:
             return Begun(answer=answer)
-        if not is_free(connection, call.key, owner) or _in_batch(connection, call.key):
+        if not is_free(connection, call.key, owner) or _to_come(connection, call.key):
             return Begun()
         lost = _mark_lost(connection, call.key, owner)
         _claim(connection, call, owner)
@@ -60,9 +60,16 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
     return Begun(attempt=cursor.lastrowid, lost=lost)
 
 
-def _in_batch(connection: sqlite3.Connection, key: str) -> bool:
-    statement = "SELECT 1 FROM attempt WHERE key=? AND batch IS NOT NULL AND received IS NULL AND decided IS NULL"
+def _to_come(connection: sqlite3.Connection, key: str) -> bool:
+    """Tell whether an answer is to come, from a batch or from the background, that is or will be paid."""
+    statement = """SELECT 1 FROM attempt WHERE key=? AND (batch IS NOT NULL OR handle IS NOT NULL)
+        AND received IS NULL AND decided IS NULL"""
     return connection.execute(statement, (key,)).fetchone() is not None
+
+
+def accepted(connection: sqlite3.Connection, *, attempt: int, name: str) -> None:
+    """Record under which name the provider answers in the background."""
+    connection.execute("UPDATE attempt SET handle=? WHERE id=?", (name, attempt))
 
 
 def open_batch(connection: sqlite3.Connection, *, token: str, provider: str, model: str) -> None:

@@ -169,6 +169,10 @@ class Ledger:
         with self._reading():
             return reading.hand_in(self._reader, token)
 
+    def accepted(self, attempt: int, name: str) -> Future[None]:
+        """Record under which name a provider answers an attempt in the background: whoever comes later can fetch it."""
+        return self._writer.submit(partial(statements.accepted, attempt=attempt, name=name))
+
     def received(self, attempt: int, raw: Raw) -> Future[None]:
         """Record a response as it came, before anybody reads it."""
         return self._writer.submit(partial(statements.received, attempt=attempt, raw=raw, now=time.time()))

@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import UnsupportedError
+from lm_eval_longctx.errors import AnswerPendingError, UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, VideoPart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.prompt import MediaPart, Prompt
@@ -69,6 +69,9 @@ class Request:
         leads: Whether others that share its beginning wait for it, so that
             what it stores in a prefix cache will be read. Not part of the
             request's identity.
+        accepted: To be awaited with the name by which ``Provider.fetch`` finds
+            the answer, once a provider that makes answers in the background
+            has taken the request. Not part of the request's identity.
     """
 
     prompt: Prompt
@@ -76,6 +79,7 @@ class Request:
     repeat: int = 0
     counted: int | None = field(default=None, compare=False)
     leads: bool = field(default=False, compare=False)
+    accepted: Callable[[str], Awaitable[None]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -327,6 +331,14 @@ class Provider(ABC):
     @abstractmethod
     async def send(self, request: Request) -> Raw:
         """Ask once. A failed wire is a ``Raw`` with ``error``, not an exception."""
+
+    async def fetch(self, name: str) -> Raw:
+        """Bring back the answer to a request that was accepted under a name, perhaps by another process.
+
+        Raises:
+            AnswerPendingError: It cannot be had just now.
+        """
+        raise AnswerPendingError(f"{self.NAME} makes no answers in the background, so {name} cannot be fetched")
 
     @abstractmethod
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:

@@ -15,7 +15,7 @@ import orjson
 
 from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.completion import Outcome
-from lm_eval_longctx.errors import LongctxError, ProviderError
+from lm_eval_longctx.errors import AnswerPendingError, LongctxError, ProviderError
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
@@ -282,7 +282,9 @@ class HostedProvider(Provider):
         try:
             ready = await self._ready(self._settled(request))
             wire, recorded = await self._cached(ready, self._wire(ready))
-            raw = await self._exchange(wire, assemble(self._encode(ready.request, wire), self.texts))
+            raw = await self._exchange(wire, assemble(self._encode(ready.request, wire), self.texts), request)
+        except AnswerPendingError:
+            raise
         except UploadFailed as failed:
             return failed.raw
         except LongctxError as error:
@@ -305,7 +307,8 @@ class HostedProvider(Provider):
             notes.append(PREFIX_NOTE)
         return (*notes, *converted_kinds(request.prompt, self.declared.audio_mimes))
 
-    async def _exchange(self, wire: Wire, body: Body) -> Raw:
+    async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
+        del request
         headers = {**self.headers(), "Content-Type": "application/json"}
         return await self.transport.send("POST", self._url(wire), headers, body)
 

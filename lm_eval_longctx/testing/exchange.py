@@ -11,12 +11,12 @@ import orjson
 from aiohttp import web
 
 from lm_eval_longctx.testing.formats.base import FINISH, Failed
-from lm_eval_longctx.testing.state import UNBILLED
+from lm_eval_longctx.testing.state import UNBILLED, Asked
 from lm_eval_longctx.testing.strict import Refused
 
 if TYPE_CHECKING:
     from lm_eval_longctx.testing.formats.base import Format
-    from lm_eval_longctx.testing.state import Asked, Bill, Fault, State
+    from lm_eval_longctx.testing.state import Bill, Fault, State
 
 _PAGE = b"<html><head><title>Sign in</title></head><body>Please sign in to the network.</body></html>"
 _KEPT_BODY = 1 << 16
@@ -184,11 +184,13 @@ class Exchange:
         return web.json_response({**answer, "status": "queued", "output": [], "usage": None})
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
-        """Give out an answer that was made in the background; a fault that is waiting hits the fetching."""
-        kept = self.state.later[request.match_info["id"]]
-        if self.state.faults and self.state.faults[0].kind == "reset":
-            self.state.faults.popleft()
-            return cut_off(request)
+        """Give out an answer that was made in the background; a fault of the fetching hits it."""
+        kept = self.state.later.get(request.match_info["id"])
+        if kept is None:
+            return _json(self.form.error(404, f"Response with id {request.match_info['id']!r} not found."))
+        fault = self.state.poll_faults.popleft() if self.state.poll_faults else None
+        if fault is not None:
+            return cut_off(request) if fault.kind == "reset" else self._unbilled(fault, Asked("", (), 0))
         kept["polls"] -= 1
         if kept["polls"] >= 0:
             return web.json_response({**kept["answer"], "status": "in_progress", "output": [], "usage": None})

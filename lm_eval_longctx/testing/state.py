@@ -208,6 +208,7 @@ class State:
     reasoning: int = 0
     tier: str = ""
     faults: deque[Fault] = field(default_factory=deque)
+    poll_faults: deque[Fault] = field(default_factory=deque)
     chaos: Callable[[Asked], Fault | None] | None = None
     bills: list[Bill] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -232,6 +233,11 @@ class State:
         """
         with self.lock:
             self.faults.extend(Fault(kind, **details) for _ in range(times))
+
+    def fail_polls(self, kind: str, times: int = 1) -> None:
+        """Let the next looks at an answer that is made in the background fail."""
+        with self.lock:
+            self.poll_faults.extend(Fault(kind) for _ in range(times))
 
     def fail_at_random(self, probability: float, kinds: tuple[str, ...], seed: int = 0) -> None:
         """Let each call fail with some probability; which ones depends on the seed and the call alone.

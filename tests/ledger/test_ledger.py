@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.errors import LedgerError, UnknownOptionError
-from lm_eval_longctx.ledger import Call, Ledger
+from lm_eval_longctx.ledger import Call, Ledger, schema
 from lm_eval_longctx.ledger.records import dump_completion, load_completion
 from lm_eval_longctx.providers.base import Raw
 
@@ -117,6 +117,31 @@ def test_many_users_may_open_a_new_ledger_at_once(tmp_path):
         with ThreadPoolExecutor(8) as threads:
             for ledger in threads.map(begin, range(8)):
                 ledger.close()
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path, version):
+    """What an older version wrote is found again, and the new parts work."""
+    path, call = tmp_path / "old", Call("k", "p", "m", request={"a": 1})
+    with sqlite3.connect(path) as connection:
+        for step in range(version):
+            for statement in schema._STEPS[step]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={schema.APPLICATION}")
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("INSERT INTO call VALUES('old', 'p', 'm', 't', 's', 0, 1, NULL, '{}', 1.0, NULL)")
+        stored = dump_completion(Completion("yes", key="old"))
+        connection.execute(
+            "INSERT INTO attempt(key, owner, n, sent, decided, final, completion) VALUES('old', 'o', 1, 1.0, 2.0, 1, ?)",
+            (stored,),
+        )
+    connection.close()
+    with Ledger.open(path) as ledger:
+        assert ledger.look_up("old").answer == "yes"
+        number = ledger.begin(call, 1).result().attempt
+        ledger.accepted(number, "resp_1").result()
+        assert ledger.look_up("k").accepted == (number, "resp_1")
+        assert ledger.look_up("k").lost == 0
 
 
 def test_a_file_of_another_program_is_refused(tmp_path):

@@ -253,5 +253,5 @@ async def _with_break(server, sending):
         if len(server.state.later) == 2:
             break
         await asyncio.sleep(0.001)
-    server.state.fail("reset")
+    server.state.fail_polls("reset")
     return await task
