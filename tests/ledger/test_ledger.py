@@ -131,9 +131,9 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path, version)
         connection.execute(f"PRAGMA user_version={version}")
         connection.execute("INSERT INTO call VALUES('old', 'p', 'm', 't', 's', 0, 1, NULL, '{}', 1.0, NULL)")
         stored = dump_completion(Completion("yes", key="old"))
+        row = ("old", "o", 1, 1.0, 2.0, 1, stored)
         connection.execute(
-            "INSERT INTO attempt(key, owner, n, sent, decided, final, completion) VALUES('old', 'o', 1, 1.0, 2.0, 1, ?)",
-            (stored,),
+            "INSERT INTO attempt(key, owner, n, sent, decided, final, completion) VALUES(?, ?, ?, ?, ?, ?, ?)", row
         )
     connection.close()
     with Ledger.open(path) as ledger:
