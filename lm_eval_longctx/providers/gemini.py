@@ -36,6 +36,8 @@ UPLOAD_FROM = 4 << 20
 _WRITTEN = "longctx-cache-written"
 """The header of a record that says how many tokens were stored just before the call."""
 
+_STORAGE = "{tokens:,} tokens were stored until the end of the run: that is billed by the hour, and not in the cost"
+
 RESOLUTIONS = ("low", "medium", "high")
 
 
@@ -151,8 +153,10 @@ class GeminiProvider(HostedProvider):
         written = raw.headers.get(_WRITTEN, "")
         if not written:
             return decoded
-        usage = replace(decoded.completion.usage, cache_write_tokens=int(written))
-        return replace(decoded, completion=decoded.completion.changed(usage=usage))
+        completion = decoded.completion
+        usage = replace(completion.usage, cache_write_tokens=int(written))
+        notes = (*completion.notes, _STORAGE.format(tokens=int(written)))
+        return replace(decoded, completion=completion.changed(usage=usage, notes=notes))
 
     async def _count(self, ready: Ready) -> int | None:
         wire = self._wire(ready)

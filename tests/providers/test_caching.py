@@ -176,6 +176,7 @@ def test_the_cost_of_storing_a_prefix_is_in_the_usage(server):
     answers = run(lambda: gemini(server, cache="explicit"), three)
     written = [answer.usage.cache_write_tokens for answer in answers]
     assert written[1] > 11_000
+    assert any("billed by the hour" in note for note in answers[1].notes)
     assert (written[0], written[2]) == (None, None)
 
 
