@@ -152,7 +152,7 @@ def unreadable(key: str) -> Completion:
 def to_come(words: str, key: str, counted: int | None) -> Completion:
     """Make the completion of a call that is answered in the background, and whose answer cannot be had just now."""
     detail = f"{words}; it is paid, or will be: run the same command again to fetch it"
-    return Completion("", Outcome.TRANSPORT_FAILED, detail=detail, key=key, counted_tokens=counted)
+    return Completion("", Outcome.POSSIBLY_BILLED, detail=detail, key=key, counted_tokens=counted)
 
 
 def in_batch(key: str, token: str) -> Completion:

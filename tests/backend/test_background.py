@@ -125,7 +125,7 @@ def test_an_answer_that_takes_too_long_is_fetched_by_the_next_run(monkeypatch, s
     server.state.polls_until_ready = NEVER
     with Ledger.open(tmp_path / "ledger") as ledger:
         answer, totals = asked(server, ledger, timeout=0.1)
-        assert answer.outcome is Outcome.TRANSPORT_FAILED
+        assert answer.outcome is Outcome.POSSIBLY_BILLED
         assert "run the same command again to fetch it" in answer.detail
         assert totals["possibly_billed"]["calls"] == 1
         assert [entry["state"] for entry in ledger.entries()] == ["made in the background"]
