@@ -176,7 +176,7 @@ class BatchRun:
         begun = await session.written(session.ledger.begin(entry.call, 1, entry.worst, token))
         if begun.attempt is None:
             reservation.settle(0.0)
-            held = unsent("it is being asked just now, by another process or in the background; run again without batch=true", key)
+            held = unsent("it is being asked just now; run again later, or without batch=true", key)
             return self._end(entry, held if begun.answer is None else begun.answer)
         entry.attempt, entry.reservation = begun.attempt, reservation
         return True
