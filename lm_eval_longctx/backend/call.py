@@ -191,12 +191,12 @@ class Caller:
     async def _fetched(self, prepared: Prepared, number: int, name: str) -> Verdict | Completion:
         """Bring back the answer that an earlier run was promised: it is paid, so that asking again comes after it."""
         session = self.session
-        if not await session.in_thread(partial(session.ledger.is_free, prepared.key)):
-            raise Held(prepared.key)  # whoever asked is still waiting for it
+        if (await session.written(session.ledger.take_up(prepared.key, number))).held:
+            raise Held(prepared.key)  # whoever asked is still waiting for it, or somebody else fetches it
         try:
             async with session.gate.request():
                 with session.progress.open_call(self.job):
-                    raw = await session.provider.fetch(name)
+                    raw = await session.provider.fetch(name, prepared.request)
         except AnswerPendingError as error:
             return to_come(redact(str(error), session.secrets), prepared.key, prepared.request.counted)
         return await self.record(prepared, number, 1, raw, None)
@@ -270,7 +270,7 @@ class Caller:
         verdict = judge(session.provider, session.prices, raw, prepared.request)
         if verdict is None:
             return unreadable(prepared.key)
-        worst = reservation.worst if reservation is not None else 0.0
+        worst = reservation.worst if reservation is not None else self.worst(prepared.request)
         if reservation is not None:
             session.settle(reservation, verdict.at_most(worst))
         verdict = replace(verdict, completion=self._stamped(verdict, prepared, n, counted))
@@ -313,7 +313,10 @@ class Caller:
             with session.progress.open_call(self.job):
                 return await asyncio.wait_for(session.provider.send(request), limit)
         except asyncio.TimeoutError:
-            return Raw(0, error=f"no answer within {limit:g} s" if limit else "no answer in time")
+            words = f"no answer within {limit:g} s" if limit else "no answer in time"
+            if self._name:
+                raise AnswerPendingError(words) from None
+            return Raw(0, error=words)
 
     def _give_up(self, number: int, words: str, *, on_wire: bool) -> None:
         """Record an attempt that nobody will hear of again: it may have been billed if it was on the wire."""

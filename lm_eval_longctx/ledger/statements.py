@@ -72,6 +72,15 @@ def accepted(connection: sqlite3.Connection, *, attempt: int, name: str) -> None
     connection.execute("UPDATE attempt SET handle=? WHERE id=?", (name, attempt))
 
 
+def take_up(connection: sqlite3.Connection, *, key: str, attempt: int, owner: Owner) -> Begun:
+    """Claim a call whose answer is made in the background, unless it has come or somebody alive waits for it."""
+    to_come = "SELECT 1 FROM attempt WHERE id=? AND handle IS NOT NULL AND received IS NULL AND decided IS NULL"
+    if not is_free(connection, key, owner) or connection.execute(to_come, (attempt,)).fetchone() is None:
+        return Begun()
+    connection.execute("UPDATE call SET owner=? WHERE key=?", (owner.id, key))
+    return Begun(attempt=attempt)
+
+
 def open_batch(connection: sqlite3.Connection, *, token: str, provider: str, model: str) -> None:
     """Record that a batch is about to be handed in."""
     row = (token, provider, model, time.time())

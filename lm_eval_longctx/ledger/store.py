@@ -129,9 +129,7 @@ class Ledger:
             there already; or with neither, while another live process asks or
             a batch holds it.
         """
-        if not self._registered:
-            self._registered = True
-            self._writer.submit(partial(statements.register, owner=self._owner))
+        self._register()
         request = redact(_plain(call.request), self._secrets)
         self._claims.add(call.key)
         work = partial(
@@ -140,6 +138,28 @@ class Ledger:
         future = self._writer.submit(work)
         future.add_done_callback(partial(self._claimed, call.key))
         return future
+
+    def take_up(self, key: str, attempt: int) -> Future[Begun]:
+        """Claim a call that an earlier run left to be answered in the background.
+
+        Args:
+            key: The call's.
+            attempt: Whose answer is to be fetched, by ``Standing.accepted``.
+
+        Returns:
+            A future with the attempt's number if it may be fetched; without, if another live process does or did.
+        """
+        self._register()
+        self._claims.add(key)
+        future = self._writer.submit(partial(statements.take_up, key=key, attempt=attempt, owner=self._owner))
+        future.add_done_callback(partial(self._claimed, key))
+        return future
+
+    def _register(self) -> None:
+        """Make this use of the ledger known to the others, once."""
+        if not self._registered:
+            self._registered = True
+            self._writer.submit(partial(statements.register, owner=self._owner))
 
     def _claimed(self, key: str, future: Future[Begun]) -> None:
         if future.cancelled() or future.exception() is not None or future.result().attempt is None:

@@ -332,12 +332,17 @@ class Provider(ABC):
     async def send(self, request: Request) -> Raw:
         """Ask once. A failed wire is a ``Raw`` with ``error``, not an exception."""
 
-    async def fetch(self, name: str) -> Raw:
+    async def fetch(self, name: str, request: Request) -> Raw:
         """Bring back the answer to a request that was accepted under a name, perhaps by another process.
+
+        Args:
+            name: As ``Request.accepted`` was told it.
+            request: The question, for what is to be recorded with the answer.
 
         Raises:
             AnswerPendingError: It cannot be had just now.
         """
+        del request
         raise AnswerPendingError(f"{self.NAME} makes no answers in the background, so {name} cannot be fetched")
 
     @abstractmethod

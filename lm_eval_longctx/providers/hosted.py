@@ -15,7 +15,7 @@ import orjson
 
 from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.completion import Outcome
-from lm_eval_longctx.errors import AnswerPendingError, LongctxError, ProviderError
+from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError, ProviderError
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
@@ -283,8 +283,8 @@ class HostedProvider(Provider):
             ready = await self._ready(self._settled(request))
             wire, recorded = await self._cached(ready, self._wire(ready))
             raw = await self._exchange(wire, assemble(self._encode(ready.request, wire), self.texts), request)
-        except AnswerPendingError:
-            raise
+        except (AnswerPendingError, LedgerError):
+            raise  # the request is out: the answer is to come, or its name could not be recorded
         except UploadFailed as failed:
             return failed.raw
         except LongctxError as error:

@@ -6,19 +6,14 @@ take, through Chat Completions.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import orjson
-
-from lm_eval_longctx.errors import AnswerPendingError
-from lm_eval_longctx.providers import chat_completions, responses
+from lm_eval_longctx.providers import background, chat_completions, responses
 from lm_eval_longctx.providers.arguments import COMMON_ARGS
-from lm_eval_longctx.providers.base import Raw
 from lm_eval_longctx.providers.capabilities import look_up
 from lm_eval_longctx.providers.dialect import dig
-from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import OPENAI, OPENAI_DEFAULT
@@ -32,16 +27,13 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.acceptance import Reply
-    from lm_eval_longctx.providers.base import Request, Settings
+    from lm_eval_longctx.providers.base import Raw, Request, Settings
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Event, Wire
     from lm_eval_longctx.providers.hosted import Ready
     from lm_eval_longctx.providers.segments import Body
 
 DETAILS = ("low", "high", "auto", "original")
-_RUNNING = frozenset({"queued", "in_progress"})
-_OK, _GONE = 200, 404
-_REFUSED = frozenset({401, 403})
 
 
 class OpenAIProvider(HostedProvider):
@@ -138,29 +130,18 @@ class OpenAIProvider(HostedProvider):
 
     async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
         raw = await super()._exchange(wire, body, request)
-        if not wire.options.get("background") or raw.status != _OK or _status(raw) not in _RUNNING:
+        name = background.name_of(raw) if wire.options.get("background") else ""
+        if not name:
             return raw
-        name = str(dig(orjson.loads(raw.body), "id"))
         if request.accepted is not None:
             await request.accepted(name)
-        return await self.fetch(name)
+        return await self.fetch(name, request)
 
-    async def fetch(self, name: str) -> Raw:
+    async def fetch(self, name: str, request: Request) -> Raw:
         """Wait for an answer that is made in the background, as long as one attempt may take; see ``Provider``."""
-        loop, limit = asyncio.get_running_loop(), self.transport.timeouts.total
-        deadline = loop.time() + limit
-        while True:
-            raw = await self.transport.send("GET", f"{self.base_url}{responses.PATH}/{name}", self.headers())
-            if raw.status == _OK and not raw.error and _status(raw) not in _RUNNING:
-                return raw
-            if raw.status == _GONE:
-                return Raw(0, error=f"{self.NAME} keeps the answer {name} no longer")
-            if loop.time() > deadline or raw.status in _REFUSED:
-                words = raw.error or read_failure(raw.body).message or _status(raw)
-                raise AnswerPendingError(
-                    f"the answer {name} was not to be had within {limit:g} s: {raw.status} {words}"
-                )
-            await asyncio.sleep(self.poll_seconds)
+        url = f"{self.base_url}{responses.PATH}/{name}"
+        look, limit = partial(self.ask_raw, "GET", url, total=background.LOOK), self.transport.timeouts.total
+        return self.noted(await background.answer(look, name, self.poll_seconds, limit), request)
 
     async def _count(self, ready: Ready) -> int | None:
         if self.api != "responses":
@@ -169,9 +150,3 @@ class OpenAIProvider(HostedProvider):
         tokens = dig(await self._ask(self.base_url + responses.COUNT_PATH, tree), "input_tokens")
         return tokens if isinstance(tokens, int) else None
 
-
-def _status(raw: Raw) -> str:
-    try:
-        return str(dig(orjson.loads(raw.body), "status"))
-    except orjson.JSONDecodeError:
-        return ""

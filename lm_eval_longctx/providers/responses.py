@@ -13,6 +13,7 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
+from lm_eval_longctx.providers.base import Retry
 from lm_eval_longctx.providers.dialect import data_url, dig, laid_out, laid_over, split_system
 from lm_eval_longctx.providers.segments import JsonString
 
@@ -30,6 +31,9 @@ DETAIL = "high"
 LEAST_OUTPUT = 16
 
 _CUT = {"max_output_tokens": Outcome.CUT_BY_OUTPUT_LIMIT, "content_filter": Outcome.BLOCKED}
+_STOPPED = frozenset({"cancelled", "expired"})
+"""Ends of an answer that had perhaps begun: nobody says what of it is billed."""
+
 _LAST = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 
 
@@ -116,6 +120,9 @@ def read(response: dict[str, Any]) -> Reply:
     model = str(response.get("model") or "")
     shared: dict[str, Any] = {"usage": usage, "reasoned": _reasoned(response, usage), "model": model}
     status = response.get("status")
+    if status in _STOPPED:
+        doubt = Retry("transient", billed=True)
+        return Reply(None, Outcome.POSSIBLY_BILLED, f"status {status}", retry=doubt, **shared)
     if status not in {"completed", "incomplete"}:
         words = "" if status in {None, "in_progress", "queued"} else f"status {status}"
         return Reply(None, None, words, **shared)

@@ -234,10 +234,10 @@ class State:
         with self.lock:
             self.faults.extend(Fault(kind, **details) for _ in range(times))
 
-    def fail_polls(self, kind: str, times: int = 1) -> None:
-        """Let the next looks at an answer that is made in the background fail."""
+    def fail_polls(self, kind: str, times: int = 1, **details: Any) -> None:  # noqa: ANN401 - fields of a fault
+        """Let the next looks at an answer that is made in the background fail; see ``fail``."""
         with self.lock:
-            self.poll_faults.extend(Fault(kind) for _ in range(times))
+            self.poll_faults.extend(Fault(kind, **details) for _ in range(times))
 
     def fail_at_random(self, probability: float, kinds: tuple[str, ...], seed: int = 0) -> None:
         """Let each call fail with some probability; which ones depends on the seed and the call alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ import pytest
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.prices import Prices
 from lm_eval_longctx.completion import Outcome, Usage
-from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.errors import LedgerError
+from lm_eval_longctx.ledger import Ledger, statements
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.providers.base import Settings
 from lm_eval_longctx.testing.server import KEY, LocalServer
@@ -23,6 +25,7 @@ from lm_eval_longctx.testing.server import KEY, LocalServer
 PROGRAM = Path(__file__).with_name("killed_run.py")
 COUNT, AT_ONCE = 20, 8
 NEVER = 1 << 40
+PRICES = Prices.given(1.0, 2.0)
 NEXT = 1
 """Calls that are recorded and wait for a place on the wire: nobody can say afterwards that they never went out."""
 
@@ -33,9 +36,9 @@ def server():
         yield running
 
 
-def start(server: LocalServer, ledger: Path) -> subprocess.Popen[bytes]:
+def start(server: LocalServer, ledger: Path, **pipes) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(PROGRAM), server.url, str(ledger), str(COUNT), "--background"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OPENAI_API_KEY": KEY})
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OPENAI_API_KEY": KEY}, **pipes)
 
 
 def result(process: subprocess.Popen[bytes]) -> dict:
@@ -59,6 +62,11 @@ def killed_while_waiting(server: LocalServer, ledger: Path) -> None:
             time.sleep(0.005)
         process.kill()
     assert len(asked_for(server)) == len(server.state.bills) == AT_ONCE
+    ready(server)
+
+
+def ready(server: LocalServer) -> None:
+    """Let all answers be there at the next look."""
     with server.state.lock:
         server.state.polls_until_ready = 0
         for kept in server.state.later.values():
@@ -108,42 +116,131 @@ def test_two_processes_wait_for_one_answer(server, tmp_path):
     assert len(server.state.bills) == COUNT
 
 
-def asked(server: LocalServer, ledger: Ledger, **args) -> tuple:
-    """Ask one question with answers in the background; return it and the totals."""
-    provider = server.provider("openai", "gpt-6.1-terra", background=True, probe=False, **args)
-    provider.poll_seconds = 0.01
-    limits = Limits(max_wait=0.01)
-    backend = Backend(provider, ledger=ledger, limits=limits, prices=Prices.given(1.0, 2.0), progress=False)
-    job = Job("s", "t", lambda: Prompt.user(TextPart("Who?")), Settings(32))
-    (answer,) = backend.run([job])
-    return answer, backend.totals()
-
-
-def test_an_answer_that_takes_too_long_is_fetched_by_the_next_run(monkeypatch, server, tmp_path):
-    """Out of time, the call is neither wrong nor asked again: it says how to get its answer, and the next run does."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    server.state.polls_until_ready = NEVER
-    with Ledger.open(tmp_path / "ledger") as ledger:
-        answer, totals = asked(server, ledger, timeout=0.1)
-        assert answer.outcome is Outcome.POSSIBLY_BILLED
-        assert "run the same command again to fetch it" in answer.detail
-        assert totals["possibly_billed"]["calls"] == 1
-        assert [entry["state"] for entry in ledger.entries()] == ["made in the background"]
+def test_two_reruns_share_what_is_to_be_fetched(server, tmp_path):
+    """Of two reruns at once, one fetches each answer that a killed run left: together they count every bill once."""
+    killed_while_waiting(server, tmp_path / "ledger")
+    with server.state.lock:
         for kept in server.state.later.values():
-            kept["polls"] = 0
-        answer, totals = asked(server, ledger, timeout=60)
-        assert answer.outcome is Outcome.COMPLETE
-        assert ledger.summary().cost == pytest.approx(Prices.given(1.0, 2.0).cost(Usage(**totals["usage"])))
+            kept["polls"] = 20
+    reruns = [start(server, tmp_path / "ledger") for _ in range(2)]
+    found = [result(process) for process in reruns]
+    assert [a["outcome"] for run in found for a in run["answers"]] == ["complete"] * COUNT * 2
+    assert len(server.state.bills) == COUNT
+    assert sum(run["totals"]["cost"] for run in found) == pytest.approx(billed(server))
+
+
+def test_the_second_interrupt_leaves_the_answers_to_be_fetched(server, tmp_path):
+    """Who gives up waiting gives up no answer: nothing of it is decided, and the next run fetches it."""
+    server.state.polls_until_ready = NEVER
+    with start(server, tmp_path / "ledger", stderr=subprocess.PIPE) as process:
+        until = time.monotonic() + 60
+        while len(asked_for(server)) < AT_ONCE and time.monotonic() < until:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        while b"again abandons them" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        assert ledger.summary().outcomes["made in the background"] == AT_ONCE
+    ready(server)
+    assert [a["outcome"] for a in result(start(server, tmp_path / "ledger"))["answers"]] == ["complete"] * COUNT
+    assert len(server.state.bills) == COUNT
+
+
+@pytest.fixture
+def asked(monkeypatch, server, tmp_path):
+    """Ask one question with answers in the background; gives it, the totals, and what the ledger holds."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def ask(limit: float | None = None, **args) -> tuple:
+        provider = server.provider("openai", "gpt-6.1-terra", background=True, probe=False, **args)
+        provider.poll_seconds = 0.01
+        job = Job("s", "t", lambda: Prompt.user(TextPart("Who?")), Settings(32, temperature=0.0))
+        with Ledger.open(tmp_path / "ledger") as ledger:
+            limits = Limits(max_wait=0.01, timeout=limit)
+            backend = Backend(provider, ledger=ledger, limits=limits, prices=PRICES, progress=False)
+            (answer,) = backend.run([job])
+            return answer, backend.totals(), list(ledger.entries())
+
+    return ask
+
+
+@pytest.mark.parametrize("out_of_time", [{"timeout": 0.1}, {"limit": 0.3}])
+def test_an_answer_that_takes_too_long_is_fetched_by_the_next_run(server, asked, out_of_time):
+    """Out of time, the call is neither wrong nor asked again: it says how to get its answer, and the next run does."""
+    server.state.polls_until_ready = NEVER
+    answer, totals, entries = asked(**out_of_time)
+    assert answer.outcome is Outcome.POSSIBLY_BILLED
+    assert "run the same command again to fetch it" in answer.detail
+    assert "{" not in answer.detail
+    assert totals["possibly_billed"]["calls"] == 1
+    assert [entry["state"] for entry in entries] == ["made in the background"]
+    ready(server)
+    answer, totals, entries = asked()
+    assert answer.outcome is Outcome.COMPLETE
+    assert any("temperature" in note for note in answer.notes), "what was left out on the way is said as ever"
+    assert [entry["cost"] for entry in entries] == [pytest.approx(PRICES.cost(Usage(**totals["usage"])))]
     assert len(server.state.bills) == 1
 
 
-@pytest.mark.parametrize("kind", ["reset", "server_error", "rate_limit"])
-def test_a_poll_that_fails_loses_nothing(monkeypatch, server, tmp_path, kind):
-    """Fetching costs nothing, so that it is tried again after any failure but a plain no."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+@pytest.mark.parametrize(
+    ("end", "billing", "words"),
+    [
+        ({"status": "cancelled"}, "unknown", "status cancelled"),
+        ({"status": "failed", "error": {"code": "server_error", "message": "It broke."}}, "free", "500: It broke."),
+    ],
+)
+def test_an_answer_that_did_not_come_about_is_asked_again(server, asked, end, billing, words):
+    """A failed answer was free and a cancelled one perhaps not, in OpenAI's words; then the call is asked anew."""
+    server.state.polls_until_ready = NEVER
+    asked(timeout=0.1)
+    (kept,) = server.state.later.values()
+    kept["answer"] = {**kept["answer"], "output": [], "usage": None, **end}
+    ready(server)
+    answer, totals, entries = asked()
+    assert answer.outcome is Outcome.COMPLETE
+    assert [entry["billing"] for entry in entries] == [billing, "billed"]
+    assert words in entries[0]["detail"]
+    assert len(server.state.bills) == 2
+    doubt = totals["possibly_billed"]
+    assert (doubt["calls"], doubt["cost_at_most"] > 0) == ((1, True) if billing == "unknown" else (0, False))
+
+
+def test_what_is_kept_no_longer_is_told_in_the_providers_words(server, asked):
+    """The record of a lost answer holds what the provider said."""
+    server.state.polls_until_ready = NEVER
+    asked(timeout=0.1)
+    server.state.later.clear()
+    ready(server)
+    entries = asked()[2]
+    assert "404 Response with id" in entries[0]["detail"]
+
+
+@pytest.mark.parametrize("kind", ["reset", "server_error", "rate_limit", "html", "no_such_model"])
+def test_a_poll_that_fails_loses_nothing(server, asked, kind):
+    """Fetching costs nothing, so that it is tried again after any failure; one *not found* may come too early."""
     server.state.polls_until_ready = 3
     server.state.fail_polls(kind, 2)
-    with Ledger.open(tmp_path / "ledger") as ledger:
-        answer, _ = asked(server, ledger)
-        assert answer.outcome is Outcome.COMPLETE
-        assert (ledger.summary().attempts, len(server.state.bills)) == (1, 1)
+    answer, _, entries = asked()
+    assert answer.outcome is Outcome.COMPLETE
+    assert (len(entries), len(server.state.bills)) == (1, 1)
+
+
+def test_a_poll_waits_as_long_as_the_server_asks(server, asked):
+    """A look that came too often is followed by the wait that the server asks for."""
+    server.state.fail_polls("rate_limit", 1, headers={"retry-after-ms": "400"})
+    began = time.monotonic()
+    assert asked()[0].outcome is Outcome.COMPLETE
+    assert time.monotonic() - began >= 0.4
+
+
+def test_a_name_that_cannot_be_recorded_stops_the_run(server, asked, monkeypatch):
+    """A ledger that fails while the answer is being made is an error, not a call that was never sent."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(statements, "accepted", fails)
+    with pytest.raises(LedgerError, match="the disk is full"):
+        asked()
