@@ -149,4 +149,3 @@ class OpenAIProvider(HostedProvider):
         tree = responses.counted(ready.request, self._wire(ready))
         tokens = dig(await self._ask(self.base_url + responses.COUNT_PATH, tree), "input_tokens")
         return tokens if isinstance(tokens, int) else None
-
