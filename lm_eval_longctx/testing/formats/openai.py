@@ -111,7 +111,7 @@ def no_sampling(tree: dict[str, Any]) -> None:
 
 def chat_usage(bill: Bill, media: dict[str, int]) -> dict[str, Any]:
     """Return a chat completion's usage."""
-    details: dict[str, Any] = {"cached_tokens": bill.cached}
+    details: dict[str, Any] = {"cached_tokens": bill.cached, "cache_write_tokens": bill.written}
     if media:
         details["multimodal_tokens"] = media
     return {
