@@ -8,16 +8,19 @@ the first 32 and says nothing.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
-from lm_eval_longctx.providers.dialect import base64_of, data_url, dig, laid_out, laid_over, table
+from lm_eval_longctx.providers.dialect import base64_of, data_url, dig, laid_out, laid_over, marked, table
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lm_eval_longctx.prompt import Part, Prompt, Turn
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
@@ -42,19 +45,24 @@ def encode(request: Request, capabilities: WireCapabilities, wire: Wire) -> dict
         request: The question.
         capabilities: What the model takes.
         wire: ``options`` knows ``budget_field`` (the name of the output
-            limit), ``system_role``, ``detail`` (of images) and
-            ``continue_prefix`` (vLLM continues the last turn).
+            limit), ``system_role``, ``detail`` (of images), ``continue_prefix``
+            (vLLM continues the last turn), ``cache_key`` and ``marks`` (as for
+            the Responses API).
     """
-    prefill = capabilities.prefill and bool(request.prompt.answer_prefix)
+    prefill, numbers = capabilities.prefill and bool(request.prompt.answer_prefix), count(1)
     body: dict[str, Any] = {
         "model": wire.model,
-        "messages": [_message(turn, wire) for turn in laid_out(request.prompt, prefill=prefill)],
+        "messages": [_message(turn, wire, numbers) for turn in laid_out(request.prompt, prefill=prefill)],
         str(wire.options.get("budget_field", "max_tokens")): wire.output_budget,
         **_sampling(request, capabilities),
         **video_pinned(request.prompt),
     }
     if prefill and wire.options.get("continue_prefix", True):
         body |= {"add_generation_prompt": False, "continue_final_message": True}
+    if wire.options.get("cache_key"):
+        body["prompt_cache_key"] = wire.options["cache_key"]
+    if "marks" in wire.options:
+        body["prompt_cache_options"] = {"mode": "explicit"}
     if wire.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return laid_over(body, wire.extra)
@@ -74,11 +82,13 @@ def _sampling(request: Request, capabilities: WireCapabilities) -> dict[str, Any
     return sent
 
 
-def _message(turn: Turn, wire: Wire) -> dict[str, Any]:
+def _message(turn: Turn, wire: Wire, numbers: Iterator[int]) -> dict[str, Any]:
+    parts = [(part, next(numbers)) for part in turn.parts]
     role = str(wire.options.get("system_role", "system")) if turn.role == "system" else turn.role
-    if all(isinstance(part, TextPart) for part in turn.parts):
-        return {"role": role, "content": JsonString(tuple(p for p in turn.parts if isinstance(p, TextPart)))}
-    return {"role": role, "content": [_part(part, wire) for part in turn.parts]}
+    plain = tuple(part for part, n in parts if isinstance(part, TextPart) and n not in wire.options.get("marks", ()))
+    if len(plain) == len(parts):
+        return {"role": role, "content": JsonString(plain)}
+    return {"role": role, "content": [marked(_part(part, wire), number, wire) for part, number in parts]}
 
 
 def _part(part: Part, wire: Wire) -> dict[str, Any]:

@@ -126,6 +126,13 @@ def base64_of(part: MediaPart) -> JsonString:
     return JsonString((FileBytes.of(part.path),))
 
 
+def marked(part: dict[str, Any], number: int, wire: Wire) -> dict[str, Any]:
+    """Mark a part, as OpenAI has it, if a beginning ends with it that is to be stored in the prompt cache."""
+    if number not in wire.options.get("marks", ()):
+        return part
+    return {**part, "prompt_cache_breakpoint": {"mode": "explicit"}}
+
+
 @dataclass(frozen=True)
 class Event:
     """One server-sent event.

@@ -14,7 +14,7 @@ from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
-from lm_eval_longctx.providers.dialect import data_url, dig, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.dialect import data_url, dig, laid_out, laid_over, marked, split_system
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -82,13 +82,7 @@ def _message(turn: Turn, wire: Wire, numbers: Iterator[int]) -> dict[str, Any]:
         if not all(isinstance(part, TextPart) for part in turn.parts):
             raise UnsupportedError("OpenAI takes earlier answers as text only")
         return {"role": "assistant", "content": JsonString(tuple(p for p in turn.parts if isinstance(p, TextPart)))}
-    return {"role": turn.role, "content": [_marked(_part(part, wire), number, wire) for part, number in parts]}
-
-
-def _marked(part: dict[str, Any], number: int, wire: Wire) -> dict[str, Any]:
-    """Mark a part where a beginning ends that is stored."""
-    marked = number in wire.options.get("marks", ())
-    return {**part, "prompt_cache_breakpoint": {"mode": "explicit"}} if marked else part
+    return {"role": turn.role, "content": [marked(_part(part, wire), number, wire) for part, number in parts]}
 
 
 def _part(part: Part, wire: Wire) -> dict[str, Any]:

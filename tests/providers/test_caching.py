@@ -98,6 +98,17 @@ def test_a_sweep_over_depth_costs_less_where_the_cache_has_to_be_told(server, na
     assert extra < -0.25 * sum(usage.prompt_tokens for usage in usages.values())
 
 
+def test_chat_completions_are_told_in_the_same_way(server):
+    """Through OpenAI's older interface the same beginnings are stored and read; what is not marked stays one text."""
+    usages = swept(server, *TOLD[1], [0.25, 0.5, 1.0], api="chat")
+    assert usages[1.0].cache_write_tokens > 80_000
+    assert [usages[depth].cached_tokens for depth in (0.25, 0.5)] == [20_002, 40_002]
+    run(lambda: server.provider(*TOLD[1], api="chat"), lambda p: ask(p, about("?")))
+    body = server.state.requests[-1]["body"]
+    assert body["prompt_cache_options"] == {"mode": "explicit"}
+    assert isinstance(body["messages"][-1]["content"], str)
+
+
 @pytest.mark.parametrize(("name", "model"), TOLD)
 def test_a_question_that_nobody_shares_stores_nothing(server, name, model):
     """One question about hay costs what its tokens cost, and not the price of storing them on top."""

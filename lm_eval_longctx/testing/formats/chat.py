@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.testing.formats.base import FINISH, event, pieces_of
-from lm_eval_longctx.testing.formats.openai import OpenAI, chat_usage, known, no_sampling
+from lm_eval_longctx.testing.formats.openai import (
+    OpenAI,
+    chat_usage,
+    ends_beginning,
+    kept_beginnings,
+    known,
+    no_sampling,
+)
 from lm_eval_longctx.testing.state import Asked
 from lm_eval_longctx.testing.strict import (
     Refused,
@@ -62,10 +69,13 @@ class Chat(OpenAI):
         no_sampling(tree)
         frames = mapping(tree.get("media_io_kwargs", {}), "media_io_kwargs").get("video", {})
         pieces: list[tuple[str, int, str]] = []
+        marks: list[int] = []
         for message in items(tree.get("messages"), "messages"):
             known(mapping(message, "messages"), frozenset({"role", "content", "name"}), "messages")
             one_of(message.get("role"), ("system", "developer", "user", "assistant"), "messages.role")
-            pieces += _content(message.get("content"), frames)
+            for piece, marked in _content(message.get("content"), frames):
+                pieces.append(piece)
+                marks += [len(pieces)] if marked else []
         budget = tree.get("max_completion_tokens", tree.get("max_tokens", 16))
         stops = tree.get("stop", [])
         if isinstance(stops, list) and len(stops) > 4:  # noqa: PLR2004 - the real limit
@@ -76,6 +86,7 @@ class Chat(OpenAI):
             tuple(pieces),
             whole(budget, "max_tokens"),
             stream=bool(tree.get("stream")),
+            marks=kept_beginnings(tree, name, marks, len(pieces)),
             tier=tree.get("service_tier") or "",
         )
 
@@ -122,15 +133,17 @@ def _chunk(head: dict[str, Any], delta: dict[str, Any], finish: str | None) -> b
     return event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": None})
 
 
-def _content(content: Any, frames: dict[str, Any]) -> list[tuple[str, int, str]]:  # noqa: ANN401 - a request's part
+def _content(content: Any, frames: dict[str, Any]) -> list[tuple[tuple[str, int, str], bool]]:  # noqa: ANN401
+    """Return the pieces of a message, and whether each ends a beginning that is to be kept."""
     if isinstance(content, str):
-        return [text_piece(content)]
-    return [_part(mapping(part, "content"), frames) for part in items(content, "messages.content")]
+        return [(text_piece(content), False)]
+    parts = [mapping(part, "content") for part in items(content, "messages.content")]
+    return [(_part(part, frames), ends_beginning(part)) for part in parts]
 
 
 def _part(part: dict[str, Any], frames: dict[str, Any]) -> tuple[str, int, str]:
     kind = one_of(part.get("type"), ("text", "image_url", "input_audio", "video_url"), "content.type")
-    known(part, frozenset({"type", kind, "uuid"}), "content")
+    known(part, frozenset({"type", kind, "uuid", "prompt_cache_breakpoint"}), "content")
     if kind == "text":
         return text_piece(text(part.get("text"), "content.text"))
     data = mapping(part.get(kind), kind)

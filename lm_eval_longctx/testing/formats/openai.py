@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.testing.formats.base import Failed, Format
-from lm_eval_longctx.testing.strict import Refused
+from lm_eval_longctx.testing.strict import Refused, mapping, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 THINKING = ("gpt-6", "gpt-5", "o3")
 """Families that refuse sampling settings."""
+
+_MARKS = 4
+"""Beginnings that are kept of one request."""
 
 
 class OpenAI(Format):
@@ -108,7 +111,7 @@ def no_sampling(tree: dict[str, Any]) -> None:
 
 def chat_usage(bill: Bill, media: dict[str, int]) -> dict[str, Any]:
     """Return a chat completion's usage."""
-    details: dict[str, Any] = {"cached_tokens": bill.cached}
+    details: dict[str, Any] = {"cached_tokens": bill.cached, "cache_write_tokens": bill.written}
     if media:
         details["multimodal_tokens"] = media
     return {
@@ -118,3 +121,23 @@ def chat_usage(bill: Bill, media: dict[str, int]) -> dict[str, Any]:
         "prompt_tokens_details": details,
         "completion_tokens_details": {"reasoning_tokens": bill.reasoning},
     }
+
+
+def ends_beginning(part: dict[str, Any]) -> bool:
+    """Whether a part is marked as the end of a beginning that is to be kept."""
+    mark = part.get("prompt_cache_breakpoint")
+    if mark is not None:
+        known(mapping(mark, "prompt_cache_breakpoint"), frozenset({"mode", "ttl"}), "prompt_cache_breakpoint")
+        one_of(mark.get("mode"), ("explicit",), "prompt_cache_breakpoint.mode")
+    return mark is not None
+
+
+def kept_beginnings(tree: dict[str, Any], model: str, marks: list[int], whole: int) -> tuple[int, ...] | None:
+    """Return where beginnings are kept: older models find any; newer ones keep the whole too, unless told not to."""
+    options = mapping(tree.get("prompt_cache_options", {}), "prompt_cache_options")
+    mode = one_of(options.get("mode", "implicit"), ("implicit", "explicit"), "prompt_cache_options.mode")
+    if not model.startswith("gpt-6"):
+        if options or marks:
+            raise Refused("prompt_cache_options is not supported with this model.", where="prompt_cache_options")
+        return None
+    return tuple(marks[-_MARKS:]) if mode == "explicit" else (*marks[1 - _MARKS :], whole)

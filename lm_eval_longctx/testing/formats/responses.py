@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.testing.formats.base import FINISH, event, pieces_of
-from lm_eval_longctx.testing.formats.openai import OpenAI, known, no_sampling
+from lm_eval_longctx.testing.formats.openai import OpenAI, ends_beginning, kept_beginnings, known, no_sampling
 from lm_eval_longctx.testing.state import Asked
 from lm_eval_longctx.testing.strict import (
     Refused,
@@ -32,7 +32,6 @@ _TOP = frozenset(
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _LEAST_OUTPUT = 16
-_MARKS = 4
 _ENDS = ("completed", "incomplete", "failed", "cancelled")
 
 
@@ -54,7 +53,7 @@ class Responses(OpenAI):
                 pieces.append(piece)
                 marks += [len(pieces)] if marked else []
         name = text(tree.get("model"), "model")
-        kept = _kept(tree, name, marks, len(pieces))
+        kept = kept_beginnings(tree, name, marks, len(pieces))
         budget = whole(tree.get("max_output_tokens", 4096), "max_output_tokens", _LEAST_OUTPUT)
         background = bool(tree.get("background"))
         if background and tree.get("store") is False:
@@ -81,7 +80,7 @@ class Responses(OpenAI):
         if role == "assistant":
             raise Refused("Invalid value: 'input_text'. Supported values are: 'output_text' and 'refusal'.")
         parts = [mapping(part, "content") for part in items(item.get("content"), "input.content")]
-        return [(self._part(part), _ends(part)) for part in parts]
+        return [(self._part(part), ends_beginning(part)) for part in parts]
 
     def _part(self, part: dict[str, Any]) -> tuple[str, int, str]:
         kind = one_of(part.get("type"), ("input_text", "input_image", "input_file"), "content.type")
@@ -136,26 +135,6 @@ class Responses(OpenAI):
                 events += [_delta(item["id"], piece) for piece in pieces_of(part.get("text", ""))]
         kind = f"response.{answer['status'] if answer['status'] in _ENDS else 'completed'}"
         return [*events, FINISH, event({"type": kind, "sequence_number": 9, "response": answer}, kind)]
-
-
-def _ends(part: dict[str, Any]) -> bool:
-    """Whether a part is marked as the end of a beginning that is to be kept."""
-    mark = part.get("prompt_cache_breakpoint")
-    if mark is not None:
-        known(mapping(mark, "prompt_cache_breakpoint"), frozenset({"mode", "ttl"}), "prompt_cache_breakpoint")
-        one_of(mark.get("mode"), ("explicit",), "prompt_cache_breakpoint.mode")
-    return mark is not None
-
-
-def _kept(tree: dict[str, Any], model: str, marks: list[int], whole: int) -> tuple[int, ...] | None:
-    """Return where beginnings are kept: older models find any; newer ones keep the whole too, unless told not to."""
-    options = mapping(tree.get("prompt_cache_options", {}), "prompt_cache_options")
-    mode = one_of(options.get("mode", "implicit"), ("implicit", "explicit"), "prompt_cache_options.mode")
-    if not model.startswith("gpt-6"):
-        if options or marks:
-            raise Refused("prompt_cache_options is not supported with this model.", where="prompt_cache_options")
-        return None
-    return tuple(marks[-_MARKS:]) if mode == "explicit" else (*marks[1 - _MARKS :], whole)
 
 
 def _delta(item: str, piece: str) -> bytes:
