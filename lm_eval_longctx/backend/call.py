@@ -274,7 +274,7 @@ class Caller:
         if reservation is not None:
             session.settle(reservation, verdict.at_most(worst))
         verdict = replace(verdict, completion=self._stamped(verdict, prepared, n, counted))
-        session.tally.attempted(verdict, worst, session.prices)
+        session.tally.attempted(verdict, worst)
         self.recorded = session.ledger.decided(number, verdict.completion, verdict.billing, verdict.cost)
         return verdict  # its bytes are on the disk, so nobody needs to wait for what was made of them
 

@@ -19,7 +19,7 @@ from lm_eval_longctx.backend.jobs import Limits
 from lm_eval_longctx.backend.judge import unsent
 from lm_eval_longctx.backend.limiter import shared_limiter
 from lm_eval_longctx.backend.order import Queue
-from lm_eval_longctx.backend.prices import HOW_TO_GIVE
+from lm_eval_longctx.backend.prices import unknown_price
 from lm_eval_longctx.backend.progress import Progress
 from lm_eval_longctx.backend.session import Session
 from lm_eval_longctx.backend.tally import Tally
@@ -73,10 +73,8 @@ class Backend:
         self.batch = batch
         self.provider, self.limits, self.prices = provider, limits or Limits(), prices
         if self.limits.max_cost is not None and prices is None:
-            tier = provider.describe().get("service_tier")
-            name = f"{provider.NAME}/{provider.model}{f' in the tier {tier}' if tier else ''}"
-            hint = "" if tier else ", or pip install 'lm-eval-longctx[prices]'"
-            raise BudgetError(f"max_cost needs a price, and nobody knows that of {name}; {HOW_TO_GIVE}{hint}")
+            words = unknown_price(provider.describe())
+            raise BudgetError(f"max_cost needs a price, and that of {provider.NAME}/{provider.model} is {words}")
         self.ledger = ledger or Ledger.temporary()
         self._budget = Budget(self.limits.max_cost)
         self._tally = Tally()

@@ -37,12 +37,14 @@ class Verdict:
         retry: Whether asking again makes sense.
         billing: ``free``, ``billed`` or ``unknown`` (nobody can say).
         cost: In US dollars, where known.
+        saved: US dollars that the provider's cache saved, where known.
     """
 
     completion: Completion
     retry: Retry
     billing: str
     cost: float | None
+    saved: float = 0.0
 
     @property
     def doubtful(self) -> bool:
@@ -71,11 +73,13 @@ def judge(provider: Provider, prices: Prices | None, raw: Raw, request: Request)
     except Exception:
         logger.exception("the reader of %s failed; the response is kept in the ledger", provider.NAME)
         return None
-    billing, cost = _bill(decoded, prices, raw)
+    mine = prices.of_tier(decoded.tier) if prices else None
+    billing, cost = _bill(decoded, mine, raw)
     completion, billed = decoded.completion, cost if billing == BILLED else None
     if completion.usage.cost != billed:
         completion = completion.changed(usage=replace(completion.usage, cost=billed))
-    return Verdict(completion, decoded.retry, billing, cost)
+    saved = mine.saved(completion.usage) if mine and billing == BILLED and completion.usage.cached_tokens else 0.0
+    return Verdict(completion, decoded.retry, billing, cost, saved)
 
 
 def _bill(decoded: Decoded, prices: Prices | None, raw: Raw) -> tuple[str, float | None]:
@@ -83,7 +87,7 @@ def _bill(decoded: Decoded, prices: Prices | None, raw: Raw) -> tuple[str, float
     if outcome is Outcome.POSSIBLY_BILLED:  # what such a response reports, if anything, may be the beginning only
         return UNKNOWN, None
     if usage.prompt_tokens is not None or usage.cost is not None:
-        return BILLED, prices.cost(usage) if prices and decoded.priced else usage.cost
+        return BILLED, prices.cost(usage) if prices else usage.cost
     if outcome.answered and raw.sent:
         return BILLED, None
     return (UNKNOWN, None) if decoded.retry.billed else (FREE, 0.0)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
@@ -41,8 +43,8 @@ _NAMES = {
 WRITE, WRITE_1H = 1.25, 2.0
 """How many times the price of input writing a cache costs that has to be told, where a price list does not say."""
 
-AS_BATCHES = frozenset({("openai", "flex")})
-"""Service tiers that cost what a batch costs (OpenAI's guide to flex processing, read in November 2026)."""
+_TIERS = (STANDARD, "flex", "priority")
+"""Service tiers that may serve in each other's place; the package holds OpenAI's prices of them since October 2026."""
 
 HOW_TO_GIVE = "give price_in= and price_out= (US dollars per million tokens; price_cached= if it differs)"
 
@@ -93,6 +95,7 @@ class Prices:
         model: The model as the source names it.
         looked_up: The day, ``YYYY-MM-DD``.
         per_request: US dollars for each request, whatever its size.
+        others: The price lists of other service tiers, where they are known.
     """
 
     rates: Mapping[str, Rate] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Prices:
     model: str = ""
     looked_up: str = ""
     per_request: float = 0.0
+    others: Mapping[str, Prices] = field(default_factory=dict)
 
     @classmethod
     def free(cls) -> Prices:
@@ -111,6 +115,10 @@ class Prices:
         """Return a user's own prices."""
         cached = price_in if price_cached is None else price_cached
         return cls({"input": Rate(price_in), "output": Rate(price_out), "cached": Rate(cached)}, "user")
+
+    def of_tier(self, served: str) -> Prices | None:
+        """Return the price list of the service tier that served; empty for the one that was asked for."""
+        return self.others.get(served) if served else self
 
     def cost(self, usage: Usage) -> float | None:
         """Return what a call cost in US dollars, or ``None`` where its tokens are not known.
@@ -164,12 +172,17 @@ class Prices:
             "source": self.source,
             "model": self.model,
             "looked_up": self.looked_up,
-            "usd_per_million_tokens": {name: rate.to_plain() for name, rate in sorted(self.rates.items())},
+            "usd_per_million_tokens": _plain(self.rates),
+            **({"other_service_tiers": {t: _plain(p.rates) for t, p in self.others.items()}} if self.others else {}),
             **({"usd_per_request": self.per_request} if self.per_request else {}),
         }
 
     def _rate(self, *names: str) -> Rate:
         return next(self.rates[name] for name in names if name in self.rates)
+
+
+def _plain(rates: Mapping[str, Rate]) -> dict[str, Any]:
+    return {name: rate.to_plain() for name, rate in sorted(rates.items())}
 
 
 def _shares(by_modality: Mapping[str, int], prompt: int) -> list[tuple[str, float]]:
@@ -213,20 +226,29 @@ def prices_for(
     if {"input", "output"} <= set(mine):
         known = Prices({"cached": mine["input"], **mine}, "user")
     elif known is not None and mine:
-        known = replace(known, rates={**known.rates, **mine}, source=f"{known.source}, changed by the user")
+        known = replace(known, rates={**known.rates, **mine}, source=f"{known.source}, changed by the user", others={})
     told = provider.capabilities.prefix_cache == "explicit"
     return _writing(known, str(about.get("cache", ""))) if known is not None and told else known
 
 
+def unknown_price(about: Mapping[str, Any]) -> str:
+    """Say that nobody knows the price of a provider's model, and what to do about it."""
+    tier, installed = about.get("service_tier"), find_spec("genai_prices") is not None
+    hint = "" if installed else ", or pip install 'lm-eval-longctx[prices]'"
+    return f"unknown{f' in the tier {tier}' if tier else ''}; {HOW_TO_GIVE}{hint}"
+
+
 def _in_tier(provider: Provider, about: Mapping[str, Any], *, batch: bool) -> Prices | None:
-    """Look up the prices of the service tier that is asked for; the package knows the standard one and batches only."""
-    tier = str(about.get("service_tier", STANDARD))
-    if tier == STANDARD:
-        return look_up(provider.NAME, provider.model, about, batch=batch)
-    if (provider.NAME, tier) not in AS_BATCHES:
+    """Look up the prices of the service tier that is asked for, and of those that may serve in its place."""
+    look = partial(look_up, provider.NAME, provider.model, about)
+    if batch:
+        return look(batch=True)
+    asked = str(about.get("service_tier", STANDARD))
+    found = look(tier=asked)
+    if found is None:
         return None
-    found = look_up(provider.NAME, provider.model, about, batch=True)
-    return found and replace(found, source=found.source.replace("batch", f"{tier}, priced as a batch"))
+    others = {tier: look(tier=tier) for tier in _TIERS if tier != asked}
+    return replace(found, others={tier: prices for tier, prices in others.items() if prices is not None})
 
 
 def _writing(prices: Prices, kept: str) -> Prices:
@@ -235,11 +257,18 @@ def _writing(prices: Prices, kept: str) -> Prices:
     rates = {key: rate for key, rate in prices.rates.items() if not key.startswith("cache_write")}
     if kept != "off":
         rates["cache_write"] = prices.rates.get(name) or prices.rates["input"] * times
-    return replace(prices, rates=rates)
+    others = {tier: _writing(other, kept) for tier, other in prices.others.items()}
+    return replace(prices, rates=rates, others=others)
 
 
 def look_up(
-    provider: str, model: str, about: Mapping[str, Any], when: datetime | None = None, *, batch: bool = False
+    provider: str,
+    model: str,
+    about: Mapping[str, Any],
+    when: datetime | None = None,
+    *,
+    batch: bool = False,
+    tier: str = STANDARD,
 ) -> Prices | None:
     """Ask the package genai-prices, if it is installed.
 
@@ -251,6 +280,8 @@ def look_up(
         when: The moment of the call; now by default. Some prices change on a day.
         batch: Whether the call is part of a batch. Where the package knows no
             other prices for that, the usual ones are given.
+        tier: The service tier. Where the package knows no prices of it, there
+            are none: the usual ones would be wrong.
     """
     try:
         import genai_prices  # optional, and takes a third of a second
@@ -261,18 +292,29 @@ def look_up(
     vendor: Any = (
         {"provider_id": _VENDORS[provider]} if known_vendor else {"provider_api_url": str(about.get("endpoint"))}
     )
-    vendor |= {"price_context": {"processing": "batch"}} if batch else {}
+    context = {"processing": "batch"} if batch else {"service_tier": tier} if tier != STANDARD else {}
+    ask = partial(genai_prices.calc_price, genai_prices.Usage(), model, genai_request_timestamp=when, **vendor)
     try:
-        found = genai_prices.calc_price(genai_prices.Usage(), model, genai_request_timestamp=when, **vendor)
+        found = ask()
     except LookupError:
         return None
+    varies = _varies(found.model, context, when)
+    if tier != STANDARD and not varies:
+        return None
+    found = ask(price_context=context) if varies else found
     rates = {ours: _rate(getattr(found.model_price, key, None)) for key, ours in _NAMES.items()}
     known = {name: rate for name, rate in rates.items() if rate is not None}
     if not {"input", "output"} <= set(known):
         return None
-    source = f"genai-prices {version('genai-prices')}{', batch' if batch else ''}"
+    source = f"genai-prices {version('genai-prices')}{''.join(f', {name}' for name in context.values() if varies)}"
     per_request = float(getattr(found.model_price, "requests_kcount", None) or 0) / 1000
     return Prices(known, source, f"{found.provider.id}/{found.model.id}", when.date().isoformat(), per_request)
+
+
+def _varies(model: Any, context: Mapping[str, str], when: datetime) -> bool:  # noqa: ANN401 - the package's ModelInfo
+    """Tell whether the package holds prices for just these circumstances: without, it gives the usual ones."""
+    variants = (v for v in getattr(model, "price_variants", None) or () if v.when == context)
+    return any(v.constraint is None or v.constraint.active(when) for v in variants)
 
 
 def _rate(price: Any) -> Rate | None:  # noqa: ANN401 - the package's Decimal or TieredPrices

@@ -11,7 +11,6 @@ from lm_eval_longctx.ledger.schema import BILLED
 
 if TYPE_CHECKING:
     from lm_eval_longctx.backend.judge import Verdict
-    from lm_eval_longctx.backend.prices import Prices
     from lm_eval_longctx.completion import Completion
 
 DRIFT = 0.02
@@ -98,7 +97,7 @@ class Tally:
     seconds: float = 0.0
     stopped: str = ""
 
-    def attempted(self, verdict: Verdict, worst: float | None, prices: Prices | None) -> None:
+    def attempted(self, verdict: Verdict, worst: float | None) -> None:
         """Count the money and the tokens of an attempt."""
         usage = verdict.completion.usage
         if verdict.doubtful:
@@ -107,7 +106,7 @@ class Tally:
             self.usage = self.usage + usage  # its cost is left out when it is shown: unknown ones are not in it
             self.cost += verdict.cost or 0.0
             self.unpriced += verdict.cost is None
-            self.cache_saved += prices.saved(usage) if prices and usage.cached_tokens else 0.0
+            self.cache_saved += verdict.saved
             self.drift.add(verdict.completion.counted_tokens, usage.prompt_tokens)
 
     def doubted(self, worst: float | None) -> None:

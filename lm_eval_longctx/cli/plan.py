@@ -15,6 +15,7 @@ from lm_eval_longctx.backend.estimate import (
     total,
     wall_seconds,
 )
+from lm_eval_longctx.backend.prices import unknown_price
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import Prompt
@@ -22,7 +23,7 @@ from lm_eval_longctx.providers.base import Request
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.backend import Limits
     from lm_eval_longctx.backend.prices import Prices
@@ -51,6 +52,7 @@ class Plan:
         window: The model's, in tokens, if known.
         ledger: The file that was looked into.
         batch: Whether everything goes in batches.
+        about: The provider's description of itself.
     """
 
     model: str
@@ -62,6 +64,7 @@ class Plan:
     window: int | None
     ledger: str
     batch: bool
+    about: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -80,6 +83,7 @@ class Plan:
             "expected_reasoning_tokens": self.reasoning,
             "ledger": self.ledger,
             "batch": self.batch,
+            "service_tier": self.about.get("service_tier"),
         }
 
 
@@ -147,6 +151,7 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
         takes.context_window,
         backend.ledger.path,
         backend.batch,
+        provider.describe(),
     )
 
 
@@ -195,7 +200,7 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
     time = "within a day, in batches" if plan.batch else time
     lines = [
         f"model          {plan.model}",
-        f"prices         {_price_line(plan.prices)}",
+        f"prices         {_price_line(plan)}",
         f"time           {time}",
         f"text           {everything.bytes / 1e6:,.1f} MB to send",
         f"ledger         {_ledger_line(plan, everything)}",
@@ -211,9 +216,10 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
     return lines
 
 
-def _price_line(prices: Prices | None) -> str:
+def _price_line(plan: Plan) -> str:
+    prices = plan.prices
     if prices is None:
-        return "unknown; give price_in= and price_out= in --model_args, or pip install 'lm-eval-longctx[prices]'"
+        return unknown_price(plan.about)
     numbers = ", ".join(f"{name} {rate}" for name, rate in sorted(prices.rates.items()))
     day = f" on {prices.looked_up}" if prices.looked_up else ""
     return f"{numbers} (USD per million tokens; {prices.source}{day})"

@@ -107,10 +107,11 @@ def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArg
             "cache=explicit is billed by the hour, which max_cost cannot foresee; leave one of the two out "
             "(implicit caching is on by itself)"
         )
-    if options["batch"] and (provider_args.get("service_tier") or "default") not in {"default", "standard"}:
-        raise ConfigError("batch=true has a price and a pace of its own; leave service_tier= out, or batch=true")
     parsed = ModelArgs(str(model), options, provider_args)
-    return parsed, _make(loaded, parsed)
+    provider = _make(loaded, parsed)
+    if options["batch"] and "service_tier" in provider.describe():
+        raise ConfigError("batch=true has a price and a pace of its own; leave service_tier= out, or batch=true")
+    return parsed, provider
 
 
 def _make(loaded: type[Provider], parsed: ModelArgs) -> Provider:

@@ -111,12 +111,12 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
 
 
 def in_tier(decoded: Decoded, served: str, expected: Expected) -> Decoded:
-    """Note that another service tier answered than was asked for: what was looked up is not its price."""
+    """Note that another service tier answered than was asked for, which has a price of its own."""
     words = surprise(expected.tier, served)
     if not words:
         return decoded
     completion = decoded.completion
-    return replace(decoded, completion=completion.changed(notes=(*completion.notes, words)), priced=False)
+    return replace(decoded, completion=completion.changed(notes=(*completion.notes, words)), tier=served)
 
 
 def _other_model(reply: Reply, expected: Expected) -> str:

@@ -33,11 +33,13 @@ class AnthropicProvider(HostedProvider):
     NAME: ClassVar[str] = "anthropic"
     BASE_URL: ClassVar[str] = "https://api.anthropic.com"
     VIDEO: ClassVar[tuple[str, ...]] = ("frames",)
+    TIERS: ClassVar[tuple[str, ...]] = ("auto", "standard_only")
     ARGS: ClassVar[Mapping[str, str]] = {
         **COMMON_ARGS,
         "api_version": f"version of the interface (default {messages.VERSION})",
         "cache": "5m (default) or 1h: how long shared hay stays in the provider's cache; off for no marks",
         "upload": "auto (default: pictures that would not fit inline), always or never",
+        "service_tier": "standard_only, or auto (default: priority capacity where the account has any left)",
     }
 
     def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user

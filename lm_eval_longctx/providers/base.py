@@ -128,12 +128,12 @@ class Decoded:
     Attributes:
         completion: The answer or the typed failure.
         retry: Whether asking again makes sense.
-        priced: Whether the price list that was looked up applies to it.
+        tier: The service tier that served, where it is not the one that was asked for.
     """
 
     completion: Completion
     retry: Retry = field(default_factory=Retry)
-    priced: bool = True
+    tier: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Service tiers: the same answer, faster or later, at another price.
 
 The tier that was asked for is priced before the call. What served it in the
-end stands in the response, and may be another one: then nobody knows the price.
+end stands in the response, and may be another one: that one's price is paid.
 """
 
 from __future__ import annotations
@@ -52,4 +52,4 @@ def served_tier(response: Mapping[str, Any]) -> str:
 
 def surprise(asked: str, served: str) -> str:
     """Say that another tier served than was asked for; empty if not, or if nobody says."""
-    return "" if served in {"", asked} else f"served in the tier {served}, not {asked}: its price is not known"
+    return "" if served in {"", asked} else f"served in the tier {served}, not {asked}"

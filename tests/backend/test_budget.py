@@ -189,7 +189,7 @@ def test_a_bill_above_the_worst_case_makes_later_reserves_larger(jobs, caplog):
 
 def test_a_cap_without_a_price_is_an_error_that_tells_how_to_give_one(scripted):
     """max_cost with an unknown price is refused before anything is sent."""
-    with pytest.raises(BudgetError, match=r"scripted/model; give price_in= and price_out="):
+    with pytest.raises(BudgetError, match=r"scripted/model is unknown; give price_in= and price_out="):
         Backend(scripted(), ledger=None, limits=Limits(max_cost=1.0))
 
 

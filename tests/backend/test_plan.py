@@ -53,6 +53,17 @@ def test_an_unknown_price_is_said_to_be_unknown(plan):
     assert " 0.00 " not in printed
 
 
+def test_a_tier_without_a_known_price_is_named(plan, capsys):
+    """A plan in a service tier that no list prices says so, and a cap is refused as the run would refuse it."""
+    tier = "model=gemini/gemini-3.8-flash,service_tier=priority"
+    assert "unknown in the tier priority; give price_in= and price_out=" in plan(tier)
+    assert json.loads(plan(tier, "--json"))["service_tier"] == "priority"
+    capsys.readouterr()
+    assert main(["plan", "--model_args", f"{tier},max_cost=5", "--tasks", TASK, "--metadata", LENGTHS]) == 1
+    assert "unknown in the tier priority; give price_in=" in capsys.readouterr().err
+    assert "unknown" not in plan(f"{tier},max_cost=5,price_in=2,price_out=8")
+
+
 def test_it_knows_what_the_ledger_has(plan, tmp_path):
     """After a run of the same command the plan asks for nothing more."""
     from lm_eval_longctx.harness.planning import make_model, planned_calls

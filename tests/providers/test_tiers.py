@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lm_eval_longctx.backend import Backend, Job, Limits
-from lm_eval_longctx.backend.prices import prices_for
+from lm_eval_longctx.backend.prices import look_up, prices_for
 from lm_eval_longctx.errors import BudgetError, ConfigError
 from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.prompt import Prompt, TextPart
@@ -69,20 +69,37 @@ def test_a_tier_is_asked_for_and_changes_no_key(server, name, field):
     assert provider.identity(question) == server.provider(name, MODELS[name]).identity(question)
 
 
-def test_flex_is_priced_as_a_batch(server):
-    """OpenAI bills flex at the price of a batch, which is half; the price list says so."""
+@pytest.mark.parametrize(("tier", "times"), [("flex", 0.5), ("priority", 2.0), ("default", 1.0)])
+def test_a_tier_in_the_price_list_is_priced_as_such(server, tier, times):
+    """OpenAI's tiers cost what the list says of them: half for flex, twice as much for priority."""
     pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
     plain, usual = asked(server.provider("openai", MODELS["openai"]))
-    flex, half = asked(server.provider("openai", MODELS["openai"], service_tier="flex"))
-    assert flex.usage.prompt_tokens == plain.usage.prompt_tokens
-    assert 0 < half["cost"] == pytest.approx(usual["cost"] / 2)
-    assert "flex, priced as a batch" in half["prices"]["source"]
+    other, totals = asked(server.provider("openai", MODELS["openai"], service_tier=tier), max_cost=1.0)
+    assert other.usage.prompt_tokens == plain.usage.prompt_tokens
+    assert 0 < totals["cost"] == pytest.approx(usual["cost"] * times)
+    assert totals["prices"]["source"].endswith(f", {tier}") == (tier != "default")
 
 
-@pytest.mark.parametrize(("name", "tier"), [("openai", "priority"), ("gemini", "flex"), ("gemini", "priority")])
-def test_a_tier_without_a_known_price_costs_nobody_knows_what(server, name, tier):
+def test_a_model_that_the_list_has_not_in_a_tier_has_no_price_there():
+    """The usual price of a model is not given for a tier that the list does not hold of it."""
+    pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
+    for model in ("gpt-4.1", "gpt-audio"):
+        assert look_up("openai", model, {}) is not None
+        assert look_up("openai", model, {}, tier="flex") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "tier"),
+    [
+        ("openai", {"extra_body": {"service_tier": "ultrafast"}}, "ultrafast"),
+        ("gemini", {"service_tier": "flex"}, "flex"),
+        ("gemini", {"extra_body": {"serviceTier": "priority"}}, "priority"),
+        ("anthropic", {"extra_body": {"speed": "fast"}}, "priority"),
+    ],
+)
+def test_a_tier_without_a_known_price_costs_nobody_knows_what(server, name, args, tier):
     """No price is guessed: the cost is unknown, a cap is refused before the first call, and a user's prices hold."""
-    provider = server.provider(name, MODELS[name], service_tier=tier)
+    provider = server.provider(name, MODELS[name], **args)
     _, totals = asked(provider)
     assert (totals["cost"], totals["unpriced_calls"]) == (None, 1)
     before = len(server.state.requests)
@@ -93,20 +110,44 @@ def test_a_tier_without_a_known_price_costs_nobody_knows_what(server, name, tier
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_an_answer_of_another_tier_has_no_known_cost(server, name):
-    """Where another tier served than was asked for, the answer counts, and its cost is unknown."""
+def test_an_answer_of_another_tier_is_priced_as_what_it_is(server, name):
+    """Another tier than was asked for costs its own price where the list has it, and nobody knows what elsewhere."""
     pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
+    usual = asked(server.provider(name, MODELS[name]))[1]
     server.state.tier = "priority"
     answer, totals = asked(server.provider(name, MODELS[name]), max_cost=1.0)
     assert answer.outcome.answered
     assert any("served in the tier priority, not standard" in note for note in answer.notes)
-    assert (totals["cost"], totals["unpriced_calls"]) == (None, 1)
-    assert totals["reserved_or_spent"] > 0, "its worst case counts against the cap"
+    assert totals["reserved_or_spent"] > 0, "an unknown cost counts as the worst case against the cap"
+    known = name == "openai"
+    assert totals["cost"] == (pytest.approx(2 * usual["cost"]) if known else None)
+    assert totals["unpriced_calls"] == (0 if known else 1)
+    assert ("priority" in totals["prices"].get("other_service_tiers", {})) == known
+
+
+def test_a_users_own_prices_are_of_the_tier_that_was_asked_for(server):
+    """What a user gives is not applied to another tier that serves in its place."""
+    server.state.tier = "flex"
+    provider = server.provider("openai", MODELS["openai"])
+    job = Job("s", "t", lambda: Prompt.user(TextPart("Who?")), Settings(32))
+    prices = prices_for(provider, price_in=3.0, price_out=9.0)
+    backend = Backend(provider, ledger=None, prices=prices, progress=False)
+    backend.run([job])
+    assert (backend.totals()["cost"], backend.totals()["unpriced_calls"]) == (None, 1)
+
+
+def test_anthropics_own_switch_is_sent(server):
+    """Anthropic may be told to leave an account's priority capacity alone; that is the usual price."""
+    provider = server.provider("anthropic", MODELS["anthropic"], service_tier="standard_only")
+    asked(provider)
+    assert server.state.requests[-1]["body"]["service_tier"] == "standard_only"
+    assert "service_tier" not in provider.describe()
 
 
 def test_tiers_that_are_unknown_or_do_not_go_with_batches_are_errors():
     """A wrong tier names the nearest right one; a batch has a tier of its own."""
     with pytest.raises(ConfigError, match="flex"):
         parse_model_args("openai/gpt-6.1-terra", {"service_tier": "flx"})
-    with pytest.raises(ConfigError, match="batch"):
-        parse_model_args("openai/gpt-6.1-terra", {"service_tier": "flex", "batch": True})
+    for tier in ({"service_tier": "flex"}, {"extra_body": {"service_tier": "flex"}}):
+        with pytest.raises(ConfigError, match="batch"):
+            parse_model_args("openai/gpt-6.1-terra", {**tier, "batch": True})
