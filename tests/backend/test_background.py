@@ -129,6 +129,7 @@ def test_two_reruns_share_what_is_to_be_fetched(server, tmp_path):
     assert sum(run["totals"]["cost"] for run in found) == pytest.approx(billed(server))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
 def test_the_second_interrupt_leaves_the_answers_to_be_fetched(server, tmp_path):
     """Who gives up waiting gives up no answer: nothing of it is decided, and the next run fetches it."""
     server.state.polls_until_ready = NEVER
@@ -137,8 +138,7 @@ def test_the_second_interrupt_leaves_the_answers_to_be_fetched(server, tmp_path)
         while len(asked_for(server)) < AT_ONCE and time.monotonic() < until:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
-        while b"again abandons them" not in process.stderr.readline():
-            pass
+        assert any(b"again abandons them" in line for line in process.stderr)
         process.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in process.communicate(timeout=60)[1]
     with Ledger.open(tmp_path / "ledger") as ledger:
