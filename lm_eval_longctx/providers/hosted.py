@@ -11,8 +11,6 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import orjson
-
 from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError, ProviderError
@@ -20,7 +18,8 @@ from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
 from lm_eval_longctx.providers.arguments import COMMON_ARGS
-from lm_eval_longctx.providers.base import Decoded, Provider, Raw, Request, Settings
+from lm_eval_longctx.providers.asking import Asking
+from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import override, reasoning_room
 from lm_eval_longctx.providers.checks import check_content, check_settings
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire, without_empty
@@ -61,9 +60,7 @@ LONG = 1 << 20
 LONG_ANSWER = 20_000
 """Output tokens from which on it is streamed too: Anthropic refuses to be waited for that long."""
 
-_OK = 200
 _TOO_LARGE = 413
-_STOP = frozenset({401, 403})
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Ready:
     handles: Mapping[str, str]
 
 
-class HostedProvider(Provider):
+class HostedProvider(Asking):
     """A model behind HTTP; see the module."""
 
     ARGS: ClassVar[Mapping[str, str]] = COMMON_ARGS
@@ -384,40 +381,6 @@ class HostedProvider(Provider):
         del ready
         return None
 
-    async def _ask(self, url: str, tree: dict[str, Any] | None = None, *, total: float = 300.0) -> Any:  # noqa: ANN401
-        """Ask something that costs nothing; ``None`` where the server has no such thing.
-
-        Raises:
-            ProviderError: The key is refused, or the server cannot be reached.
-        """
-        raw = await self.ask_raw("GET" if tree is None else "POST", url, tree, total=total)
-        if raw.status == _OK:
-            return _loaded(raw.body)
-        if raw.status in _STOP or not raw.status:
-            words = read_failure(raw.body).message or raw.error
-            raise ProviderError(
-                f"{self.NAME} at {self.base_url} cannot be asked: {raw.status or ''} {words}".replace("  ", " ")
-            )
-        return None
-
-    async def ask_raw(self, method: str, url: str, tree: dict[str, Any] | None = None, *, total: float = 300.0) -> Raw:
-        """Send a tree, or nothing, beside the actual questions."""
-        body = None if tree is None else assemble(tree, self.texts)
-        headers = {**self.headers(), **({} if body is None else {"Content-Type": "application/json"})}
-        return await self.transport.send(method, url, headers, body, total=total)
-
-    async def asked(self, method: str, url: str, tree: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask something that costs nothing and has to succeed.
-
-        Raises:
-            ProviderError: It did not.
-        """
-        raw = await self.ask_raw(method, url, tree)
-        if raw.status != _OK or raw.error:
-            words = raw.error or read_failure(raw.body).message
-            raise ProviderError(f"{self.NAME} at {self.base_url} refused {method} {url}: {raw.status} {words}")
-        return dialect.table(_loaded(raw.body))
-
     async def tree_of(self, request: Request) -> dict[str, Any]:
         """Return a request's JSON tree as a batch carries it."""
         ready = await self._ready(self._settled(request))
@@ -441,10 +404,3 @@ class HostedProvider(Provider):
     async def close(self) -> None:
         """Close all connections."""
         await self.transport.close()
-
-
-def _loaded(body: bytes) -> Any:  # noqa: ANN401 - parsed JSON
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
