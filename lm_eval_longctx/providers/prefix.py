@@ -33,7 +33,7 @@ class Boundary(NamedTuple):
 
     Attributes:
         parts: How many parts lie before it.
-        size: Bytes of text before it.
+        size: Characters of text before it.
         name: Names everything before it.
     """
 
