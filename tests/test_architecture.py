@@ -19,8 +19,8 @@ NAME = PACKAGE.name
 HOOK = ROOT / "_lm_eval_longctx_hook.py"
 
 VALUES = {"version", "caches", "errors", "units", "prompt", "completion", "sweep", "plan"}
-PARTS = {"providers", "haystack", "scorers", "stats"}
-SERVICES = {"plugins", "ledger"}
+PARTS = {"providers", "hay", "scorers", "stats"}
+SERVICES = {"tasks", "plugins", "ledger"}
 RUNNING = {"backend", "results"}
 OUTSIDE = {"harness", "report", "testing"}
 

@@ -12,7 +12,7 @@ from lm_eval_longctx.plugins.manager import registry
 if TYPE_CHECKING:
     import argparse
 
-    from lm_eval_longctx.haystack.audio.voices import Voice
+    from lm_eval_longctx.hay.speech.voices import Voice
     from lm_eval_longctx.plugins.registry import Record, Registry
 
 _NO_EXTRA = "-"
@@ -51,10 +51,15 @@ def as_text(known: Registry) -> str:
 
 
 def _voices() -> tuple[Voice, ...]:
-    from lm_eval_longctx.haystack.audio.voices import VOICES
+    from lm_eval_longctx.hay.speech.voices import VOICES
 
     return VOICES
 
 
 def _items(known: Registry) -> list[tuple[str, tuple[Record, ...]]]:
-    return [("providers", known.providers()), ("sources", known.sources()), ("scorers", known.scorers())]
+    return [
+        ("providers", known.providers()),
+        ("sources", known.sources()),
+        ("builders", known.builders()),
+        ("scorers", known.scorers()),
+    ]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError, UnsupportedError, unknown_option
+from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.foreign import foreign_keys
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.builders import BUILDERS
+from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lm_eval_longctx.haystack.base import Builder, Recipe
     from lm_eval_longctx.scorers.base import Scorer
+    from lm_eval_longctx.tasks.base import Builder, Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +45,7 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
         if key not in metadata:
             raise ConfigError(f"the YAML of {task} must name a {key} in its metadata")
     plugins = registry()
-    builder_class = _builder(metadata["builder"])
+    builder_class: type[Builder] = plugins.load(plugins.builder(metadata["builder"]))
     scorer_class = plugins.load(plugins.scorer(metadata["scorer"]))
     sweep = parse_sweep(
         metadata,
@@ -60,14 +58,6 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     )
     builder = builder_class(sweep, BuildContext(resolve_source=_source))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe())
-
-
-def _builder(name: str) -> type[Builder]:
-    if name not in BUILDERS:
-        raise unknown_option("builder", name, BUILDERS)
-    module, _, attribute = BUILDERS[name].partition(":")
-    loaded: type[Builder] = getattr(importlib.import_module(module), attribute)
-    return loaded
 
 
 def _source(name: str) -> Callable[[str, BuildContext], Any]:

@@ -58,7 +58,7 @@ def _plugins() -> Generator[Finding, None, bool]:
         yield fail(str(error), "until then no task of ours can run")
         return False
     yield ok("plugins: " + ", ".join(f"{plugin.name} {plugin.version}" for plugin in known.plugins))
-    records: list[Record] = [*known.providers(), *known.sources(), *known.scorers()]
+    records: list[Record] = [*known.providers(), *known.sources(), *known.builders(), *known.scorers()]
     for record in records:
         try:
             known.load(record)

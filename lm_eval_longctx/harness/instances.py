@@ -20,8 +20,8 @@ from lm_eval_longctx.harness.rendering import add_system, for_other_models
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lm_eval_longctx.haystack.base import Builder, Recipe
     from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.tasks.base import Builder, Recipe
 
 
 class RecipeInstance(Instance):

@@ -18,8 +18,8 @@ from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
     from lm_eval_longctx.harness.lm import LongctxLM
-    from lm_eval_longctx.haystack.base import Builder, Recipe
     from lm_eval_longctx.sweep import Sweep
+    from lm_eval_longctx.tasks.base import Builder, Recipe
 
 logger = logging.getLogger(__name__)
 

@@ -93,7 +93,7 @@ def _open_audio(path: str) -> dict[str, Any]:
 
 def _frames(part: VideoPart, media: dict[str, list[Any]]) -> str:
     """Turn film into ``MM:SS`` and a frame each, at the task's frames a second (the report, appendix 12.16)."""
-    from lm_eval_longctx.haystack.video.reading import sample_frames
+    from lm_eval_longctx.hay.film.reading import sample_frames
 
     pieces = []
     for seconds, image in sample_frames(part.path, part.fps):

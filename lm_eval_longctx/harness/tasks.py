@@ -31,8 +31,8 @@ from lm_eval_longctx.scorers.base import Unparsed, mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lm_eval_longctx.haystack.base import Recipe
     from lm_eval_longctx.scorers.base import Metric
+    from lm_eval_longctx.tasks.base import Recipe
 
 logger = logging.getLogger(__name__)
 

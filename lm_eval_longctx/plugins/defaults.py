@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.plugins.hookspecs import hookimpl
 from lm_eval_longctx.plugins.own_tasks import own_task_folder
-from lm_eval_longctx.plugins.records import ProviderRecord, ScorerRecord, SourceRecord
+from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,37 +37,37 @@ PROVIDERS: tuple[ProviderRecord, ...] = (
 SOURCES: tuple[SourceRecord, ...] = (
     SourceRecord(
         "chronicle",
-        "lm_eval_longctx.haystack.text.sources:chronicle",
+        "lm_eval_longctx.hay.text.sources:chronicle",
         help="our own endless prose, offline; chronicle:7 is another one",
         licence="ours (MIT)",
     ),
     SourceRecord(
         "books",
-        "lm_eval_longctx.haystack.text.sources:books",
+        "lm_eval_longctx.hay.text.sources:books",
         help="books:<file or folder>: plain text, without Project Gutenberg's headers",
         licence="the books' own",
     ),
     SourceRecord(
         "code",
-        "lm_eval_longctx.haystack.text.sources:code",
+        "lm_eval_longctx.hay.text.sources:code",
         help="code:<folder>: source files by path; code:stdlib is Python's own library",
         licence="the code's own; of the standard library PSF-2.0",
     ),
     SourceRecord(
         "repeat",
-        "lm_eval_longctx.haystack.text.sources:repeat",
+        "lm_eval_longctx.hay.text.sources:repeat",
         help="RULER's five sentences of noise, again and again; repeat:<text> takes another text",
         licence="RULER's sentences: Apache-2.0",
     ),
     SourceRecord(
         "hub",
-        "lm_eval_longctx.haystack.text.hub:hub",
+        "lm_eval_longctx.hay.text.hub:hub",
         help="hub:<data set>?split=test&column=text: a data set's text column",
         licence="the data set's own, told when it is read",
     ),
     SourceRecord(
         "voices",
-        "lm_eval_longctx.haystack.audio.source_voices:VoicesSource",
+        "lm_eval_longctx.hay.speech.source_voices:VoicesSource",
         modality="audio",
         extra="speech",
         help="speech read by synthetic voices, exact transcripts, offline; voices:<name>,<name> chooses them",
@@ -75,31 +75,109 @@ SOURCES: tuple[SourceRecord, ...] = (
     ),
     SourceRecord(
         "speech",
-        "lm_eval_longctx.haystack.audio.source_folder:FolderSource",
+        "lm_eval_longctx.hay.speech.source_folder:FolderSource",
         modality="audio",
         help="speech:<folder>: your own recordings, with transcripts where there are any",
         licence="the recordings' own",
     ),
     SourceRecord(
         "film",
-        "lm_eval_longctx.haystack.video.film:GeneratedSource",
+        "lm_eval_longctx.hay.film.film:GeneratedSource",
         modality="video",
         help="an endless drawn film of changing places, people and things, offline; film:<name> is another one",
         licence="ours (MIT)",
     ),
     SourceRecord(
         "video",
-        "lm_eval_longctx.haystack.video.files:VideoSource",
+        "lm_eval_longctx.hay.film.files:VideoSource",
         modality="video",
         help="video:<file or folder>: your own films, one after the other, repeated to length",
         licence="the films' own",
     ),
     SourceRecord(
         "frames",
-        "lm_eval_longctx.haystack.video.files:FramesSource",
+        "lm_eval_longctx.hay.film.files:FramesSource",
         modality="image",
         help="frames:<folder>: your own pictures, in order of name, repeated to length",
         licence="the pictures' own",
+    ),
+)
+
+BUILDERS: tuple[BuilderRecord, ...] = (
+    BuilderRecord(
+        "needle", "lm_eval_longctx.tasks.text_niah.builder:NeedleBuilder", help="one needle at a depth of a text"
+    ),
+    BuilderRecord(
+        "multi_needle",
+        "lm_eval_longctx.tasks.text_niah.builder:MultiNeedleBuilder",
+        help="many needles in a text, asked for at once",
+    ),
+    BuilderRecord(
+        "audio_needle",
+        "lm_eval_longctx.tasks.audio_niah.builder:AudioNeedleBuilder",
+        help="a spoken needle in hours of speech",
+    ),
+    BuilderRecord(
+        "audio_transcript",
+        "lm_eval_longctx.tasks.audio_asr.builder:AudioTranscriptBuilder",
+        help="made speech, to be transcribed in one piece",
+    ),
+    BuilderRecord(
+        "image_needle",
+        "lm_eval_longctx.tasks.image_niah.builder:ImageNeedleBuilder",
+        help="a word or a shape in one picture",
+    ),
+    BuilderRecord(
+        "public_video",
+        "lm_eval_longctx.tasks.video_public.builder:PublicVideoBuilder",
+        help="public sets of questions about long films",
+    ),
+    BuilderRecord(
+        "video_qa", "lm_eval_longctx.tasks.video_qa.builder:VideoQaBuilder", help="questions about a drawn day"
+    ),
+    BuilderRecord(
+        "video_needle",
+        "lm_eval_longctx.tasks.video_niah.builder:VideoNeedleBuilder",
+        help="a word in one frame of a film",
+    ),
+    BuilderRecord(
+        "book_qa",
+        "lm_eval_longctx.tasks.docqa.novel:BookQABuilder",
+        help="questions about a novel",
+    ),
+    BuilderRecord(
+        "docqa",
+        "lm_eval_longctx.tasks.docqa.builder:DocQABuilder",
+        help="questions about a chronicle whose world is known",
+    ),
+    BuilderRecord(
+        "made_language",
+        "lm_eval_longctx.tasks.translation.builder:MadeLanguageBuilder",
+        help="translation, learnt from the book of an invented language",
+    ),
+    BuilderRecord(
+        "published_language",
+        "lm_eval_longctx.tasks.translation.published:PublishedLanguageBuilder",
+        help="translation, learnt from a published grammar and dictionary",
+    ),
+    BuilderRecord(
+        "many_shot", "lm_eval_longctx.tasks.manyshot.builder:ManyShotBuilder", help="a label, learnt from many examples"
+    ),
+    BuilderRecord(
+        "mrcr", "lm_eval_longctx.tasks.mrcr.builder:MrcrBuilder", help="which of several like answers was meant"
+    ),
+    BuilderRecord(
+        "mrcr_openai", "lm_eval_longctx.tasks.mrcr.public:OpenAiMrcrBuilder", help="OpenAI's published conversations"
+    ),
+    BuilderRecord(
+        "mrcr_v2",
+        "lm_eval_longctx.tasks.mrcr.public:MrcrV2Builder",
+        help="the published MRCR v2",
+    ),
+    BuilderRecord(
+        "recordings",
+        "lm_eval_longctx.tasks.audio_asr.builder:RecordingsBuilder",
+        help="your own or published recordings, to be transcribed",
     ),
 )
 
@@ -149,3 +227,9 @@ def longctx_task_paths() -> tuple[Path, ...]:
 def longctx_scorers() -> tuple[ScorerRecord, ...]:
     """Return our scorers."""
     return SCORERS
+
+
+@hookimpl
+def longctx_builders() -> tuple[BuilderRecord, ...]:
+    """Return our kinds of task."""
+    return BUILDERS

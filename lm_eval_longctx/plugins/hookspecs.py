@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lm_eval_longctx.plugins.records import ProviderRecord, ScorerRecord, SourceRecord
+    from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 PROJECT = "lm_eval_longctx"
 """The pluggy project and the entry-point group."""
@@ -65,4 +65,13 @@ def longctx_scorers() -> Sequence[ScorerRecord]:  # type: ignore[empty-body]
 
     The target of each record is a subclass of
     ``lm_eval_longctx.scorers.base.Scorer``.
+    """
+
+
+@hookspec
+def longctx_builders() -> Sequence[BuilderRecord]:  # type: ignore[empty-body]
+    """Return the kinds of task to add.
+
+    The target of each record is a subclass of
+    ``lm_eval_longctx.tasks.base.Builder``.
     """

@@ -98,3 +98,18 @@ class ScorerRecord(_Record):
 
     extra: str | None = None
     help: str = ""
+
+
+@dataclass(frozen=True)
+class BuilderRecord(_Record):
+    """A kind of task, for ``builder: <name>`` in a task's metadata.
+
+    Attributes:
+        extra: The extra of the plugin's distribution that it needs, or ``None``.
+        help: One line for tables.
+    """
+
+    KIND: ClassVar[str] = "builder"
+
+    extra: str | None = None
+    help: str = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from lm_eval_longctx.errors import MissingExtraError, PluginError, unknown_option
-from lm_eval_longctx.plugins.records import ProviderRecord, ScorerRecord, SourceRecord
+from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pluggy
 
 DISTRIBUTION = "lm-eval-longctx"
-Record = Union[ProviderRecord, SourceRecord, ScorerRecord]
-R = TypeVar("R", ProviderRecord, SourceRecord, ScorerRecord)
+Record = Union[ProviderRecord, SourceRecord, ScorerRecord, BuilderRecord]
+R = TypeVar("R", ProviderRecord, SourceRecord, ScorerRecord, BuilderRecord)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Registry:
         self._providers = self._collect("longctx_providers", ProviderRecord)
         self._sources = self._collect("longctx_haystack_sources", SourceRecord)
         self._scorers = self._collect("longctx_scorers", ScorerRecord)
+        self._builders = self._collect("longctx_builders", BuilderRecord)
         self._task_paths = [_folder(plugin, path) for plugin, path in self._given("longctx_task_paths")]
 
     def provider(self, name: str) -> ProviderRecord:
@@ -71,6 +72,10 @@ class Registry:
         """Return the record of a scorer, or raise like ``provider``."""
         return _look_up(self._scorers, "scorer", name)
 
+    def builder(self, name: str) -> BuilderRecord:
+        """Return the record of a kind of task, or raise like ``provider``."""
+        return _look_up(self._builders, "builder", name)
+
     def providers(self) -> tuple[ProviderRecord, ...]:
         """Return all providers, ours first."""
         return tuple(self._providers.values())
@@ -82,6 +87,10 @@ class Registry:
     def scorers(self) -> tuple[ScorerRecord, ...]:
         """Return all scorers, ours first."""
         return tuple(self._scorers.values())
+
+    def builders(self) -> tuple[BuilderRecord, ...]:
+        """Return all kinds of task, ours first."""
+        return tuple(self._builders.values())
 
     def task_paths(self) -> list[Path]:
         """Return the folders of task YAMLs, ours first."""

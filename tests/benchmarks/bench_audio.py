@@ -90,10 +90,10 @@ class Clock:
 
 def builder(hours: float, depth: float, cache: str, codec: str = "auto"):
     """Return a needle builder over two minutes of speech."""
-    from lm_eval_longctx.haystack.audio.niah import AudioNeedleBuilder
-    from lm_eval_longctx.haystack.audio.source_voices import VoicesSource
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.hay.speech.source_voices import VoicesSource
     from lm_eval_longctx.sweep import parse_sweep
+    from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
 
     metadata = {"version": 1, "context_lengths": [f"{hours}h"], "depths": [depth], "pool": "2m", "codec": codec}
     sweep = parse_sweep(

@@ -68,7 +68,7 @@ def prepare(folder: Path) -> None:
     import tokenizers
     from tokenizers import models, pre_tokenizers, trainers
 
-    from lm_eval_longctx.haystack.chronicle import pieces
+    from lm_eval_longctx.hay.chronicle import pieces
 
     size, text = 0, []
     for piece in pieces(0):

@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from text_kit import builder_for  # noqa: E402
 
-from lm_eval_longctx.haystack.text.builder import MultiNeedleBuilder, NeedleBuilder  # noqa: E402
+from lm_eval_longctx.tasks.text_niah.builder import MultiNeedleBuilder, NeedleBuilder  # noqa: E402
 
 LENGTHS = ["4k", "32k", "128k", "1M", "10M"]
 KINDS = {"one needle": NeedleBuilder, "100 needles": MultiNeedleBuilder}

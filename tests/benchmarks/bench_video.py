@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.library import Library
-from lm_eval_longctx.haystack.video.overlay import Overlay
-from lm_eval_longctx.haystack.video.source import Look
-from lm_eval_longctx.haystack.video.splice import Cut, write_film
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.overlay import Overlay
+from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.film.splice import Cut, write_film
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import CorpusError
-from lm_eval_longctx.haystack.chronicle import Chronicle, chapters, deeds, pieces, sentences, words
-from lm_eval_longctx.haystack.chronicle.grammar import _Reader, load_banks, slots_of
-from lm_eval_longctx.haystack.chronicle.guard import Guard
-from lm_eval_longctx.haystack.chronicle.names import Names, welcome
-from lm_eval_longctx.haystack.chronicle.numbers import number_words, ordinal_digits, ordinal_words
-from lm_eval_longctx.haystack.chronicle.telling import banks
-from lm_eval_longctx.haystack.text.splitting import SENTENCES, unit_ends
+from lm_eval_longctx.hay.chronicle import Chronicle, chapters, deeds, pieces, sentences, words
+from lm_eval_longctx.hay.chronicle.grammar import _Reader, load_banks, slots_of
+from lm_eval_longctx.hay.chronicle.guard import Guard
+from lm_eval_longctx.hay.chronicle.names import Names, welcome
+from lm_eval_longctx.hay.chronicle.numbers import number_words, ordinal_digits, ordinal_words
+from lm_eval_longctx.hay.chronicle.telling import banks
+from lm_eval_longctx.hay.text.splitting import SENTENCES, unit_ends
 from lm_eval_longctx.plan import Rng
 
 GOLDEN = {
@@ -57,7 +57,7 @@ def test_the_text_is_a_function_of_the_seed(seed):
 def test_the_text_does_not_depend_on_the_process():
     """A process with another hash seed writes the same bytes."""
     program = (
-        "import hashlib, sys; from itertools import islice; from lm_eval_longctx.haystack.chronicle import chapters; "
+        "import hashlib, sys; from itertools import islice; from lm_eval_longctx.hay.chronicle import chapters; "
         "print(hashlib.sha256(''.join(c.text for c in islice(chapters(7), 300)).encode()).hexdigest())"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -10,16 +10,16 @@ import pytest
 from chronicle_reader import read, split
 
 from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.chronicle import Chapter, Fact, chapters
-from lm_eval_longctx.haystack.docqa.builder import DocQABuilder
-from lm_eval_longctx.haystack.docqa.kinds import KINDS
-from lm_eval_longctx.haystack.docqa.page import BETWEEN, HEADER
-from lm_eval_longctx.haystack.docqa.statements import FactLog, Statements
-from lm_eval_longctx.haystack.docqa.wording import ASK, NOT_TOLD
-from lm_eval_longctx.haystack.text import sources
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.chronicle import Chapter, Fact, chapters
+from lm_eval_longctx.hay.text import sources
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.docqa.builder import DocQABuilder
+from lm_eval_longctx.tasks.docqa.kinds import KINDS
+from lm_eval_longctx.tasks.docqa.page import BETWEEN, HEADER
+from lm_eval_longctx.tasks.docqa.statements import FactLog, Statements
+from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD
 from lm_eval_longctx.units import Unit
 
 GOLDEN = "e2f442ed81a2a587024b4954ff07071babccf8e72283c3b97d55e9ec4bc11d80"

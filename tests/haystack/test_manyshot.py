@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, LengthError
-from lm_eval_longctx.haystack import manyshot
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.manyshot import PROPERTIES, ManyShotBuilder, conclusions
+from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.scorers.label import LabelScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.manyshot import builder as manyshot
+from lm_eval_longctx.tasks.manyshot.builder import PROPERTIES, ManyShotBuilder, conclusions
 from lm_eval_longctx.units import Unit
 
 EXAMPLE = re.compile(r"Input: an? (\w+) (\w+) (\w+) of (\w+) from (\w+), (\w+)\nLabel:(?: (\w+))?")

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.mrcr.builder import ORDINALS, MrcrBuilder
-from lm_eval_longctx.haystack.mrcr.conversation import RoundsSource, rounds_of
-from lm_eval_longctx.haystack.mrcr.public import MrcrV2Builder, OpenAiMrcrBuilder
-from lm_eval_longctx.haystack.mrcr.words import FORMS, STYLES, TOPICS
-from lm_eval_longctx.haystack.mrcr.writings import Request, draw_request, write
-from lm_eval_longctx.haystack.text.tokenizers import load_tokenizer
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.mrcr.builder import ORDINALS, MrcrBuilder
+from lm_eval_longctx.tasks.mrcr.conversation import RoundsSource, rounds_of
+from lm_eval_longctx.tasks.mrcr.public import MrcrV2Builder, OpenAiMrcrBuilder
+from lm_eval_longctx.tasks.mrcr.words import FORMS, STYLES, TOPICS
+from lm_eval_longctx.tasks.mrcr.writings import Request, draw_request, write
 from lm_eval_longctx.units import Unit
 
 QUESTION = re.compile(r"Prepend (\w+) to the (\w+) (.+?) that the assistant wrote")

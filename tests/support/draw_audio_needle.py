@@ -14,10 +14,10 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from lm_eval_longctx.haystack.audio.niah import AudioNeedleBuilder
-from lm_eval_longctx.haystack.audio.source_voices import VoicesSource
-from lm_eval_longctx.haystack.base import BuildContext
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
 
 mpl.use("Agg")
 

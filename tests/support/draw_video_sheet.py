@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from lm_eval_longctx.haystack.image.shapes import Shape
-from lm_eval_longctx.haystack.video.day.film import DayFilm
-from lm_eval_longctx.haystack.video.day.script import write_day
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.library import Library
-from lm_eval_longctx.haystack.video.overlay import Overlay
-from lm_eval_longctx.haystack.video.reading import frames_at
-from lm_eval_longctx.haystack.video.source import Look
-from lm_eval_longctx.haystack.video.splice import Cut, write_film
+from lm_eval_longctx.hay.day.film import DayFilm
+from lm_eval_longctx.hay.day.script import write_day
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.overlay import Overlay
+from lm_eval_longctx.hay.film.reading import frames_at
+from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.film.splice import Cut, write_film
+from lm_eval_longctx.tasks.image_niah.shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lm_eval_longctx.haystack.video.overlay import Mark
-    from lm_eval_longctx.haystack.video.source import Hay
+    from lm_eval_longctx.hay.film.overlay import Mark
+    from lm_eval_longctx.hay.film.source import Hay
 
 LOOK = Look(640, 360, Fraction(1))
 COLUMNS, SMALL, GAP = 6, (320, 180), 4

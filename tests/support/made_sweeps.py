@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
-from lm_eval_longctx.haystack.base import base_recipe
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import Sweep, parse_sweep
+from lm_eval_longctx.tasks.base import base_recipe
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import re
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, UnknownOptionError
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.docqa.novel import BookQABuilder, WordFinder, read_questions
-from lm_eval_longctx.haystack.docqa.page import HEADER
-from lm_eval_longctx.haystack.text import sources
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.text import sources
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer, answer_words
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.docqa.novel import BookQABuilder, WordFinder, read_questions
+from lm_eval_longctx.tasks.docqa.page import HEADER
 from lm_eval_longctx.units import Unit
 
 ABOUT, QUESTIONS = read_questions("lesmis")

@@ -8,13 +8,13 @@ import importlib.util
 import numpy as np
 import pytest
 
-from lm_eval_longctx.haystack.audio.asr import AudioTranscriptBuilder, RecordingsBuilder
-from lm_eval_longctx.haystack.audio.niah import AudioNeedleBuilder
-from lm_eval_longctx.haystack.audio.source import Pool, SpeechSource, Utterance, bounded
-from lm_eval_longctx.haystack.audio.source_folder import FolderSource
-from lm_eval_longctx.haystack.audio.source_voices import VoicesSource
-from lm_eval_longctx.haystack.base import BuildContext
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.speech.source import Pool, SpeechSource, Utterance, bounded
+from lm_eval_longctx.hay.speech.source_folder import FolderSource
+from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.audio_asr.builder import AudioTranscriptBuilder, RecordingsBuilder
+from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
 
 RATE = 16_000
 

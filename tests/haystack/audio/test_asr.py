@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.haystack.audio.asr import answer_budget, words_by_minute
 from lm_eval_longctx.prompt import AudioPart, TextPart, file_digest
+from lm_eval_longctx.tasks.audio_asr.builder import answer_budget, words_by_minute
 
 RATE = 16_000
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import UnknownOptionError
-from lm_eval_longctx.haystack.audio import codec_flac
-from lm_eval_longctx.haystack.audio.codecs import FORMATS, LONGEST_FLAC, choose, codec
+from lm_eval_longctx.hay.speech import codec_flac
+from lm_eval_longctx.hay.speech.codecs import FORMATS, LONGEST_FLAC, choose, codec
 
 RATE = 16_000
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lm_eval_longctx.haystack.audio.floor import NOISES, Floor
+from lm_eval_longctx.hay.speech.floor import NOISES, Floor
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import CorpusError, MediaError, UnknownOptionError
-from lm_eval_longctx.haystack.audio.source import PoolSettings
-from lm_eval_longctx.haystack.audio.source_hub import HubSource
+from lm_eval_longctx.hay.speech.source import PoolSettings
+from lm_eval_longctx.hay.speech.source_hub import HubSource
 
 RATE = 16_000
 

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, UnknownOptionError
-from lm_eval_longctx.haystack.audio.source_voices import VoicesSource
-from lm_eval_longctx.haystack.audio.voices import default_voices, engine, speak, voice
+from lm_eval_longctx.hay.speech.source_voices import VoicesSource
+from lm_eval_longctx.hay.speech.voices import default_voices, engine, speak, voice
 from lm_eval_longctx.prompt import AudioPart, TextPart
 
 pytestmark = pytest.mark.usefixtures("_speech")
@@ -95,7 +95,7 @@ def test_depths_are_stored_as_they_came_out(build):
 
 def test_needles_are_as_loud_as_the_hay(build, cache):
     """The needle's level in the file is that of the speech around it, or the asked number of decibels above."""
-    from lm_eval_longctx.haystack.audio.waveform import active_level
+    from lm_eval_longctx.hay.speech.waveform import active_level
 
     for gain in (0.0, -10.0):
         builder = build(
@@ -122,7 +122,7 @@ def test_files_are_the_same_every_time(build, tmp_path):
 
 def test_another_depth_encodes_nothing_anew(build, monkeypatch):
     """A second depth of the same hay encodes its own needle and what fills the end, and no hay."""
-    from lm_eval_longctx.haystack.audio import codec_flac
+    from lm_eval_longctx.hay.speech import codec_flac
 
     builder = build("needle", context_lengths=["47s"], depths=[0, 1])
     first, second = builder.recipes()
@@ -228,9 +228,9 @@ def test_what_cannot_be_built_is_refused(build, metadata, error, message):
 
 def test_hay_that_is_no_speech_is_refused(context):
     """A source of another kind is an error that says which sources are speech."""
-    from lm_eval_longctx.haystack.audio.hay import open_pool
-    from lm_eval_longctx.haystack.audio.source import PoolSettings
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.hay.speech.hay import open_pool
+    from lm_eval_longctx.hay.speech.source import PoolSettings
 
     other = BuildContext(resolve_source=lambda name: lambda *_: name, cache_dir=context.cache_dir)
     with pytest.raises(ConfigError, match="haystack 'chronicle' is not speech"):
@@ -239,7 +239,7 @@ def test_hay_that_is_no_speech_is_refused(context):
 
 def test_a_pool_is_spoken_once(cache, context):
     """A longer pool begins with the shorter one, and utterances have the texts that were spoken."""
-    from lm_eval_longctx.haystack.audio.source import PoolSettings
+    from lm_eval_longctx.hay.speech.source import PoolSettings
 
     short = VoicesSource("joe", context).pool(5 * RATE, PoolSettings())
     long = VoicesSource("joe", context).pool(12 * RATE, PoolSettings())

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lm_eval_longctx.haystack.builders import BUILDERS
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.sweep import parse_sweep
 
@@ -32,7 +31,7 @@ def _metadata(task: str) -> dict:
 def test_every_preset_can_be_used(task):
     """Each preset of each sound task has only keys and values that its builder and scorer understand."""
     metadata = _metadata(task)
-    module, _, name = BUILDERS[metadata["builder"]].partition(":")
+    module, _, name = registry().builder(metadata["builder"]).target.partition(":")
     builder = getattr(importlib.import_module(module), name)
     plugins = registry()
     scorer = plugins.load(plugins.scorer(metadata["scorer"]))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.haystack.audio.pieces import LEAD
-from lm_eval_longctx.haystack.audio.timeline import Insert, lay
+from lm_eval_longctx.hay.speech.pieces import LEAD
+from lm_eval_longctx.hay.speech.timeline import Insert, lay
 from lm_eval_longctx.plan import Rng
 
 GRID = 1152

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.haystack.audio.source import PoolSettings
-from lm_eval_longctx.haystack.audio.source_folder import LONGEST, FolderSource
-from lm_eval_longctx.haystack.audio.transcripts import recordings
+from lm_eval_longctx.hay.speech.source import PoolSettings
+from lm_eval_longctx.hay.speech.source_folder import LONGEST, FolderSource
+from lm_eval_longctx.hay.speech.transcripts import recordings
 
 RATE = 16_000
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, MediaError, MissingExtraError, UnknownOptionError
-from lm_eval_longctx.haystack.audio import engine_joe, programs, pronounce, reading_matter, voices
-from lm_eval_longctx.haystack.audio.needle_words import CLEAR, COLOURS, WORDS
+from lm_eval_longctx.hay.speech import engine_joe, programs, pronounce, reading_matter, voices
+from lm_eval_longctx.hay.speech.spoken_words import CLEAR, COLOURS, WORDS
 
 speaking = pytest.mark.usefixtures("_speech")
 

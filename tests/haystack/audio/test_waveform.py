@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.haystack.audio import waveform
-from lm_eval_longctx.haystack.audio.source_hub import decode
+from lm_eval_longctx.hay.speech import waveform
+from lm_eval_longctx.hay.speech.source_hub import decode
 
 RATE = 16_000
 

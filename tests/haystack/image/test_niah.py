@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from lm_eval_longctx.errors import ConfigError, LengthError, MediaError
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.image.niah import ImageNeedleBuilder
-from lm_eval_longctx.haystack.image.shapes import SHAPES, Shape
-from lm_eval_longctx.haystack.video.files import FramesSource
-from lm_eval_longctx.haystack.video.film import GeneratedSource
-from lm_eval_longctx.haystack.video.paint import COLOURS
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.film.files import FramesSource
+from lm_eval_longctx.hay.film.film import GeneratedSource
+from lm_eval_longctx.hay.film.paint import COLOURS
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.image_niah.builder import ImageNeedleBuilder
+from lm_eval_longctx.tasks.image_niah.shapes import SHAPES, Shape
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from text_kit import LOCAL, builder_for
 
-from lm_eval_longctx.haystack.text.builder import NeedleBuilder
+from lm_eval_longctx.tasks.text_niah.builder import NeedleBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

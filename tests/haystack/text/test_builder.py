@@ -13,9 +13,9 @@ import pytest
 from text_kit import builder_for, written
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, UnknownOptionError
-from lm_eval_longctx.haystack.builders import BUILDERS
-from lm_eval_longctx.haystack.text.builder import MultiNeedleBuilder, NeedleBuilder
+from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.prompt import TextPart
+from lm_eval_longctx.tasks.text_niah.builder import MultiNeedleBuilder, NeedleBuilder
 
 PROMPT = """<context>
 {context}
@@ -279,8 +279,8 @@ def test_many_needles(make, book):
 
 def test_builders_are_named():
     """Every builder's name leads to a class; naming them imports nothing."""
-    assert BUILDERS["needle"].endswith(":NeedleBuilder")
-    assert BUILDERS["multi_needle"].endswith(":MultiNeedleBuilder")
+    assert registry().builder("needle").target.endswith(":NeedleBuilder")
+    assert registry().builder("multi_needle").target.endswith(":MultiNeedleBuilder")
 
 
 @pytest.mark.parametrize("source", ["chronicle", "book"])

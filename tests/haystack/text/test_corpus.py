@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from text_kit import SOURCES, builder_for, written
 
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.text import index, store
-from lm_eval_longctx.haystack.text.corpus import Corpus
-from lm_eval_longctx.haystack.text.sources import FixedSource
-from lm_eval_longctx.haystack.text.tokenizers import TiktokenTokenizer, load_tokenizer
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.text import index, store
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.sources import FixedSource
+from lm_eval_longctx.hay.text.tokenizers import TiktokenTokenizer, load_tokenizer
 
 
 def corpus_of(folder, text: str, kind: str = "sentences", tokenizer: str = "o200k_base") -> Corpus:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from text_kit import LOCAL, WORDS, builder_for, written
 
 from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.haystack.text.builder import MultiNeedleBuilder
-from lm_eval_longctx.haystack.text.corpus import Corpus
-from lm_eval_longctx.haystack.text.measure import Span, count_tokens
-from lm_eval_longctx.haystack.text.sources import FixedSource
-from lm_eval_longctx.haystack.text.tokenizers import load_tokenizer
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.measure import Span, count_tokens
+from lm_eval_longctx.hay.text.sources import FixedSource
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
+from lm_eval_longctx.tasks.text_niah.builder import MultiNeedleBuilder
 
 REFERENCES = ("o200k_base", "cl100k_base")
 LENGTHS = [1500, 20_000]

@@ -9,12 +9,12 @@ import re
 import pytest
 
 from lm_eval_longctx.errors import CorpusError, LongctxError, UnknownOptionError
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.text import hub as hub_module
-from lm_eval_longctx.haystack.text import index
-from lm_eval_longctx.haystack.text.hub import hub
-from lm_eval_longctx.haystack.text.reading import PIECE
-from lm_eval_longctx.haystack.text.sources import NOISE, books, chronicle, code, repeat
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.text import hub as hub_module
+from lm_eval_longctx.hay.text import index
+from lm_eval_longctx.hay.text.hub import hub
+from lm_eval_longctx.hay.text.reading import PIECE
+from lm_eval_longctx.hay.text.sources import NOISE, books, chronicle, code, repeat
 
 GUTENBERG = (
     "\ufeffThe Project Gutenberg EBook of Nothing\n\n*** START OF THIS PROJECT GUTENBERG EBOOK NOTHING ***\n\n\n"

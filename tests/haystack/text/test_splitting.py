@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from text_kit import WORDS, written
 
-from lm_eval_longctx.haystack.text.splitting import LINES, LONGEST, PIECES, SENTENCES, unit_ends
+from lm_eval_longctx.hay.text.splitting import LINES, LONGEST, PIECES, SENTENCES, unit_ends
 
 
 def units(text: str, kind: str = SENTENCES) -> list[str]:

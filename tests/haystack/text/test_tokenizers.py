@@ -9,9 +9,9 @@ import pytest
 from text_kit import LOCAL, WORDS, written
 
 from lm_eval_longctx.errors import TokenizerError
-from lm_eval_longctx.haystack.text import tokenizers as module
-from lm_eval_longctx.haystack.text.anchors import find_places, safe_places
-from lm_eval_longctx.haystack.text.tokenizers import load_tokenizer
+from lm_eval_longctx.hay.text import tokenizers as module
+from lm_eval_longctx.hay.text.anchors import find_places, safe_places
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 
 REFERENCES = ("o200k_base", "cl100k_base")
 

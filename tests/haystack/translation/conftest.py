@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lm_eval_longctx.haystack.base import BuildContext, Builder
+from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.sweep import parse_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lm_eval_longctx.tasks.base import Builder
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.haystack.translation.lexicon import OBJECT, OWNER, PLURALS, SUBJECT, VERBS, english
-from lm_eval_longctx.haystack.translation.meaning import TENSES, Clause, Noun, Phrase, Pronoun
+from lm_eval_longctx.hay.language.lexicon import OBJECT, OWNER, PLURALS, SUBJECT, VERBS, english
+from lm_eval_longctx.hay.language.meaning import TENSES, Clause, Noun, Phrase, Pronoun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,12 +9,12 @@ import pytest
 import rule_translator
 
 from lm_eval_longctx.errors import ConfigError, LengthError
-from lm_eval_longctx.haystack.text.tokenizers import load_tokenizer
-from lm_eval_longctx.haystack.translation.book import chapters, word_list
-from lm_eval_longctx.haystack.translation.builder import MadeLanguageBuilder
-from lm_eval_longctx.haystack.translation.leaks import HeldOut
-from lm_eval_longctx.haystack.translation.tongue import Tongue
+from lm_eval_longctx.hay.language.book import chapters, word_list
+from lm_eval_longctx.hay.language.leaks import HeldOut
+from lm_eval_longctx.hay.language.tongue import Tongue
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.tasks.translation.builder import MadeLanguageBuilder
 
 
 @pytest.mark.parametrize("difficulty", [1, 2, 3])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from lm_eval_longctx.haystack.base import BuildContext
-from lm_eval_longctx.haystack.video.files import FramesSource, VideoSource
-from lm_eval_longctx.haystack.video.film import Film, GeneratedSource
-from lm_eval_longctx.haystack.video.library import Library
-from lm_eval_longctx.haystack.video.source import Look
+from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.film.files import FramesSource, VideoSource
+from lm_eval_longctx.hay.film.film import Film, GeneratedSource
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.source import Look
 
 if TYPE_CHECKING:
     from collections.abc import Callable

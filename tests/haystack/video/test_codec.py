@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lm_eval_longctx.errors import ConfigError, MediaError, UnknownOptionError
-from lm_eval_longctx.haystack.video.codec import CODERS, Coded, Coder, coder
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.overlay import Overlay
-from lm_eval_longctx.haystack.video.source import Look
+from lm_eval_longctx.hay.film.codec import CODERS, Coded, Coder, coder
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.overlay import Overlay
+from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.plan import Rng
 
 PICTURES = list(Film("codec", Look(160, 90, Fraction(1))).pictures(0, 4))

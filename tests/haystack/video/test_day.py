@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.haystack.video.day.film import DayFilm
-from lm_eval_longctx.haystack.video.day.questions import KINDS, LETTERS, Question, ask
-from lm_eval_longctx.haystack.video.day.script import (
+from lm_eval_longctx.hay.day.film import DayFilm
+from lm_eval_longctx.hay.day.script import (
     CAPTION,
     DOINGS,
     PASSING,
@@ -28,10 +27,11 @@ from lm_eval_longctx.haystack.video.day.script import (
     Scene,
     write_day,
 )
-from lm_eval_longctx.haystack.video.paint import COLOURS
-from lm_eval_longctx.haystack.video.source import Look
+from lm_eval_longctx.hay.film.paint import COLOURS
+from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.stats.intervals import wilson
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Question, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +228,7 @@ def test_captions_stand_at_the_beginning_of_scenes_only(monkeypatch: pytest.Monk
     """Without captions exactly the first seconds of each scene look otherwise, in the upper left corner."""
     day = write_day("captions", 90)
     with_captions = [np.asarray(p) for p in DayFilm(day, SMALL).pictures(0, 90)]
-    monkeypatch.setattr("lm_eval_longctx.haystack.video.day.film.CAPTION", 0)
+    monkeypatch.setattr("lm_eval_longctx.hay.day.film.CAPTION", 0)
     without = [np.asarray(p) for p in DayFilm(day, SMALL).pictures(0, 90)]
     different = {i for i in range(90) if not np.array_equal(with_captions[i], without[i])}
     assert different == {scene.start + i for scene in day.scenes for i in range(CAPTION)}

@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.haystack.video.files import FramesSource, VideoSource
-from lm_eval_longctx.haystack.video.library import Library
-from lm_eval_longctx.haystack.video.source import Look, described
-from lm_eval_longctx.haystack.video.splice import Cut, write_film
+from lm_eval_longctx.hay.film.files import FramesSource, VideoSource
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.source import Look, described
+from lm_eval_longctx.hay.film.splice import Cut, write_film
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
 
 LOOK = Look(64, 48, Fraction(1))
 

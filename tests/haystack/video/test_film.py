@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.haystack.video.actors import POSES, THINGS
-from lm_eval_longctx.haystack.video.backdrops import BACKDROPS, backdrop
-from lm_eval_longctx.haystack.video.film import REEL, Film
-from lm_eval_longctx.haystack.video.source import Look
+from lm_eval_longctx.hay.film.actors import POSES, THINGS
+from lm_eval_longctx.hay.film.backdrops import BACKDROPS, backdrop
+from lm_eval_longctx.hay.film.film import REEL, Film
+from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.library import Library
-from lm_eval_longctx.haystack.video.overlay import Overlay
-from lm_eval_longctx.haystack.video.source import Look
-from lm_eval_longctx.haystack.video.splice import Cut, write_film
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.overlay import Overlay
+from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.film.splice import Cut, write_film
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:

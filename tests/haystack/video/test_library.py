@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.haystack.video import library as module
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.library import CHUNK, Library
-from lm_eval_longctx.haystack.video.source import Look
+from lm_eval_longctx.hay.film import library as module
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.library import CHUNK, Library
+from lm_eval_longctx.hay.film.source import Look
 
 if TYPE_CHECKING:
     from pathlib import Path

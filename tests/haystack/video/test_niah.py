@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
-from lm_eval_longctx.haystack.video.niah import BEFORE, VideoNeedleBuilder
-from lm_eval_longctx.haystack.video.reading import frames_at, sample_frames
+from lm_eval_longctx.hay.film.reading import frames_at, sample_frames
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.video_niah.builder import BEFORE, VideoNeedleBuilder
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
 
 SMALL = {"resolution": "160x90", "overlay_size": 9}
 

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
-from lm_eval_longctx.haystack.video.public.builder import PublicVideoBuilder
-from lm_eval_longctx.haystack.video.public.schemas import youtube_id
-from lm_eval_longctx.haystack.video.public.sets import SETS
 from lm_eval_longctx.prompt import ImagePart, VideoPart
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.video_public.builder import PublicVideoBuilder
+from lm_eval_longctx.tasks.video_public.schemas import youtube_id
+from lm_eval_longctx.tasks.video_public.sets import SETS
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
 
 FILM = "abcdefghijk"
 OTHER = "lmnopqrstuv"

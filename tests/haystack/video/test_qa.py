@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
-from lm_eval_longctx.haystack.video.day.questions import KINDS
-from lm_eval_longctx.haystack.video.qa import SEEN, VideoQaBuilder, evenly
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.sweep import parse_sweep
+from lm_eval_longctx.tasks.video_qa.builder import SEEN, VideoQaBuilder, evenly
+from lm_eval_longctx.tasks.video_qa.questions import KINDS
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lm_eval_longctx.haystack.base import BuildContext
+    from lm_eval_longctx.hay.base import BuildContext
 
 
 @pytest.fixture

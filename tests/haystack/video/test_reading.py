@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.haystack.video.reading import film_facts, frames_at, sample_frames
+from lm_eval_longctx.hay.film.reading import film_facts, frames_at, sample_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.haystack.video.day.script import write_day
-from lm_eval_longctx.haystack.video.day.sound import DaySound
-from lm_eval_longctx.haystack.video.film import Film
-from lm_eval_longctx.haystack.video.library import CHUNK, Library
-from lm_eval_longctx.haystack.video.overlay import Overlay
-from lm_eval_longctx.haystack.video.source import Look
-from lm_eval_longctx.haystack.video.splice import Cut, write_film
+from lm_eval_longctx.hay.day.script import write_day
+from lm_eval_longctx.hay.day.sound import DaySound
+from lm_eval_longctx.hay.film.film import Film
+from lm_eval_longctx.hay.film.library import CHUNK, Library
+from lm_eval_longctx.hay.film.overlay import Overlay
+from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.film.splice import Cut, write_film
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def test_the_file_plays_from_start_to_end_in_a_second_decoder(tmp_path: Path, co
 
 def test_a_second_of_its_own_shows_the_needle_in_any_sampling(library: Library, tmp_path: Path) -> None:
     """One picture a second, sampled at any phase, shows the needle exactly once."""
-    from lm_eval_longctx.haystack.video.reading import frames_at
+    from lm_eval_longctx.hay.film.reading import frames_at
 
     hay, spliced = _write(library, tmp_path / "hay.mp4", 30), _write(library, tmp_path / "film.mp4", 30, a=17)
     for phase in (0.0, 0.25, 0.5, 0.99):

@@ -1,0 +1,34 @@
+"""What every source of hay gets from the floors above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.caches import default_cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What a builder gets from the floors above.
+
+    Attributes:
+        resolve_source: Gives the factory of a source by its name
+            (``chronicle``, ``books``): a callable ``factory(argument, context)``
+            where ``argument`` is the text after the first colon.
+        cache_dir: Where to keep what is costly to make.
+        count_tokens: The model's own token counting, where it can count.
+    """
+
+    resolve_source: Callable[[str], Callable[[str, BuildContext], Any]]
+    cache_dir: Path = field(default_factory=default_cache_dir)
+    count_tokens: Callable[[str], int] | None = None
+
+    def source(self, spec: str) -> Any:  # noqa: ANN401 - each modality has its own kind of source
+        """Open a haystack source by its spelling, such as ``books:/path``."""
+        name, _, argument = spec.partition(":")
+        return self.resolve_source(name)(argument, self)

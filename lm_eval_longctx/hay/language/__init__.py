@@ -1,0 +1,1 @@
+"""Languages: one that is made up, and published ones, as books, word lists and sentences."""

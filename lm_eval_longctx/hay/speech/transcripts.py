@@ -1,0 +1,149 @@
+"""Finding out what is said in a folder of recordings, however that is written down.
+
+Layouts, tried in this order for the whole folder: a manifest
+(``manifest.jsonl``, ``metadata.csv``, ``*.jsonl``, ``*.csv`` or ``*.tsv`` with
+a column for the file and one for the text), Kaldi's ``text`` (with
+``wav.scp`` where there is one), CMU Sphinx's ``fileids`` and
+``transcription``, LibriSpeech's ``*.trans.txt``; and last a ``.txt`` beside
+each recording.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import TYPE_CHECKING
+
+from lm_eval_longctx.errors import CorpusError, MediaError
+from lm_eval_longctx.hay.speech.waveform import AUDIO_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILE_COLUMNS = ("audio_filepath", "audio", "file_name", "file", "path", "wav", "filename", "audio_path")
+TEXT_COLUMNS = ("text", "transcript", "transcription", "sentence", "normalized_text", "raw_text")
+SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "speaker_name")
+
+Entry = tuple["Path", "str | None", str]
+"""A recording, what is said in it, and who speaks (empty if unknown)."""
+
+
+def recordings(folder: Path) -> list[Entry]:
+    """Return all recordings of a folder with their transcripts, sorted by path.
+
+    Raises:
+        CorpusError: The folder is missing or holds no recording.
+        MediaError: A transcript names a recording that is not there.
+    """
+    if not folder.is_dir():
+        raise CorpusError(f"{folder} is not a folder; give one that holds recordings: speech:/path")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    for reader in (_manifest, _kaldi, _sphinx):
+        entries = list(reader(folder, files))
+        if entries:
+            return sorted(_existing(entries), key=lambda entry: str(entry[0]))
+    if not files:
+        raise CorpusError(f"{folder} holds no recordings ({', '.join(AUDIO_SUFFIXES[:4])}, ...)")
+    known = _librispeech(folder)
+    _no_orphans(known, {p.stem for p in files}, folder)
+    return [(p, known.get(p.stem) or _beside(p), _speaker(p, p.stem in known)) for p in files]
+
+
+def _existing(entries: list[Entry]) -> list[Entry]:
+    for path, text, _ in entries:
+        if not path.is_file():
+            said = f" ({text[:40]!r})" if text else ""
+            raise MediaError(f"{path} has a transcript{said} but is not there; add the recording or remove its line")
+    return entries
+
+
+def _manifest(folder: Path, files: list[Path]) -> Iterator[Entry]:
+    del files
+    tables = sorted(p for p in folder.iterdir() if p.suffix in {".jsonl", ".csv", ".tsv"} or p.name == "manifest.json")
+    for table in tables:
+        for number, row in enumerate(_rows(table), 1):
+            named = next((row[c] for c in FILE_COLUMNS if row.get(c)), None)
+            if named is None:
+                columns = ", ".join(FILE_COLUMNS[:4])
+                raise CorpusError(f"{table}, row {number}: no column names the recording (one of {columns}, ...)")
+            text = next((row[c] for c in TEXT_COLUMNS if row.get(c)), None)
+            speaker = next((row[c] for c in SPEAKER_COLUMNS if row.get(c)), "")
+            yield folder / str(named), None if text is None else str(text), str(speaker)
+
+
+def _rows(table: Path) -> Iterator[dict[str, object]]:
+    text = table.read_text(encoding="utf-8-sig")
+    if table.suffix in {".jsonl", ".json"}:
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield _json_row(table, number, line)
+    else:
+        yield from csv.DictReader(text.splitlines(), delimiter="\t" if table.suffix == ".tsv" else ",")
+
+
+def _json_row(table: Path, number: int, line: str) -> dict[str, object]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise CorpusError(f"{table}, line {number} is not JSON ({error}); write one object a line") from error
+    if not isinstance(row, dict):
+        raise CorpusError(f"{table}, line {number} is not an object; write one object a line")
+    return row
+
+
+def _kaldi(folder: Path, files: list[Path]) -> Iterator[Entry]:
+    text, scp = folder / "text", folder / "wav.scp"
+    if not text.is_file():
+        return
+    speakers = _pairs(folder / "utt2spk")
+    where = {key: folder / value for key, value in _pairs(scp).items()}
+    by_stem = {p.stem: p for p in files}
+    for key, words in _pairs(text).items():
+        yield where.get(key) or by_stem.get(key) or folder / f"{key}.wav", words, speakers.get(key, "")
+
+
+def _pairs(path: Path) -> dict[str, str]:
+    """Read lines of a key and the rest."""
+    if not path.is_file():
+        return {}
+    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    return {line[0]: line[1].strip() if len(line) > 1 else "" for line in lines}
+
+
+_SPHINX_LINE = re.compile(r"(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\(([^()\s]+)\)\s*")
+
+
+def _sphinx(folder: Path, files: list[Path]) -> Iterator[Entry]:
+    ids = sorted(p for p in folder.iterdir() if p.name == "fileids" or p.suffix == ".fileids")
+    spoken = sorted(p for p in folder.iterdir() if p.name == "transcription" or p.suffix == ".transcription")
+    if not ids or not spoken:
+        return
+    matches = (_SPHINX_LINE.fullmatch(line) for line in spoken[0].read_text(encoding="utf-8").splitlines())
+    words = {match[2]: match[1] for match in matches if match}
+    by_stem = {p.stem: p for p in files}
+    for line in ids[0].read_text(encoding="utf-8").split():
+        stem = line.rsplit("/", 1)[-1]
+        yield by_stem.get(stem, folder / f"{line}.wav"), words.get(stem), ""
+
+
+def _librispeech(folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*.trans.txt")):
+        found.update(_pairs(path))
+    return found
+
+
+def _no_orphans(known: dict[str, str], stems: set[str], folder: Path) -> None:
+    for key in sorted(known.keys() - stems):
+        raise MediaError(f"{folder}: {key} has a transcript but no recording; add the recording or remove its line")
+
+
+def _beside(recording: Path) -> str | None:
+    text = recording.with_suffix(".txt")
+    return " ".join(text.read_text(encoding="utf-8").split()) if text.is_file() else None
+
+
+def _speaker(recording: Path, librispeech: bool) -> str:
+    return recording.stem.split("-")[0] if librispeech else ""

@@ -1,0 +1,175 @@
+"""Waveforms: reading any recording, checking it, and setting its level.
+
+Conventions as in the package: float32, shape (samples,), mono, 16 kHz.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.hay.speech.files import whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Waveform = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+SPEECH_LEVEL = -23.0
+"""Active level, in dB full scale, that every utterance is brought to."""
+
+AUDIO_SUFFIXES = (
+    ".flac",
+    ".wav",
+    ".ogg",
+    ".opus",
+    ".oga",
+    ".mp3",
+    ".aiff",
+    ".aif",
+    ".au",
+    ".caf",
+    ".w64",
+    ".rf64",
+    ".sph",
+)
+"""File names that libsndfile reads."""
+
+_SILENCE = 1e-4
+_CLIPPED_SHARE = 0.01
+_FRAME = SAMPLE_RATE // 50
+_ACTIVE_BELOW_PEAK_DB = 30.0
+_PEAK = 0.98
+
+
+def read_audio(path: str | Path) -> Waveform:
+    """Read a recording as mono at 16 kHz.
+
+    Channels are averaged; other rates are resampled by soxr at high quality.
+
+    Args:
+        path: Any file that libsndfile reads.
+
+    Raises:
+        MediaError: The file is missing, unreadable, empty, silent, clipped, or
+            holds values that are not numbers; the message names it.
+    """
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:  # soundfile raises all four
+        raise MediaError(f"{path} cannot be read as sound ({error}); convert it to FLAC or WAV") from error
+    return prepare(samples.mean(axis=1), rate, str(path))
+
+
+def duration(path: str | Path) -> float:
+    """Return a recording's duration in seconds from its header.
+
+    Raises:
+        MediaError: The file cannot be read as sound.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(str(path))
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise MediaError(f"{path} cannot be read as sound ({error}); convert it to FLAC or WAV") from error
+    return float(info.frames) / checked_rate(info.samplerate, str(path))
+
+
+def prepare(samples: npt.ArrayLike, rate: float, name: str) -> Waveform:
+    """Check a mono waveform and bring it to 16 kHz.
+
+    Args:
+        samples: Shape (samples,), full scale 1.
+        rate: Its sample rate in hertz; above 0.
+        name: What to call it in errors.
+
+    Raises:
+        MediaError: See ``read_audio``; also a sample rate that is not above 0.
+    """
+    wave = np.asarray(samples, dtype=np.float32).reshape(-1)
+    checked_rate(rate, name)
+    check(wave, name)
+    return resample(wave, rate)
+
+
+def checked_rate(rate: float, name: str) -> float:
+    """Return a sample rate that is above 0, or raise ``MediaError``."""
+    if not rate > 0:
+        raise MediaError(
+            f"{name} has a sample rate of {rate}; it must be above 0: write the file anew with the true rate"
+        )
+    return float(rate)
+
+
+def check(wave: Waveform, name: str) -> None:
+    """Raise ``MediaError`` for sound that nobody could understand.
+
+    Empty, not finite, silent (no sample above -80 dB), or clipped (more than
+    one sample in a hundred at full scale).
+    """
+    if wave.size == 0:
+        raise MediaError(f"{name} is empty; remove it or record it again")
+    if not np.isfinite(wave).all():
+        raise MediaError(f"{name} holds values that are not numbers (NaN or infinite); write it anew as 16-bit sound")
+    peak = float(np.abs(wave).max())
+    if peak < _SILENCE:
+        raise MediaError(f"{name} is silent (nothing above -80 dB); remove it or record it again")
+    if float(np.mean(np.abs(wave) >= 0.999)) > _CLIPPED_SHARE:  # noqa: PLR2004 - full scale
+        raise MediaError(f"{name} is clipped (over 1 % of it at full scale); record it again at a lower level")
+
+
+def resample(wave: Waveform, rate: float) -> Waveform:
+    """Return a waveform at 16 kHz, by soxr at high quality where the rate differs."""
+    if rate == SAMPLE_RATE:
+        return wave
+    import soxr
+
+    return np.asarray(soxr.resample(wave, rate, SAMPLE_RATE, quality="HQ"), dtype=np.float32)
+
+
+def active_level(wave: Waveform) -> float:
+    """Return the level of the parts that are not pauses, in dB full scale.
+
+    The mean power of the 20 ms frames within 30 dB of the loudest one.
+    """
+    frames = max(1, len(wave) // _FRAME)
+    power = np.square(wave[: frames * _FRAME].astype(np.float64))
+    by_frame = power.reshape(frames, -1).mean(axis=1) if len(wave) >= _FRAME else np.array([power.mean()])
+    loud = by_frame[by_frame >= by_frame.max() * 10 ** (-_ACTIVE_BELOW_PEAK_DB / 10)]
+    return float(10 * np.log10(max(loud.mean(), 1e-20)))
+
+
+def levelled(wave: Waveform, level: float = SPEECH_LEVEL) -> Waveform:
+    """Return a waveform at an active level, lower where its peaks would clip."""
+    gain = 10 ** ((level - active_level(wave)) / 20)
+    peak = float(np.abs(wave).max())
+    return (wave * min(gain, _PEAK / peak)).astype(np.float32)
+
+
+def to_pcm(wave: Waveform) -> npt.NDArray[np.int16]:
+    """Return 16-bit samples, rounded and limited, never wrapped."""
+    return np.asarray(np.clip(np.rint(wave * 32767.0), -32768, 32767), dtype=np.int16)
+
+
+def read_cached(path: Path) -> Waveform:
+    """Read a 16 kHz mono file that this room wrote itself."""
+    import soundfile
+
+    samples, _ = soundfile.read(str(path), dtype="float32")
+    return np.asarray(samples, dtype=np.float32)
+
+
+def write_cached(path: Path, wave: Waveform) -> None:
+    """Write a 16 kHz mono FLAC file."""
+    import soundfile
+
+    with whole(path) as beside:
+        soundfile.write(str(beside), to_pcm(wave), SAMPLE_RATE, format="FLAC", subtype="PCM_16")

@@ -1,0 +1,149 @@
+"""How many tokens a corpus holds up to its safe places, kept on disk.
+
+The whole text is tokenised once, in pieces of a megabyte that begin and end at
+safe places (see ``anchors``). One array of shape (2, places) a segment keeps
+``[bytes, tokens]`` at every remembered place.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lm_eval_longctx.errors import CorpusError, TokenizerError
+from lm_eval_longctx.hay.text.anchors import find_places, safe_places
+from lm_eval_longctx.hay.text.store import write_atomically
+from lm_eval_longctx.hay.text.tokenizers import byte_places
+
+if TYPE_CHECKING:
+    import re
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from lm_eval_longctx.hay.text.store import TextStore
+    from lm_eval_longctx.hay.text.tokenizers import Tokenizer
+
+    Places = npt.NDArray[np.int64]
+
+MARGIN = 64
+"""Bytes of real neighbourhood that a safe place needs on both sides."""
+
+PIECE = 1 << 20
+LARGEST_PIECE = 1 << 23
+
+Place = tuple[int, int]
+"""A safe place: (bytes before it, tokens before it)."""
+
+
+class TokenIndex:
+    """Token counts of a stored text under one tokenizer."""
+
+    def __init__(self, folder: Path, store: TextStore, tokenizer: Tokenizer) -> None:
+        """Open what has been counted before."""
+        self._folder = folder
+        self._store = store
+        self._tokenizer = tokenizer
+        self._pattern: re.Pattern[str] | None = None
+        self._parts: list[Places] = []
+        while (path := self._path(len(self._parts))).is_file():
+            self._parts.append(np.load(path, mmap_mode="r").view(np.ndarray))
+
+    @property
+    def last(self) -> Place:
+        """The last safe place known."""
+        return (int(self._parts[-1][0, -1]), int(self._parts[-1][1, -1])) if self._parts else (0, 0)
+
+    @property
+    def segments(self) -> int:
+        """How many segments of the text are counted."""
+        return len(self._parts)
+
+    def extend(self) -> None:
+        """Count the next segment, which the store must hold."""
+        number = len(self._parts)
+        path = self._path(number)
+        if not path.is_file():
+            buffer = io.BytesIO()
+            np.save(buffer, self._counted(number))
+            write_atomically(path, buffer.getvalue())
+        self._parts.append(np.load(path, mmap_mode="r").view(np.ndarray))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:05d}.npy"
+
+    def _counted(self, number: int) -> Places:
+        """Tokenise a segment from the last safe place before it to the last one in it."""
+        byte, tokens = self.last
+        bytes_, counts = [byte], [tokens]
+        stop, piece = self._store.segments[number].end - MARGIN, PIECE
+        while byte < stop:
+            places, before = self._count_piece(byte, min(byte + piece, stop))
+            if not places:
+                if byte + piece >= stop:
+                    break
+                piece = self._larger(piece, byte)
+                continue
+            bytes_ += places
+            counts += [tokens + count for count in before]
+            byte, tokens, piece = bytes_[-1], counts[-1], PIECE
+        return np.array([bytes_, counts], dtype=np.int64)
+
+    def _larger(self, piece: int, byte: int) -> int:
+        if piece >= LARGEST_PIECE:
+            raise CorpusError(
+                f"the haystack has {piece >> 20} MB without a space or line end after byte {byte}; is it text?"
+            )
+        return piece * 2
+
+    def _count_piece(self, start: int, stop: int) -> tuple[list[int], list[int]]:
+        """Return the safe places in a range after its start, and how many tokens begin between the start and each."""
+        low, stop = self._store.snap(start - MARGIN), self._store.snap(stop)
+        head = self._store.read(low, start).decode()
+        text = head + self._store.read(start, self._store.snap(stop + MARGIN)).decode()
+        within = len(self._store.read(start, stop).decode()) + len(head)
+        places = [p for p in find_places(self._safe(), text, len(head), within + 1) if p > len(head)]
+        if not places:
+            return [], []
+        bytes_ = [int(byte) for byte in byte_places(text, np.array(places, dtype=np.int64))]
+        starts = self._tokenizer.starts(text)
+        before = np.searchsorted(starts, [start - low, *bytes_])
+        return [low + byte for byte in bytes_], [int(count - before[0]) for count in before[1:]]
+
+    def _safe(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            self._pattern = safe_places(self._tokenizer.vocabulary())
+        if self._pattern is None:
+            raise TokenizerError(
+                f"the tokenizer {self._tokenizer.name} has tokens across every word, line and mark, "
+                "so text cannot be cut without changing its length; use another, such as o200k_base"
+            )
+        return self._pattern
+
+    def after(self, byte: int) -> Place | None:
+        """Return the first safe place at or after a byte, if it is known."""
+        number = bisect_left(self._parts, byte, key=lambda part: int(part[0, -1]))
+        if number == len(self._parts):
+            return None
+        part = self._parts[number]
+        column = int(np.searchsorted(part[0], byte))
+        return int(part[0, column]), int(part[1, column])
+
+    def before(self, byte: int) -> Place:
+        """Return the last safe place at or before a byte."""
+        return self._last_up_to(byte, row=0)
+
+    def at_tokens(self, tokens: int) -> Place:
+        """Return the last safe place with at most so many tokens before it."""
+        return self._last_up_to(tokens, row=1)
+
+    def _last_up_to(self, value: int, row: int) -> Place:
+        number = bisect_right(self._parts, value, key=lambda part: int(part[row, 0])) - 1
+        if number < 0:
+            return 0, 0
+        part = self._parts[number]
+        column = int(np.searchsorted(part[row], value, side="right")) - 1
+        return int(part[0, column]), int(part[1, column])

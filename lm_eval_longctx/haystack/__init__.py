@@ -1,1 +1,0 @@
-"""Hay, needles, and the builders that turn a planned sample into a prompt."""

@@ -1,1 +1,0 @@
-"""Needles among pictures that are shown one by one."""

@@ -1,0 +1,1 @@
+"""Tasks: one folder a family, each with a `builder` that turns planned samples into prompts."""

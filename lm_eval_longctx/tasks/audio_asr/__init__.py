@@ -1,0 +1,1 @@
+"""Long recordings, transcribed in one piece."""

@@ -1,0 +1,216 @@
+"""Long speech recognition in one request, without cutting the recording up.
+
+After the Gemini 1.5 report, section 5.2 (long audio) (arXiv 2403.05530): segments of 15
+minutes go to the model whole. ``AudioTranscriptBuilder`` lays speech with known
+words to the asked duration; ``RecordingsBuilder`` takes recordings as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, CorpusError, MediaError
+from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.render import render
+from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, Utterance, need_text
+from lm_eval_longctx.hay.speech.spoken import wording
+from lm_eval_longctx.hay.speech.timeline import Timeline, lay
+from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
+from lm_eval_longctx.plan import PlannedSample, expand
+from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart, file_digest
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.units import Length, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ASK = (
+    "Transcribe the following speech segment in {language}. Write down all that is said, word for word and from "
+    "beginning to end, with numbers as digits, on one line, and nothing else.\n"
+)
+TOKENS_PER_SECOND_OF_SPEECH = 10.0
+"""Room for an answer: fast English is 5 tokens a second, other scripts up to twice that."""
+
+_ROOM = 512
+_MINUTE = 60 * SAMPLE_RATE
+_MIMES = {".flac": "audio/flac", ".wav": "audio/wav", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".mp3": "audio/mpeg"}
+
+
+def answer_budget(seconds: float) -> int:
+    """Return how many tokens a transcript may have: far more than people say in the time."""
+    return math.ceil(seconds * TOKENS_PER_SECOND_OF_SPEECH) + _ROOM
+
+
+def _prompt(part: AudioPart, language: str) -> Prompt:
+    return Prompt.user(TextPart(ASK.format(language=language)), part)
+
+
+def language_name(code: str) -> str:
+    """Return a language's English name, or its code where we have no wording in it."""
+    try:
+        return wording(code).name
+    except ConfigError:
+        return code
+
+
+class AudioTranscriptBuilder(Builder):
+    """Speech of the asked duration, to be written down."""
+
+    MODALITY: ClassVar[str] = "audio"
+    UNIT: ClassVar[Unit] = Unit.SECONDS
+    HAS_DEPTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        *hay.OPTIONS,
+        Option("order", "natural", "utterances as they come, or drawn at random", choices=("natural", "shuffled")),
+    )
+
+    @cached_property
+    def _pool(self) -> Pool:
+        options = self.sweep.options
+        settings = PoolSettings(
+            options["language"], tuple(options["voices"]), transcripts=True, reading=options["reading"]
+        )
+        return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield the planned samples; each step of a noise ladder is a variant."""
+        return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Lay out one recording and write down what is said in it."""
+        bench, timeline = self._laid(sample)
+        heard = [self._pool.utterances[index] for index in timeline.hay]
+        texts = [need_text(u).strip() for u in heard]
+        return {
+            **base_recipe(sample, self.sweep),
+            "target": " ".join(texts),
+            "words_by_minute": words_by_minute(texts, [bench.packets[i] * bench.store.grid for i in timeline.hay]),
+            "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
+            "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats),
+            "realised_length": timeline.total / SAMPLE_RATE,
+            "realised_depth": None,
+            "snr_db": hay.snr_of(sample.variant, dict(self.sweep.options)),
+            "codec": bench.of.name,
+            "media_tokens": round(sample.length.amount * self.sweep.options["tokens_per_second"]),
+            "max_gen_toks": answer_budget(sample.length.amount),
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Write the recording (or find it written) after the request."""
+        bench, timeline = self._laid(planned(recipe))
+        part = render(timeline, self._pool, (), bench.store, bench.of, self.context.cache_dir)
+        return _prompt(part, language_name(self.sweep.options["language"]))
+
+    def _laid(self, sample: PlannedSample) -> tuple[hay.Bench, Timeline]:
+        options = dict(self.sweep.options)
+        total = round(sample.length.amount * SAMPLE_RATE)
+        made = hay.bench(self._pool, total, hay.snr_of(sample.variant, options), options, self.context)
+        shuffled = options["order"] == "shuffled"
+        rng = replace(sample, variant="").hay_rng("speech")
+        return made, lay(made.packets, total, made.store.grid, (), rng, shuffled=shuffled)
+
+
+def words_by_minute(texts: list[str], samples: list[int]) -> list[int]:
+    """Count the words of the utterances that begin in each minute."""
+    counts: list[int] = []
+    at = 0
+    for text, length in zip(texts, samples, strict=True):
+        counts.extend([0] * (at // _MINUTE + 1 - len(counts)))
+        counts[at // _MINUTE] += len(text.split())
+        at += length
+    return counts
+
+
+class RecordingsBuilder(Builder):
+    """Recordings as they are, each with its transcript: one sample each, sent as the file that it is."""
+
+    MODALITY: ClassVar[str] = "audio"
+    UNIT: ClassVar[Unit] = Unit.SECONDS
+    HAS_DEPTH: ClassVar[bool] = False
+    HAS_LENGTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("language", "en", "two letters: language of the speech"),
+        Option("pool", "", "how much to read at most, such as '10h'; empty: 200h"),
+        Option("max_recordings", 0, "how many recordings at most, the first by name; 0: all", minimum=0),
+        Option("shortest", 0.0, "leave out recordings shorter than this many seconds", minimum=0),
+    )
+
+    @cached_property
+    def _pool(self) -> Pool:
+        if not self.sweep.haystack:
+            raise CorpusError(
+                f'{self.sweep.task} needs recordings: --metadata \'{{"haystack": "speech:/path/to/folder"}}\' '
+                "(layouts: docs/audio.md)"
+            )
+        options = {**self.sweep.options, "pool": self.sweep.options["pool"] or "200h"}
+        settings = PoolSettings(self.sweep.options["language"], transcripts=True)
+        return hay.open_pool(self.sweep.haystack, self.context, options, settings)
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield one sample a recording (and repetition), in the order of the data set."""
+        chosen = [u for u in self._pool.utterances if u.seconds >= self.sweep.options["shortest"]]
+        chosen = chosen[: self.sweep.options["max_recordings"] or None]
+        if not chosen:
+            raise CorpusError(f"{self.sweep.task}: no recording of {self.sweep.options['shortest']:g} s or more")
+        for index in range(self.sweep.samples_per_cell):
+            for utterance in chosen:
+                yield self._planned(utterance, index)
+
+    def _planned(self, utterance: Utterance, index: int) -> PlannedSample:
+        length = Length(round(utterance.seconds, 3), Unit.SECONDS)
+        return PlannedSample(
+            self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, utterance.digest[:16]
+        )
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Describe one recording."""
+        utterance = self._find(sample.variant)
+        text = need_text(utterance)
+        if not text.strip():
+            raise MediaError(f"{utterance.origin} has an empty transcript; write down what is said or remove it")
+        return {
+            **base_recipe(sample, self.sweep),
+            "context_label": _bucket(utterance.seconds),
+            "target": text,
+            "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
+            "haystack": hay.described(self._pool, self.sweep.haystack, 0),
+            "recording": Path(utterance.origin).name,
+            "speaker": utterance.speaker,
+            "realised_length": utterance.seconds,
+            "realised_depth": None,
+            "max_gen_toks": answer_budget(utterance.seconds),
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Ask for the transcript of a recording."""
+        utterance = self._find(recipe["variant"])
+        return _prompt(self._part(utterance), language_name(self.sweep.options["language"]))
+
+    def _find(self, variant: str) -> Utterance:
+        return next(u for u in self._pool.utterances if u.digest.startswith(variant))
+
+    def _part(self, utterance: Utterance) -> AudioPart:
+        """Send the user's own file where a provider can read its format, else it as 16 kHz FLAC."""
+        path = Path(utterance.origin)
+        mime = _MIMES.get(path.suffix.lower())
+        if mime is None or not path.is_file():
+            path, mime = self._converted(utterance), "audio/flac"
+        import soundfile
+
+        return AudioPart(str(path), file_digest(path), mime, utterance.seconds, soundfile.info(str(path)).samplerate)
+
+    def _converted(self, utterance: Utterance) -> Path:
+        return self.context.cache_dir / "audio" / "prepared" / utterance.digest[:2] / f"{utterance.digest}.flac"
+
+
+def _bucket(seconds: float) -> str:
+    """Name a duration by its order of size, so that tables have few columns."""
+    for label, limit in (("<1m", 60), ("1-5m", 300), ("5-15m", 900), ("15-60m", 3600)):
+        if seconds < limit:
+            return label
+    return ">1h"

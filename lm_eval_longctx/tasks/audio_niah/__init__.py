@@ -1,0 +1,1 @@
+"""Needles that are spoken."""

@@ -1,0 +1,216 @@
+"""``longctx_audio_niah``: a spoken keyword between utterances of hours of speech.
+
+After the Gemini 1.5 report, section 5.2 (audio haystack) and appendix 12.16 (arXiv
+2403.05530): "The secret keyword is X" is hidden in speech of up to 107 hours,
+and asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.pieces import packets_of
+from lm_eval_longctx.hay.speech.render import Spoken, render
+from lm_eval_longctx.hay.speech.source import Pool, PoolSettings
+from lm_eval_longctx.hay.speech.spoken import ORDINALS, hay_voices, needle_voice, spoken, wording
+from lm_eval_longctx.hay.speech.timeline import Insert, Placed, Timeline, lay
+from lm_eval_longctx.hay.speech.voices import voice
+from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
+from lm_eval_longctx.plan import PlannedSample, expand
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lm_eval_longctx.plan import Rng
+
+BEFORE = "Listen to the audio carefully and answer the question that comes after the audio input.\n"
+ONE = "In the audio above, someone says 'The secret keyword is X'. What is the secret keyword?"
+SEVERAL = (
+    "In the audio above, someone says 'The first secret keyword is X', and elsewhere 'The second secret keyword is X', "
+    "and so on. What are all {count} secret keywords? Give one line for each, such as 'first: X'."
+)
+OTHER = "In the audio above, someone says '{said}'. What is X?"
+MAYBE = " If nobody says such a sentence, answer 'There is no secret keyword'."
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A needle or distractor before it is placed."""
+
+    value: str
+    text: str
+    voice: str
+    depth: float
+
+
+class AudioNeedleBuilder(Builder):
+    """Hides spoken keywords in speech."""
+
+    MODALITY: ClassVar[str] = "audio"
+    UNIT: ClassVar[Unit] = Unit.SECONDS
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        *hay.OPTIONS,
+        Option("needle_speaker", "different", "the needle's voice against the hay's", choices=("different", "same")),
+        Option("needle_voices", [], "voices that may say needles; empty: all that fit needle_speaker"),
+        Option("needle_gain_db", 0.0, "how much louder than the hay the needle is", minimum=-40, maximum=20),
+        Option("needles", 1, "how many keywords are hidden and asked for", minimum=1, maximum=len(ORDINALS)),
+        Option("absent", 0.0, "share of samples in which nobody says a keyword", minimum=0, maximum=1),
+        Option("distractors", 0, "spoken sentences such as 'The secret color is blue'", minimum=0, maximum=20),
+    )
+
+    @cached_property
+    def _pool(self) -> Pool:
+        options = self.sweep.options
+        voices = hay_voices(options["language"], options["voices"], options["needle_speaker"])
+        settings = PoolSettings(options["language"], voices, reading=options["reading"])
+        return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield the planned samples; each step of a noise ladder is a variant."""
+        return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out one sample; nothing is encoded, only needles are spoken."""
+        return _Draft(self, sample).recipe()
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Write the recording (or find it written) and put the question after it."""
+        draft = _Draft(self, planned(recipe))
+        part = render(
+            draft.timeline, self._pool, draft.inserts, draft.bench.store, draft.bench.of, self.context.cache_dir
+        )
+        return Prompt.user(TextPart(BEFORE), part, TextPart("\n" + recipe["question"]))
+
+
+class _Draft:
+    """One sample, worked out from its plan: needles, layout and file."""
+
+    def __init__(self, builder: AudioNeedleBuilder, sample: PlannedSample) -> None:
+        self.sample, self.sweep, self.cache_dir = sample, builder.sweep, builder.context.cache_dir
+        self.options: dict[str, Any] = dict(builder.sweep.options)
+        self.pool = builder._pool  # noqa: SLF001 - one file, one class in two parts
+        self.snr_db = hay.snr_of(sample.variant, self.options)
+        self.shared = replace(sample, variant="")
+        self.bench = hay.bench(self.pool, self.total, self.snr_db, self.options, builder.context)
+
+    @property
+    def total(self) -> int:
+        """Samples of the whole recording."""
+        return round(self.sample.length.amount * SAMPLE_RATE)
+
+    @cached_property
+    def absent(self) -> bool:
+        """Whether this sample is one without a needle."""
+        return bool(self.shared.rng("absent").random() < self.options["absent"])
+
+    @cached_property
+    def needles(self) -> tuple[_Said, ...]:
+        """What is hidden and asked for."""
+        words = wording(self.options["language"])
+        count, rng = self.options["needles"], self.shared.rng("needle")
+        if count > 1 and not words.numbered:
+            raise ConfigError(f"several needles are worded in English only, not in {words.name}; set needles: 1")
+        if count > 1 and self.options["absent"]:
+            raise ConfigError("absent works with one needle; set needles: 1 or absent: 0")
+        who = self._voice(rng)
+        chosen = rng.sample(self._unsaid(words.words if voice(who).default else words.clear), count)
+        depth = self.sample.depth or 0.0
+        if count == 1:
+            return (_Said(chosen[0], words.needle.format(word=chosen[0]), who, depth),)
+        return tuple(
+            _Said(w, words.numbered.format(ordinal=o, word=w), who, (depth + i / count) % 1.0)
+            for i, (w, o) in enumerate(zip(chosen, ORDINALS, strict=False))
+        )
+
+    @cached_property
+    def distractors(self) -> tuple[_Said, ...]:
+        """What sounds alike."""
+        words, rng = wording(self.options["language"]), self.shared.rng("distractors")
+        made = []
+        for _ in range(self.options["distractors"]):
+            colour = rng.choice(words.colours)
+            made.append(_Said(colour, words.distractor.format(word=colour), self._voice(rng), rng.random()))
+        return tuple(made)
+
+    def _unsaid(self, words: Sequence[str]) -> list[str]:
+        """Leave out words that the hay is known to hold."""
+        left = [word for word in words if word not in self.pool.vocabulary]
+        if len(left) < self.options["needles"]:
+            raise ConfigError("the hay says every word that could be hidden; use other speech")
+        return left
+
+    def _voice(self, rng: Rng) -> str:
+        options = self.options
+        of_hay = self.pool.details.get("voices", ())
+        return needle_voice(rng, options["language"], of_hay, options["needle_voices"], options["needle_speaker"]).name
+
+    @cached_property
+    def said(self) -> tuple[_Said, ...]:
+        """Everything that is inserted."""
+        return (*(() if self.absent else self.needles), *self.distractors)
+
+    @cached_property
+    def inserts(self) -> tuple[Spoken, ...]:
+        """The same, spoken."""
+        gain = self.options["needle_gain_db"]
+        return tuple(spoken(s.text, voice(s.voice), gain, self.cache_dir) for s in self.said)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """What comes when."""
+        grid = self.bench.store.grid
+        inserts = [Insert(packets_of(i.utterance, grid), s.depth) for i, s in zip(self.inserts, self.said, strict=True)]
+        return lay(self.bench.packets, self.total, grid, inserts, self.shared.hay_rng("speech"))
+
+    def recipe(self) -> Recipe:
+        placed = [self._placed(s, i, p) for s, i, p in zip(self.said, self.inserts, self.timeline.placed, strict=True)]
+        hidden = placed[: len(placed) - len(self.distractors)]
+        return {
+            **base_recipe(self.sample, self.sweep),
+            "target": self._target(),
+            "absent": self.absent,
+            "value_kind": "word",
+            "question": self._question(),
+            "needles": hidden,
+            "distractors": [s.value for s in self.distractors],
+            "distractors_placed": placed[len(hidden) :],
+            "haystack": hay.described(self.pool, self.sweep.haystack, self.timeline.repeats),
+            "realised_length": self.timeline.total / SAMPLE_RATE,
+            "realised_depth": hidden[0]["depth"] if hidden else None,
+            "snr_db": self.snr_db,
+            "codec": self.bench.of.name,
+            "media_tokens": round(self.sample.length.amount * self.options["tokens_per_second"]),
+        }
+
+    def _target(self) -> str | Mapping[str, str]:
+        if len(self.needles) == 1:
+            return self.needles[0].value
+        return {ordinal: needle.value for ordinal, needle in zip(ORDINALS, self.needles, strict=False)}
+
+    def _question(self) -> str:
+        words, count = wording(self.options["language"]), self.options["needles"]
+        if count > 1:
+            asked = SEVERAL.format(count=count)
+        elif self.options["language"] == "en":
+            asked = ONE
+        else:
+            asked = OTHER.format(said=words.needle.format(word="X").rstrip("."))
+        return asked + (MAYBE if self.options["absent"] else "")
+
+    def _placed(self, said: _Said, insert: Spoken, placed: Placed) -> dict[str, Any]:
+        return {
+            "value": said.value,
+            "text": said.text,
+            "voice": said.voice,
+            "start": placed.start / SAMPLE_RATE,
+            "end": (placed.start + insert.utterance.samples) / SAMPLE_RATE,
+            "depth": placed.depth,
+        }

@@ -1,0 +1,127 @@
+"""The seam between the harness and everything that builds contexts.
+
+A *builder* turns planned samples into *recipes* (plain JSON values, about
+1 kB each, what lm-eval keeps and logs) and a recipe into a *prompt*, at the
+moment it is sent, byte for byte the same on every machine. A *source* gives
+the hay that builders cut.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.plan import PlannedSample, expand
+from lm_eval_longctx.units import Unit, parse_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.sweep import Option, Sweep
+
+Recipe = dict[str, Any]
+"""A sample as plain values; see ``base_recipe`` for the keys that all share."""
+
+
+class Builder(ABC):
+    """Turns planned samples into recipes, and recipes into prompts.
+
+    A builder is made once per task and run. Making it must be cheap: corpora
+    are opened on the first recipe.
+
+    Attributes:
+        MODALITY: ``text``, ``image``, ``video``, ``audio`` or ``mixed``.
+        UNIT: What the context is measured in.
+        HAS_DEPTH: Whether a needle's depth is part of the task.
+        HAS_LENGTH: Whether contexts can be asked at a length.
+        OPTIONS: The metadata keys that this builder understands.
+    """
+
+    MODALITY: ClassVar[str] = "text"
+    UNIT: ClassVar[Unit] = Unit.TOKENS
+    HAS_DEPTH: ClassVar[bool] = True
+    HAS_LENGTH: ClassVar[bool] = True
+    OPTIONS: ClassVar[tuple[Option, ...]] = ()
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Keep the specification; raise ``ConfigError`` for settings that do not go together."""
+        self.sweep = sweep
+        self.context = context
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield the planned samples in stratified order."""
+        return expand(self.sweep)
+
+    def recipes(self) -> list[Recipe]:
+        """Return all recipes in stratified order.
+
+        Raises:
+            HaystackError: The hay cannot be had.
+            LengthError: A context length is too short for question and needle.
+        """
+        return [self.recipe(sample) for sample in self.samples()]
+
+    @abstractmethod
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out one sample: needle, placement, realised length and depth, target."""
+
+    def reveal(self, recipe: Recipe) -> Recipe:
+        """Return the recipe as the scorer needs it.
+
+        The same, unless a benchmark's texts must not be written to logs: such
+        a recipe has ``private: True`` and a placeholder for its target.
+        """
+        return recipe
+
+    def contents(self, recipe: Recipe) -> tuple[str, ...]:
+        """Return which kinds of content the prompt holds, of ``text``, ``image``, ``audio``, ``video``.
+
+        A run is refused before its first request if the model does not take
+        them. Film that a recipe's ``form`` sends as ``frames`` is pictures,
+        and with no ``pictures`` there is only text.
+        """
+        if self.MODALITY == "text" or recipe.get("pictures") == 0:
+            return ("text",)
+        return ("text", "image" if recipe.get("form") == "frames" else self.MODALITY)
+
+    @abstractmethod
+    def render(self, recipe: Recipe) -> Prompt:
+        """Make the prompt of a recipe: a pure function of the recipe and the hay it names."""
+
+
+def base_recipe(sample: PlannedSample, sweep: Sweep) -> Recipe:
+    """Return the keys that every recipe has; builders add the rest.
+
+    Builders must add ``target`` (what the scorer compares with: a text, a list
+    of texts or a dictionary), ``question`` (for people), ``haystack``
+    (``{"spec", "digest", "repeats"}``), ``realised_length`` and
+    ``realised_depth`` (in the unit of the task, and a fraction or ``None``).
+    """
+    return {
+        "id": sample.id,
+        "task": sample.task,
+        "version": sample.version,
+        "seed": sample.seed,
+        "context_length": sample.length.amount,
+        "context_label": sample.length.label,
+        "unit": sample.length.unit.value,
+        "tokenizer": sweep.tokenizer,
+        "depth": sample.depth,
+        "index": sample.index,
+        "variant": sample.variant,
+    }
+
+
+def planned(recipe: Recipe) -> PlannedSample:
+    """Return the planned sample that a recipe was made from."""
+    return PlannedSample(
+        task=recipe["task"],
+        version=recipe["version"],
+        seed=recipe["seed"],
+        length=parse_length(recipe["context_length"], Unit(recipe["unit"]), recipe.get("tokenizer", "")),
+        depth=recipe["depth"],
+        index=recipe["index"],
+        variant=recipe.get("variant", ""),
+    )

@@ -1,0 +1,250 @@
+"""Questions about a real book, answerable with the book, each with the passages that answer it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.measure import Span, count_tokens
+from lm_eval_longctx.plan import PlannedSample, spread
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, base_recipe
+from lm_eval_longctx.tasks.docqa.page import CONTEXTS, FULL, NONE, RETRIEVED_TOKENS, Page, split_variant, variant
+from lm_eval_longctx.tasks.docqa.passages import PassageIndex, retrieve
+from lm_eval_longctx.tasks.docqa.settings import check_listed
+from lm_eval_longctx.units import Length, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.sweep import Sweep
+    from lm_eval_longctx.tasks.base import Recipe
+
+logger = logging.getLogger(__name__)
+
+OWN = "lesmis"
+"""The questions that come with the package."""
+
+INSTRUCTION = "Answer with a name, a number or a few words and nothing else."
+FEWEST_FOUND = 0.9
+"""Share of the questions whose passages must stand in the user's copy of the book."""
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class BookQuestion:
+    """One question about a book.
+
+    Attributes:
+        id: A short name.
+        kind: ``fact`` (one passage tells) or ``link`` (passages far apart).
+        question: In words.
+        answers: Accepted answers, the best spelling first.
+        evidence: Short verbatim passages that together give the answer.
+    """
+
+    id: str
+    kind: str
+    question: str
+    answers: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+def read_questions(name: str) -> tuple[str, tuple[BookQuestion, ...]]:
+    """Read a file of questions.
+
+    Args:
+        name: ``lesmis``, or the path of a JSON file of the same form.
+
+    Returns:
+        What the questions are about, in a sentence, and the questions.
+
+    Raises:
+        ConfigError: The file is missing or not of that form.
+    """
+    own = resources.files(__package__).joinpath(f"{OWN}.json")
+    try:
+        text = own.read_text(encoding="utf-8") if name == OWN else Path(name).expanduser().read_text(encoding="utf-8")
+        data: dict[str, Any] = json.loads(text)
+        return str(data["about"]), tuple(_question(entry) for entry in data["questions"])
+    except OSError as error:
+        raise ConfigError(f"cannot read the questions {name} ({error.strerror}); give {OWN} or a JSON file") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{name} is not a file of questions ({error!r}); see tasks/docqa/{OWN}.json") from error
+
+
+def _question(entry: dict[str, Any]) -> BookQuestion:
+    answers, evidence = tuple(map(str, entry["answers"])), tuple(map(str, entry["evidence"]))
+    if not answers or not evidence:
+        raise ValueError(f"question {entry['id']} lacks answers or evidence")
+    return BookQuestion(str(entry["id"]), str(entry["kind"]), str(entry["question"]), answers, evidence)
+
+
+class WordFinder:
+    """Finds passages by their words alone, so that line ends, quotes and italics of an edition do not matter."""
+
+    def __init__(self, text: str) -> None:
+        """Read the words of a text."""
+        places, words, length = [], [], 1
+        self._starts: list[int] = []
+        for match in _WORD.finditer(text):
+            word = match[0].casefold()
+            places.append(match.start())
+            self._starts.append(length)
+            words.append(word)
+            length += len(word) + 1
+        self._places = places
+        self._joined = f" {' '.join(words)} "
+
+    def find(self, passage: str) -> int | None:
+        """Return the index of the character where a passage begins; ``None`` if it is not there or not only once."""
+        wanted = f" {' '.join(word.casefold() for word in _WORD.findall(passage))} "
+        at = self._joined.find(wanted)
+        if at < 0 or self._joined.find(wanted, at + 1) >= 0:
+            return None
+        return self._places[bisect_left(self._starts, at + 1)]
+
+
+class BookQABuilder(Builder):
+    """Questions about one book, asked with all of it, with passages of it, and without it.
+
+    A sample's variant is the kind of question, with the context where that is
+    not the whole book. The sample's length is the book's.
+    """
+
+    HAS_DEPTH: ClassVar[bool] = False
+    HAS_LENGTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("questions", OWN, "the questions: lesmis, or the path of a JSON file of the same form"),
+        Option(
+            "contexts", [FULL, NONE], f"what is read, of {', '.join(CONTEXTS)}; the first counts, others are controls"
+        ),
+        RETRIEVED_TOKENS,
+        Option("instruction", INSTRUCTION, "what follows the question"),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the contexts and read the questions; the book is opened with the first recipe."""
+        super().__init__(sweep, context)
+        self._options: dict[str, Any] = dict(sweep.options)
+        check_listed("contexts", self._options["contexts"], CONTEXTS)
+        self._about, self._all = read_questions(self._options["questions"])
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The book.
+
+        Raises:
+            ConfigError: No book is given, or the source never ends.
+        """
+        if not self.sweep.haystack:
+            raise ConfigError(
+                f'{self.sweep.task} needs the book: --metadata \'{{"haystack": "books:/path/to/book.txt"}}\' '
+                "(Les Misérables in plain text is Project Gutenberg's eBook 135), or a hub: data set that holds it"
+            )
+        source = self.context.source(self.sweep.haystack)
+        if source.endless:
+            raise ConfigError(
+                f"{self.sweep.haystack} has no end; {self.sweep.task} needs one book: books:/path/to/book.txt"
+            )
+        return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
+
+    @cached_property
+    def _units(self) -> int:
+        return int(self.corpus.store.period_units or 0)
+
+    @cached_property
+    def _tokens(self) -> int:
+        """The book's length."""
+        return count_tokens(self.corpus, [Span(0, self.corpus.unit_start(self._units))])
+
+    @cached_property
+    def placed(self) -> tuple[tuple[BookQuestion, tuple[float, ...]], ...]:
+        """The questions whose passages stand in this copy, with the depth of each passage.
+
+        Raises:
+            CorpusError: More than a tenth of the questions have a passage that
+                does not stand there: it is another book or translation.
+        """
+        text = self.corpus.read(0, self.corpus.unit_start(self._units))
+        finder = WordFinder(text)
+        places = [(question, [finder.find(passage) for passage in question.evidence]) for question in self._all]
+        found = tuple(
+            (question, tuple(at / len(text) for at in starts if at is not None))
+            for question, starts in places
+            if None not in starts
+        )
+        lost = len(self._all) - len(found)
+        if len(found) < FEWEST_FOUND * len(self._all):
+            raise CorpusError(
+                f"the passages of {lost} of {len(self._all)} questions are not in {self.sweep.haystack}; "
+                "give the book and the translation that the questions are about"
+            )
+        if lost:
+            logger.warning("%s: %d questions are left out; this copy lacks their passages", self.sweep.task, lost)
+        return found
+
+    def samples(self) -> Iterator[PlannedSample]:
+        """Yield each question with each context; questions from all parts of the book come early."""
+        length = Length(self._tokens, Unit.TOKENS, self.sweep.tokenizer)
+        for index in spread(len(self.placed)):
+            for context in self._options["contexts"]:
+                name = variant(self.placed[index][0].kind, context)
+                yield PlannedSample(self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, name)
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Return a question with what is read and where its passages stand."""
+        question, depths = self.placed[sample.index]
+        kind, context = split_variant(sample.variant)
+        page = self._page(question.question, context)
+        return {
+            **base_recipe(sample, self.sweep),
+            "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
+            "name": question.id,
+            "cluster": question.id,
+            "kind": kind,
+            "context": context,
+            "control": context != self._options["contexts"][0],
+            "spans": [list(span) for span in page.spans],
+            "question": question.question,
+            "target": list(question.answers),
+            "evidence": [[text, round(depth, 4)] for text, depth in zip(question.evidence, depths, strict=True)],
+            "left_out": len(self._all) - len(self.placed),
+            "realised_length": page.tokens(self.corpus),
+            "realised_depth": round(max(depths), 6),
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Slice the prompt of a recipe out of the book."""
+        if recipe["haystack"]["digest"] != self.corpus.source.digest:
+            raise CorpusError(f"{self.sweep.haystack} is not the book that sample {recipe['id']} was made from")
+        spans = tuple((low, high) for low, high in recipe["spans"])
+        return Page(spans, "", self._words(recipe["question"])).prompt(self.corpus)
+
+    def _words(self, question: str) -> str:
+        return f"{self._about} {question} {self._options['instruction']}".rstrip()
+
+    @cached_property
+    def _index(self) -> PassageIndex:
+        return PassageIndex(self.corpus, 0, self._units)
+
+    def _page(self, question: str, context: str) -> Page:
+        bare = Page((), "", self._words(question))
+        if context == NONE:
+            return bare
+        if context == FULL:
+            return Page(((0, self._units),), "", bare.question)
+        spans = retrieve(self._index, self.corpus, question, bare, self._options["retrieved_tokens"])
+        return Page(spans, "", bare.question)

@@ -1,0 +1,1 @@
+"""A labelling learnt from many examples."""

@@ -1,0 +1,216 @@
+"""Many-shot learning: an artificial classification, learned from examples in the context.
+
+After many-shot in-context learning (Gemini 1.5 report, arXiv 2403.05530,
+section 5.2.6 in its later version; Agarwal et al., arXiv 2404.11018). Things
+are described by six properties; some of them, which differ from index to
+index, decide the label, and the labels are made-up words. Nothing but the
+examples tells the rule.
+
+The examples of an index are the same at all lengths: more shots are more of
+the same, so accuracy by number of shots is a learning curve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations, product
+from typing import TYPE_CHECKING, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, LengthError
+from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
+from lm_eval_longctx.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.sweep import Sweep
+    from lm_eval_longctx.tasks.base import Recipe
+
+VERSION = "1"
+"""Raise this whenever the same sample would come out differently."""
+
+HEADER = (
+    "Each input below has a label. Some of the input's properties decide the label, always in the same way. Learn "
+    "from the examples and give the label of the last input: one word, nothing else.\n\n"
+)
+PROPERTIES: tuple[tuple[str, ...], ...] = (
+    tuple("tiny small narrow broad tall heavy flat long stout slender hollow massive".split()),
+    tuple("ochre crimson teal ivory violet amber indigo olive scarlet grey turquoise white".split()),
+    tuple("kettle lantern flute basket anchor mask drum comb ladle bell chest sledge".split()),
+    tuple("slate copper oak glass wool bone clay tin leather marble straw wax".split()),
+    tuple("Lanmouth Garsby Ostrava Tolmin Perth Bergen Cadiz Izmir Varna Turku Ghent Assisi".split()),
+    tuple("cracked polished damp painted burnt frosted dented gilded dusty mended carved rusty".split()),
+)
+VALUES = 6
+"""How many values of each property occur with one index."""
+
+FORM = "a {0} {1} {2} of {3} from {4}, {5}"
+MOST = 10_000
+_TRIES = 5000
+_TOKENS_A_SHOT = 20
+_SYLLABLES = tuple(a + b for a, b in product("bdfgklmnprstvz", "aeiou"))
+
+Thing = tuple[int, ...]
+"""A value's number for each property."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What the examples of one index come from.
+
+    Attributes:
+        values: For each property, the words that occur.
+        deciding: Which properties decide, ascending.
+        labels: The made-up words.
+        rule: The label's number for each combination of the deciding values.
+    """
+
+    values: tuple[tuple[str, ...], ...]
+    deciding: tuple[int, ...]
+    labels: tuple[str, ...]
+    rule: Mapping[Thing, int]
+
+    def label(self, thing: Thing) -> str:
+        """Return a thing's label."""
+        return self.labels[self.rule[tuple(thing[i] for i in self.deciding)]]
+
+    def text(self, thing: Thing) -> str:
+        """Describe a thing."""
+        return FORM.format(*(words[i] for words, i in zip(self.values, thing, strict=True)))
+
+
+def make_world(rng: Rng, deciding: int, labels: int) -> World:
+    """Draw words, deciding properties, labels and an evenly spread rule."""
+    values = tuple(tuple(rng.sample(words, VALUES)) for words in PROPERTIES)
+    chosen = tuple(sorted(rng.sample(range(len(PROPERTIES)), deciding)))
+    names = tuple("".join(rng.sample(_SYLLABLES, 3)) for _ in range(labels))
+    if len(set(names)) < labels:
+        return make_world(rng, deciding, labels)
+    places = list(product(range(VALUES), repeat=deciding))
+    rng.shuffle(places)
+    return World(values, chosen, names, {place: i % labels for i, place in enumerate(places)})
+
+
+def draw_things(rng: Rng, count: int) -> list[Thing]:
+    """Draw different things in random order."""
+    space = VALUES ** len(PROPERTIES)
+    return [_thing(number) for number in rng.sample(range(space), count)]
+
+
+def _thing(number: int) -> Thing:
+    digits = []
+    for _ in PROPERTIES:
+        number, digit = divmod(number, VALUES)
+        digits.append(digit)
+    return tuple(digits)
+
+
+def conclusions(shots: Sequence[tuple[Thing, str]], thing: Thing, deciding: int) -> set[str]:
+    """Return the labels that the examples allow for a thing.
+
+    Each choice of deciding properties that no two examples contradict, and
+    under which an example has the thing's own values, concludes one label.
+
+    Args:
+        shots: Things with their labels.
+        thing: What is asked about.
+        deciding: How many properties decide.
+    """
+    found = set()
+    for chosen in combinations(range(len(PROPERTIES)), deciding):
+        seen: dict[Thing, str] = {}
+        agreed = all(seen.setdefault(tuple(t[i] for i in chosen), label) == label for t, label in shots)
+        wanted = tuple(thing[i] for i in chosen)
+        if agreed and wanted in seen:
+            found.add(seen[wanted])
+    return found
+
+
+class ManyShotBuilder(Builder):
+    """Examples of a made-up rule, and one input whose label they decide."""
+
+    UNIT = Unit.SHOTS
+    HAS_DEPTH = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("deciding", 2, "how many of the six properties decide the label", minimum=1, maximum=3),
+        Option("labels", 4, "how many labels there are", minimum=2, maximum=6),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the numbers of shots.
+
+        Raises:
+            LengthError: More shots than there are different things.
+            ConfigError: A haystack was asked for; there is none.
+        """
+        super().__init__(sweep, context)
+        if any(length.amount > MOST for length in sweep.context_lengths):
+            raise LengthError(f"{sweep.task} has at most {MOST:,} shots; ask for fewer")
+        if sweep.haystack not in {"", "made"}:
+            raise ConfigError(f"{sweep.task} makes its own examples; leave haystack out, not {sweep.haystack!r}")
+        self._deciding, self._labels = int(sweep.options["deciding"]), int(sweep.options["labels"])
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Choose an input whose label follows from the examples; see ``Builder.recipe``.
+
+        Raises:
+            LengthError: So few examples decide nothing.
+        """
+        world, shots = self._examples(sample)
+        thing = self._asked(sample, world, shots)
+        key = f"manyshot|{VERSION}|{self._deciding}|{self._labels}"
+        return {
+            **base_recipe(sample, self.sweep),
+            "haystack": {"spec": "made", "digest": hashlib.sha256(key.encode()).hexdigest(), "repeats": 0},
+            "question": world.text(thing),
+            "thing": list(thing),
+            "target": world.label(thing),
+            "labels": list(world.labels),
+            "deciding": list(world.deciding),
+            "evidence": _evidence(world, shots, thing),
+            "realised_length": len(shots),
+            "realised_depth": None,
+            "planned_tokens": len(shots) * _TOKENS_A_SHOT + 64,
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Write the examples down, and the open one."""
+        world, shots = self._examples(planned(recipe))
+        told = "".join(f"Input: {world.text(thing)}\nLabel: {label}\n\n" for thing, label in shots)
+        return Prompt.user(TextPart(HEADER + told, shared=True), TextPart(f"Input: {recipe['question']}\nLabel:"))
+
+    def _examples(self, sample: PlannedSample) -> tuple[World, tuple[tuple[Thing, str], ...]]:
+        identity = sample.hay_rng(f"manyshot|{VERSION}").identity
+        return _examples(identity, self._deciding, self._labels, int(sample.length.amount))
+
+    def _asked(self, sample: PlannedSample, world: World, shots: Sequence[tuple[Thing, str]]) -> Thing:
+        """Draw an unseen thing for which the examples allow the right label only."""
+        rng, known = sample.rng("asked"), {thing for thing, _ in shots}
+        for _ in range(_TRIES):
+            thing = draw_things(rng, 1)[0]
+            if thing in known or not _evidence(world, shots, thing):
+                continue
+            if conclusions(shots, thing, self._deciding) == {world.label(thing)}:
+                return thing
+        raise LengthError(f"{len(shots)} shots decide nothing with {self._deciding} deciding properties; ask for more")
+
+
+def _evidence(world: World, shots: Sequence[tuple[Thing, str]], thing: Thing) -> int:
+    """Return how many examples share a thing's deciding values."""
+    like = tuple(thing[i] for i in world.deciding)
+    return sum(tuple(shot[i] for i in world.deciding) == like for shot, _ in shots)
+
+
+@lru_cache(maxsize=16)
+def _examples(identity: str, deciding: int, labels: int, count: int) -> tuple[World, tuple[tuple[Thing, str], ...]]:
+    """Return the world of an index and its first so many examples."""
+    world = make_world(Rng(f"{identity}|world"), deciding, labels)
+    things = draw_things(Rng(f"{identity}|things"), count)  # fewer are the first of more
+    return world, tuple((thing, world.label(thing)) for thing in things)

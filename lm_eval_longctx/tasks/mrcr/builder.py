@@ -1,0 +1,181 @@
+"""One conversation, several like requests: repeat the n-th answer.
+
+After multi-round co-reference resolution (MRCR): Michelangelo, arXiv
+2409.12640; Gemini 1.5 report, arXiv 2403.05530, section 5.2.1.3. The writings
+come from our own grammar, so none of them can have been read before.
+"""
+
+from __future__ import annotations
+
+import string
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.keys import check_template
+from lm_eval_longctx.hay.text.rendering import text_parts
+from lm_eval_longctx.prompt import Prompt, TextPart, Turn
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
+from lm_eval_longctx.tasks.mrcr.conversation import (
+    SOURCE,
+    Conversation,
+    Fitting,
+    RoundsSource,
+    needle_rounds,
+    rounds_of,
+)
+from lm_eval_longctx.tasks.mrcr.writings import Request, draw_request, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.plan import PlannedSample, Rng
+    from lm_eval_longctx.sweep import Sweep
+    from lm_eval_longctx.tasks.base import Recipe
+
+HEADER = "Here is a conversation between a user and an assistant.\n\n"
+QUESTION = (
+    "Prepend {prefix} to the {ordinal} {piece} that the assistant wrote in this conversation, and repeat that text "
+    "word for word. Write nothing else."
+)
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ALPHABET = string.ascii_letters + string.digits
+_PREFIX_LENGTH = 12
+_OPENING = 60
+_TEXT, _TURNS = "text", "turns"
+
+
+class MrcrBuilder(Builder):
+    """A conversation in which the same is asked several times.
+
+    The asked depth is that of the answer to be repeated. The other answers to
+    the same request are spread evenly over the rest of the conversation, so
+    that which one is meant (the ordinal) follows from chance and depth.
+    """
+
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("needles", 4, "how often the same is asked", choices=(2, 4, 8)),
+        Option("rounds", _TEXT, "the conversation as one text, or as turns of the chat", choices=(_TEXT, _TURNS)),
+        Option("question", QUESTION, "the question, with the blanks {prefix}, {ordinal} and {piece}"),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the question and the haystack; the conversation is opened with the first recipe."""
+        super().__init__(sweep, context)
+        self._options: dict[str, Any] = dict(sweep.options)
+        check_template("question", self._options["question"], blanks := ("prefix", "ordinal", "piece"), required=blanks)
+        name, _, argument = (sweep.haystack or SOURCE).partition(":")
+        if name != SOURCE or (argument and not argument.isdecimal()):
+            raise ConfigError(f"{sweep.task} makes its own conversation; set haystack to {SOURCE} or {SOURCE}:<seed>")
+        self._seed = int(argument or 0)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The endless conversation."""
+        return Corpus(RoundsSource.seeded(self._seed), self.sweep.tokenizer, self.context.cache_dir)
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out request, answers, places and realised length; see ``Builder.recipe``.
+
+        Raises:
+            LengthError: The length is too short for the question and all answers.
+        """
+        request, texts = self._needles(sample)
+        before, depths = _spread(sample.rng("places"), float(sample.depth or 0), len(texts))
+        prefix = _prefix(sample.rng("prefix"))
+        question = self._question(prefix, before, request)
+        fitting = Fitting(self.corpus, HEADER, self._footer(question), needle_rounds(request, texts), depths)
+        if (bare := fitting.bare()) > sample.length.amount:
+            raise LengthError(
+                f"{sample.length.amount} tokens are too short for a conversation with {len(texts)} answers: question "
+                f"and answers alone take {bare}; ask for context_lengths above {bare} or fewer needles"
+            )
+        found = fitting.fit(self._start(sample), int(sample.length.amount))
+        return {
+            **base_recipe(sample, self.sweep),
+            "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
+            "hay": {"start": found.start, "units": found.units, "filler": found.filler},
+            "positions": list(found.positions),
+            "request": [request.form, request.style, request.topic],
+            "ordinal": before + 1,
+            "question": question,
+            "prefix": prefix,
+            "target": texts[before],
+            "openings": [text[:_OPENING] for text in texts],
+            "noise_floor": noise_floor(texts, before),
+            "realised_length": fitting.tokens(found),
+            "realised_depth": fitting.realised_depth(found, before),
+            "max_gen_toks": 64 + 2 * self.corpus.tokenizer.count(texts[before]),
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Put the conversation together again; no tokenizer is needed."""
+        if recipe["haystack"]["digest"] != self.corpus.source.digest:
+            raise CorpusError(f"sample {recipe['id']} was made by another version; run the sweep again")
+        request, texts = self._needles(planned(recipe))
+        hay = recipe["hay"]
+        found = Conversation(hay["start"], hay["units"], tuple(recipe["positions"]), hay["filler"])
+        parts = text_parts(self.corpus, found.pieces(self.corpus, needle_rounds(request, texts)))
+        if self._options["rounds"] == _TURNS:
+            return _as_turns("".join(part.text for part in parts), recipe["question"])
+        return Prompt.user(TextPart(HEADER), *parts, TextPart(self._footer(recipe["question"])))
+
+    def _needles(self, sample: PlannedSample) -> tuple[Request, list[str]]:
+        """Draw what is asked and all the answers to it, no two of which begin alike."""
+        request = draw_request(sample.rng("request"), reserved=True)
+        rng = sample.rng("answers")
+        texts: dict[str, str] = {}
+        while len(texts) < self._options["needles"]:
+            text = write(request, rng)
+            texts.setdefault(text[:_OPENING], text)
+        return request, list(texts.values())
+
+    def _start(self, sample: PlannedSample) -> int:
+        """Return the first round of hay: the same for all lengths and depths of one index."""
+        return sample.hay_rng("start").below(self.corpus.first_units()) if sample.index else 0
+
+    def _question(self, prefix: str, before: int, request: Request) -> str:
+        return str(self._options["question"]).format(prefix=prefix, ordinal=ORDINALS[before], piece=request.piece)
+
+    @staticmethod
+    def _footer(question: str) -> str:
+        return f"User: {question}\n\nAssistant:"
+
+
+def _prefix(rng: Rng) -> str:
+    return "".join(rng.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH))
+
+
+def _spread(rng: Rng, depth: float, count: int) -> tuple[int, tuple[float, ...]]:
+    """Spread the other answers evenly over the conversation.
+
+    Returns:
+        How many of them come before the asked one, and all depths, ascending.
+    """
+    others = sorted(rng.random() for _ in range(count - 1))
+    before = sum(other < depth for other in others)
+    return before, (*others[:before], depth, *others[before:])
+
+
+def noise_floor(texts: Sequence[str], right: int) -> float:
+    """Return the mean match of all answers to the same request, the right one included.
+
+    That is what guessing among the relevant answers scores, as the authors of
+    MRCR v2 define it.
+    """
+    ratios = [SequenceMatcher(a=texts[right], b=text).ratio() for text in texts]
+    return round(sum(ratios) / len(ratios), 4)
+
+
+def _as_turns(conversation: str, question: str) -> Prompt:
+    """Make turns of the chat from the conversation's text."""
+    turns = [
+        Turn(role, (TextPart(text),))
+        for asked, answered in rounds_of(conversation)
+        for role, text in (("user", asked), ("assistant", answered))
+    ]
+    return Prompt((*turns, Turn("user", (TextPart(question),))))

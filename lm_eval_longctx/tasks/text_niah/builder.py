@@ -1,0 +1,255 @@
+"""Needles in a text haystack (Gemini 1.5 report, arXiv 2403.05530, sections 5.2.1.1 and 5.2.1.2, appendix 12.16)."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.text.arrange import Layout, arrange
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.fit import Fitted, Fitter, Frame
+from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw
+from lm_eval_longctx.hay.text.rendering import text_parts
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, base_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.sweep import Sweep
+    from lm_eval_longctx.tasks.base import Recipe
+
+HEADER = "<context>\n"
+NEEDLE = "The special magic {key} {kind} is: {value}."
+INSTRUCTION = "Don't give information outside the document or repeat your findings"
+IF_ABSENT = "If the document does not give it, say that it is not there."
+NOT_THERE = "It is not there."
+
+_TOKENS_A_VALUE = 32
+
+Pair = tuple[str, str]
+"""A needle's key and value."""
+
+COMMON = (
+    Option("key", "cities", "what the needles' keys are", choices=KEY_KINDS),
+    Option("value", "numbers", "what the needles' values are", choices=VALUE_KINDS),
+    Option("needle", NEEDLE, "the needle's sentence, with the blanks {key}, {value} and {kind}"),
+    Option("instruction", INSTRUCTION, "what follows the question; may be empty"),
+    Option("distractors", 0, "needles of the same form with other keys", minimum=0, maximum=10_000),
+    Option("repetition", "allowed", "whether a short corpus may begin again", choices=("allowed", "forbidden")),
+)
+
+
+class _TextBuilder(Builder):
+    """What one needle and many have in common."""
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the templates; the corpus is opened with the first recipe."""
+        super().__init__(sweep, context)
+        self._options: dict[str, Any] = dict(sweep.options)
+        self._check("needle", ("key", "value", "kind"), required=("key", "value"))
+        self._key: Kind = KINDS[self._options["key"]]
+        self._value: Kind = KINDS[self._options["value"]]
+
+    def _check(self, name: str, allowed: tuple[str, ...], required: tuple[str, ...] = ()) -> None:
+        self._options[name] = check_template(name, self._options[name], allowed, required)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The hay."""
+        source = self.context.source(self.sweep.haystack or "chronicle")
+        return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
+
+    def _start(self, sample: PlannedSample) -> int:
+        """Return the first unit of hay: the same for all lengths and depths of one index."""
+        return sample.hay_rng("start").below(self.corpus.first_units()) if sample.index else 0
+
+    def _draw(self, sample: PlannedSample, count: int) -> list[Pair]:
+        """Draw needles whose keys and values the hay does not hold."""
+        first = self.corpus.unit_start(self._start(sample))
+        last = self.corpus.advance(first, sample.length.amount)
+        drawn: dict[str, list[str]] = {}
+        for role, kind in (("key", self._key), ("value", self._value)):
+            name = f"{kind.name}-{hashlib.sha256(kind.pattern.pattern).hexdigest()[:12]}"
+            taken = self.corpus.matches(name, kind.pattern, first, last)
+            taken.update(*drawn.values())
+            drawn[role] = draw(kind, sample.rng(role), count, taken, self.corpus.source.spec)
+        return list(zip(drawn["key"], drawn["value"], strict=True))
+
+    def _sentence(self, pair: Pair) -> str:
+        key, value = pair
+        return str(self._options["needle"]).format(key=key, value=value, kind=self._value.noun)
+
+    def _footer(self, question: str) -> str:
+        asked = f"{question} {self._options['instruction']}".rstrip()
+        return f"\n</context>\n{asked}\n"
+
+    def _fit(self, sample: PlannedSample, question: str, pairs: Sequence[Pair], depths: Sequence[float]) -> Fitted:
+        sentences = [self._sentence(pair) for pair in pairs]
+        fitted = self._fitter(question).fit(int(sample.length.amount), self._start(sample), sentences, depths)
+        if self._options["repetition"] == "forbidden":
+            self.corpus.check_repetition(fitted.start, fitted.stop)
+        return fitted
+
+    def _fitter(self, question: str) -> Fitter:
+        return Fitter(self.corpus, Frame(HEADER, self._footer(question) + self._prefix()))
+
+    def _recipe(self, sample: PlannedSample, fitted: Fitted) -> Recipe:
+        """Return the keys that both kinds of task share."""
+        layout, source = fitted.layout, self.corpus.source
+        return {
+            **base_recipe(sample, self.sweep),
+            "haystack": {
+                "spec": source.spec,
+                "digest": source.digest,
+                "repeats": self.corpus.repeats(fitted.start, fitted.stop),
+            },
+            "hay": {"start": layout.start, "units": layout.units, "fill": layout.fill},
+            "key_kind": self._key.noun,
+            "value_kind": self._value.noun,
+            "realised_length": fitted.tokens,
+        }
+
+    def _prefix(self) -> str:
+        return str(self._options["answer_prefix"]).format(kind=self._value.noun)
+
+    def _prompt(self, recipe: Recipe, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
+        """Slice the hay and put the needles between."""
+        if recipe["haystack"]["digest"] != self.corpus.source.digest:
+            raise CorpusError(
+                f"the haystack {self.corpus.source.spec} is not the one that sample {recipe['id']} was made from; "
+                "bring back the old text or run the sweep again"
+            )
+        layout = Layout(**recipe["hay"], positions=tuple(positions))
+        pieces = arrange(self.corpus, layout, [self._sentence(pair) for pair in pairs])
+        parts = (TextPart(HEADER), *text_parts(self.corpus, pieces), TextPart(self._footer(question)))
+        return Prompt.user(*parts, answer_prefix=self._prefix())
+
+
+class NeedleBuilder(_TextBuilder):
+    """One needle at a depth of a text haystack.
+
+    The recipe's ``target`` is the needle's value; where the needle is absent,
+    ``absent`` is true and ``target`` says so in words.
+    """
+
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        *COMMON,
+        Option("question", "What is the special magic {key} {kind}?", "the question, with the blanks {key} and {kind}"),
+        Option("answer_prefix", "Here is the magic {kind} from the context:", "how the answer begins; may have {kind}"),
+        Option("absent", 0.0, "share of samples whose needle is not hidden, 0 to 1", minimum=0, maximum=1),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the templates; the corpus is opened with the first recipe."""
+        super().__init__(sweep, context)
+        self._check("question", ("key", "kind"))
+        self._check("answer_prefix", ("kind",))
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out needle, place, realised length and depth; see ``Builder.recipe``.
+
+        Raises:
+            CorpusError: The hay cannot be had or is too short.
+            LengthError: The length is too short for question and needle.
+        """
+        wanted, *others = self._draw(sample, 1 + self._options["distractors"])
+        absent = sample.rng("absent").random() < self._options["absent"]
+        question = self._question(wanted[0])
+        places = sample.rng("distractors")
+        depths = [places.random() for _ in others]
+        pairs = others if absent else [wanted, *others]
+        fitted = self._fit(sample, question, pairs, depths if absent else [float(sample.depth or 0), *depths])
+        placed = list(zip(pairs, fitted.layout.positions, strict=True))
+        return {
+            **self._recipe(sample, fitted),
+            "question": question,
+            "target": NOT_THERE if absent else wanted[1],
+            "key": wanted[0],
+            "absent": absent,
+            "realised_depth": None if absent else self._fitter(question).realised_depth(fitted.layout, 0),
+            "position": None if absent else placed.pop(0)[1],
+            "planted": [[key, value, position] for (key, value), position in placed],
+            "distractors": {key: value for (key, value), _ in placed},
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Slice the prompt of a recipe out of the corpus; no tokenizer is needed."""
+        pairs = [(key, value) for key, value, _ in recipe["planted"]]
+        positions = [position for _, _, position in recipe["planted"]]
+        if not recipe["absent"]:
+            pairs, positions = [(recipe["key"], recipe["target"]), *pairs], [recipe["position"], *positions]
+        return self._prompt(recipe, recipe["question"], pairs, positions)
+
+    def _question(self, key: str) -> str:
+        question = str(self._options["question"]).format(key=key, kind=self._value.noun)
+        return f"{question} {IF_ABSENT}" if self._options["absent"] else question
+
+
+class MultiNeedleBuilder(_TextBuilder):
+    """Many needles spread over a text haystack, all asked for in one turn.
+
+    The recipe's ``target`` is a dictionary of keys and values, in the order in
+    which they are asked for.
+    """
+
+    HAS_DEPTH = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        *COMMON,
+        Option("needles", 100, "needles that are hidden and asked for", minimum=1, maximum=10_000),
+        Option(
+            "question",
+            "What are the special magic {kind}s of these {count} {keys}? Give one line for each: {list}.",
+            "the question, with the blanks {list}, {count}, {keys} and {kind}",
+        ),
+        Option("answer_prefix", "Here are the magic {kind}s from the context:", "how the answer begins"),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the templates; the corpus is opened with the first recipe."""
+        super().__init__(sweep, context)
+        self._check("question", ("list", "count", "keys", "kind"), required=("list",))
+        self._check("answer_prefix", ("kind",))
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out needles, places and realised length; see ``Builder.recipe``.
+
+        Raises:
+            CorpusError: The hay cannot be had or is too short.
+            LengthError: The length is too short for question and needles.
+        """
+        count = self._options["needles"]
+        pairs = self._draw(sample, count + self._options["distractors"])
+        places = sample.rng("places")
+        depths = [(number + places.random()) / count for number in range(count)]  # one in each stretch of the hay
+        depths += [places.random() for _ in pairs[count:]]
+        fitted = self._fit(sample, self._question([key for key, _ in pairs[:count]]), pairs, depths)
+        order = sample.rng("order").sample(range(count), count)
+        positions = fitted.layout.positions
+        return {
+            **self._recipe(sample, fitted),
+            "question": self._question([pairs[order[0]][0], "..."]),
+            "target": dict(pairs[number] for number in order),
+            "needles": [positions[number] for number in order],
+            "planted": [[*pairs[number], positions[number]] for number in range(count, len(pairs))],
+            "distractors": dict(pairs[count:]),
+            "realised_depth": None,
+            "max_gen_toks": 64 + _TOKENS_A_VALUE * count,
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Slice the prompt of a recipe out of the corpus; no tokenizer is needed."""
+        planted = recipe["planted"]
+        pairs = [*recipe["target"].items(), *((key, value) for key, value, _ in planted)]
+        positions = [*recipe["needles"], *(position for _, _, position in planted)]
+        return self._prompt(recipe, self._question(list(recipe["target"])), pairs, positions)
+
+    def _question(self, keys: Sequence[str]) -> str:
+        plural = self._key.name
+        question = str(self._options["question"])
+        return question.format(list=", ".join(keys), count=self._options["needles"], keys=plural, kind=self._value.noun)

@@ -1,0 +1,1 @@
+"""Translation into and out of a language that is learnt from one book."""

@@ -1,0 +1,198 @@
+"""Translation of a made language, at any context length (``longctx_text_translation``)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, LengthError
+from lm_eval_longctx.hay.language import book
+from lm_eval_longctx.hay.language.leaks import HeldOut
+from lm_eval_longctx.hay.language.lexicon import STOCK, english
+from lm_eval_longctx.hay.language.meaning import Clause, draw_clause
+from lm_eval_longctx.hay.language.tongue import Tongue
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
+from lm_eval_longctx.plan import PlannedSample, Rng, expand
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
+from lm_eval_longctx.tasks.translation import prompting
+from lm_eval_longctx.tasks.translation.prompting import RESOURCES, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.sweep import Sweep
+
+DIRECTIONS = ("to_english", "from_english")
+MOST_SAMPLES = 1000
+"""Test sentences that are kept out of every context, whatever the size of the sweep."""
+
+_FIT_MARGIN = 8
+
+
+class MadeLanguageBuilder(Builder):
+    """Sentences of a language that nobody has seen, with a book about it.
+
+    The context is the book (or half of it), the word list, and parallel
+    sentences up to the asked length; the resources ``none``, ``wordlist`` and
+    ``book`` have the length they have, and the asked one is their upper bound.
+    """
+
+    HAS_DEPTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("resources", "all", "what the context holds", choices=RESOURCES),
+        Option("direction", "both", "which way to translate", choices=("both", *DIRECTIONS)),
+        Option("difficulty", 2, "1 endings and order, 2 also classes and agreement, 3 also harmony", (1, 2, 3)),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Refuse more samples than there are test sentences."""
+        super().__init__(sweep, context)
+        if sweep.samples_per_cell > MOST_SAMPLES:
+            raise ConfigError(
+                f"{sweep.task} has {MOST_SAMPLES} test sentences; ask for at most that many samples_per_cell"
+            )
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield each sentence in each asked direction."""
+        asked = self.sweep.options["direction"]
+        return expand(self.sweep, variants=DIRECTIONS if asked == "both" else (asked,))
+
+    @cached_property
+    def tongue(self) -> Tongue:
+        """The language of this seed."""
+        return Tongue(f"{self.sweep.version}/{self.sweep.seed}", self.sweep.options["difficulty"])
+
+    @cached_property
+    def _clauses(self) -> list[Clause]:
+        """What the samples ask for, in either direction; no two are alike; a larger sweep starts with the same."""
+        rng = self._rng("test")
+        drawn: dict[str, Clause] = {}
+        while len(drawn) < MOST_SAMPLES:
+            clause = draw_clause(rng, STOCK)
+            drawn.setdefault(english(clause), clause)
+        return list(drawn.values())
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
+        return HeldOut(text for clause in self._clauses for text in (self.tongue.sentence(clause), english(clause)))
+
+    def _rng(self, label: str) -> Rng:
+        return Rng(f"{self.tongue.seed}/{self.tongue.difficulty}/{label}")
+
+    @cached_property
+    def _fixed(self) -> dict[str, str]:
+        """The book, its first half and the word list, without anything that gives a test sentence away."""
+        written = [_without(chapter, self._held_out) for chapter in book.chapters(self.tongue, self._rng("book"))]
+        return {
+            "book": "\n\n".join(written) + "\n",
+            "half_book": "\n\n".join(written[: len(written) // 2]) + "\n",
+            "wordlist": "\n".join(book.word_list(self.tongue)) + "\n",
+        }
+
+    @cached_property
+    def _lines(self) -> _Lines:
+        pairs = book.parallel(self.tongue, self._rng("parallel"), self._held_out.gives_away)
+        return _Lines((f"{theirs}\n{ours}\n\n" for theirs, ours in pairs), self.sweep.tokenizer)
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Choose the sentence and how many parallel sentences fit."""
+        question, target, clause = self._question(sample.index, sample.variant)
+        count, realised = self._fit(question, int(sample.length.amount))
+        return {
+            **base_recipe(sample, self.sweep),
+            "question": question.reminder.strip(),
+            "target": target,
+            "source": question.source,
+            "resources": self.sweep.options["resources"],
+            "parallel": count,
+            "rules": list(clause.rules()),
+            "source_words": len(question.source.split()),
+            "words_in_list": 1.0 if "wordlist" in prompting.kinds_of(self.sweep.options["resources"]) else 0.0,
+            "haystack": {"spec": f"tongue:{self.tongue.difficulty}", "digest": self.tongue.name.lower(), "repeats": 0},
+            "realised_length": realised,
+            "realised_depth": None,
+        }
+
+    def _question(self, index: int, direction: str) -> tuple[Question, str, Clause]:
+        clause = self._clauses[index]
+        theirs, ours = self.tongue.sentence(clause), english(clause)
+        to_english = direction == "to_english"
+        source, target = (theirs, ours) if to_english else (ours, theirs)
+        return Question(self.tongue.name, source, to_english), target, clause
+
+    def _fit(self, question: Question, asked: int) -> tuple[int, int]:
+        """Return how many parallel sentences fit into the asked length, and the length that results.
+
+        Raises:
+            LengthError: What must be in the context is longer than asked.
+        """
+        count_tokens = load_tokenizer(self.sweep.tokenizer).count
+        least = count_tokens(self._text(question, 0))
+        if least > asked:
+            resources = self.sweep.options["resources"]
+            raise LengthError(
+                f"{self.sweep.task}: the question with resources={resources} is {least} tokens long, more than the "
+                f"{asked} asked; ask for a context of {least} or more, or for fewer resources"
+            )
+        if "sentences" not in prompting.kinds_of(self.sweep.options["resources"]):
+            return 0, least
+        count = self._lines.fitting(asked - least + _FIT_MARGIN)
+        while (realised := count_tokens(self._text(question, count))) > asked:
+            count -= 1
+        return count, realised
+
+    def _pieces(self, question: Question, count: int) -> Iterator[tuple[str, bool]]:
+        """Yield the prompt's texts in order, each with whether it is shared by many prompts."""
+        kinds = prompting.kinds_of(self.sweep.options["resources"])
+        yield prompting.opening(question, helped=bool(kinds)), False
+        for number, kind in enumerate(kinds):
+            yield prompting.section(question, kind, again=number > 0), False
+            yield self._resource(kind, count), True
+        yield prompting.closing(question), False
+
+    def _resource(self, kind: str, count: int) -> str:
+        if kind == "sentences":
+            return self._lines.first(count)
+        return self._fixed["half_book" if self.sweep.options["resources"] == "half_book" else kind]
+
+    def _text(self, question: Question, count: int) -> str:
+        return "".join(text for text, _ in self._pieces(question, count))
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Write the prompt."""
+        question, _, _ = self._question(recipe["index"], recipe["variant"])
+        pieces = self._pieces(question, recipe["parallel"])
+        return Prompt.user(*(TextPart(text, shared=shared) for text, shared in pieces))
+
+
+class _Lines:
+    """Parallel sentences, made as far as they are needed and counted once."""
+
+    def __init__(self, made: Iterator[str], tokenizer: str) -> None:
+        self._made = made
+        self._count = load_tokenizer(tokenizer).count
+        self._lines: list[str] = []
+        self._total: list[int] = [0]
+
+    def fitting(self, tokens: int) -> int:
+        """Return how many of the first sentences take at most so many tokens together."""
+        while self._total[-1] <= tokens:
+            self._lines.append(next(self._made))
+            self._total.append(self._total[-1] + self._count(self._lines[-1]))
+        return sum(total <= tokens for total in self._total) - 1
+
+    def first(self, count: int) -> str:
+        """Return the first sentences as one text."""
+        while len(self._lines) < count:
+            self._lines.append(next(self._made))
+            self._total.append(self._total[-1] + self._count(self._lines[-1]))
+        return "".join(self._lines[:count])
+
+
+def _without(chapter: str, held_out: HeldOut) -> str:
+    """Leave out the interlinear examples of a chapter that give a test sentence away."""
+    blocks = chapter.split("\n\n")
+    return "\n\n".join(block for block in blocks if not held_out.gives_away(*block.split("\n")))

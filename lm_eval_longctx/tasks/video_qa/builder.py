@@ -1,0 +1,173 @@
+"""``longctx_video_qa``: five-way questions about a drawn day of the asked length.
+
+After the Gemini 1.5 report, section 5.2.2 (1H-VideoQA; arXiv 2403.05530):
+questions over films of 40 to 105 minutes, asked with the whole film, with
+fewer frames of it, and with none, to show whether the length matters. There
+the films are real and the questions are by people; here both follow from a
+script, so that every answer is exact and nobody can have trained on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.hay.day.film import DayFilm
+from lm_eval_longctx.hay.day.script import write_day
+from lm_eval_longctx.hay.day.sound import DaySound
+from lm_eval_longctx.hay.film.library import Library
+from lm_eval_longctx.hay.film.render import film_part, frame_parts
+from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.film.splice import Cut
+from lm_eval_longctx.plan import PlannedSample, Rng, expand
+from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart, VideoPart
+from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.tasks import filmed
+from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Question, ask
+from lm_eval_longctx.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.sweep import Sweep
+
+WATCH = "Watch the whole video carefully. A question about it follows.\n"
+LOOK = "These are {count} frames of a video, each after its time. A question about the video follows.\n"
+BLIND = "A question about a video follows. The video cannot be shown.\n"
+ASK = (
+    "\nQuestion: {text}\n{options}\n"
+    "Choose one option. End your answer with a line of this form: Final Answer: (X), where X is the option's letter."
+)
+
+ALL = "all"
+SEEN = tuple(kind for kind in KINDS if kind != "sound")
+Part = TextPart | ImagePart | VideoPart
+
+
+def asked(text: str, options: Sequence[str]) -> str:
+    """Return a question with its lettered options and the form of the answer.
+
+    Args:
+        text: The question.
+        options: In the order in which they are shown.
+    """
+    return ASK.format(text=text, options="\n".join(f"({a}) {b}" for a, b in zip(LETTERS, options, strict=False)))
+
+
+def frame_counts(value: Any) -> list[str | int]:  # noqa: ANN401 - as people write it
+    """Read the option ``frames``: ``all``, a number, or a list of both.
+
+    Raises:
+        ConfigError: Something in it is neither.
+    """
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    for item in given:
+        if item != ALL and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
+            raise ConfigError(f"frames must be 'all', a whole number from 0, or a list of such, not {value!r}")
+    if not given:
+        raise ConfigError("frames is an empty list; give 'all' or a number")
+    return list(dict.fromkeys(given))
+
+
+def evenly(count: int, pictures: int) -> list[int]:
+    """Return which of a film's pictures are shown: the report's ``linspace(0, m - 1, min(m, n))``."""
+    shown = min(count, pictures)
+    return [i * (pictures - 1) // (shown - 1) for i in range(shown)] if shown > 1 else [0][:shown]
+
+
+FRAMES = Option(
+    "frames", ALL, "show the whole film, or only so many frames of it (0: blind), or a list", kinds=(int, list, tuple)
+)
+
+
+class VideoQaBuilder(Builder):
+    """Asks about drawn days."""
+
+    MODALITY: ClassVar[str] = "video"
+    UNIT: ClassVar[Unit] = Unit.SECONDS
+    HAS_DEPTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("resolution", "640x360", "width x height of each picture, in pixels, even"),
+        *filmed.OPTIONS,
+        FRAMES,
+        Option("kinds", list(SEEN), f"kinds of question: {', '.join(KINDS)}"),
+        Option("samples_per_film", 8, "how many samples of a kind share a film", minimum=1),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check what goes together."""
+        super().__init__(sweep, context)
+        self.options: dict[str, Any] = dict(sweep.options)
+        self.look = Look.parse(self.options["resolution"], self.options["fps"])
+        self.frames = frame_counts(self.options["frames"])
+        for kind in self.options["kinds"]:
+            if kind not in KINDS:
+                raise unknown_option("kind of question", str(kind), KINDS)
+        self._day = lru_cache(maxsize=8)(write_day)
+
+    def samples(self) -> Iterable[PlannedSample]:
+        """Yield the planned samples; each kind, with each number of frames, is a variant."""
+        variants = [f"kind={kind},frames={frames}" for kind in self.options["kinds"] for frames in self.frames]
+        return expand(self.sweep, variants=variants)
+
+    def _parsed(self, sample: PlannedSample) -> tuple[str, str | int]:
+        kind, frames = (part.partition("=")[2] for part in sample.variant.split(","))
+        return kind, frames if frames == ALL else int(frames)
+
+    def _film(self, sample: PlannedSample) -> DayFilm:
+        number = sample.index // self.options["samples_per_film"]
+        name = filmed.hay_name(replace(sample, index=number))
+        return DayFilm(self._day(name, int(sample.length.amount)), self.look)
+
+    def _question(self, sample: PlannedSample, film: DayFilm) -> Question:
+        """Return the same question whatever the number of frames."""
+        kind, _ = self._parsed(sample)
+        number = sample.index % self.options["samples_per_film"]
+        return ask(film.day, kind, number, Rng(f"{film.identity}|{kind}"))
+
+    def recipe(self, sample: PlannedSample) -> Recipe:
+        """Work out one sample; nothing is drawn."""
+        film = self._film(sample)
+        kind, frames = self._parsed(sample)
+        question = self._question(sample, film)
+        pictures = self.look.pictures(film.day.seconds)
+        shown = pictures if frames == ALL else min(int(frames), pictures)
+        share = shown / pictures
+        return {
+            **base_recipe(sample, self.sweep),
+            "target": question.letter,
+            "options": list(question.options),
+            "question": question.text,
+            "kind": kind,
+            "frames": frames,
+            "pictures": shown,
+            "evidence": [round(at, 2) for at in question.evidence],
+            "cluster": film.identity,
+            "haystack": {"spec": "day", "digest": film.identity, "repeats": 0},
+            "realised_length": film.day.seconds,
+            "realised_depth": None,
+            "form": self.options["form"] if frames == ALL else "frames",
+            "media_tokens": round(film.day.seconds * share * self.options["tokens_per_second"]),
+        }
+
+    def render(self, recipe: Recipe) -> Prompt:
+        """Write the film or its pictures (or find them written) and put the question after."""
+        film = self._film(planned(recipe))
+        question = TextPart(asked(recipe["question"], recipe["options"]))
+        return Prompt.user(*self._shown(film, recipe), question)
+
+    def _shown(self, film: DayFilm, recipe: Recipe) -> Iterable[Part]:
+        pictures, cache = self.look.pictures(film.day.seconds), self.context.cache_dir / "video"
+        if recipe["pictures"] == 0:
+            return (TextPart(BLIND),)
+        if recipe["form"] == "frames":
+            indices = evenly(recipe["pictures"], pictures)
+            before = WATCH if len(indices) == pictures else LOOK.format(count=len(indices))
+            return (TextPart(before), *frame_parts(film, indices, {}, cache / "pictures"))
+        library = Library(film, self.options["codec"], cache / "hay")
+        sound = DaySound(film.day) if recipe["kind"] == "sound" else None
+        return TextPart(WATCH), film_part(library, Cut(pictures, {}, sound), cache / "films")
