@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import house
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = ROOT / "lm_eval_longctx"
+ROOT, PACKAGE = house.ROOT, house.PACKAGE
 NAME = PACKAGE.name
 HOOK = ROOT / "_lm_eval_longctx_hook.py"
 
-VALUES = {"version", "caches", "errors", "units", "prompt", "completion", "sweep", "plan"}
-PARTS = {"providers", "hay", "scorers", "stats"}
-SERVICES = {"tasks", "plugins", "ledger"}
-RUNNING = {"backend", "results"}
-OUTSIDE = {"harness", "report", "testing"}
-
-ARROWS: dict[str, set[str]] = {
-    "version": set(),
-    "caches": set(),
-    "errors": set(),
-    "units": {"errors"},
-    "completion": {"errors"},
-    "prompt": {"errors", "units"},
-    "sweep": {"errors", "units"},
-    "plan": {"errors", "units", "sweep"},
-    **dict.fromkeys(PARTS, VALUES),
-    **dict.fromkeys(SERVICES, VALUES | PARTS),
-    **dict.fromkeys(RUNNING, VALUES | PARTS | SERVICES),
-    **dict.fromkeys(OUTSIDE, VALUES | PARTS | SERVICES | RUNNING),
-    "cli": VALUES | PARTS | SERVICES | RUNNING | OUTSIDE,
-    "__main__": {"cli"},
-    "__init__": {"plugins", "version"},
-}
+ARROWS = house.arrows()
 """What each room may import, beside itself."""
 
 MAX_LINES = 450
@@ -88,6 +68,40 @@ def test_imports_run_downwards_only(room):
         if name.split(".")[0] == NAME
         for target in [f"{name}.__init__".split(".")[1]]
         if target not in ARROWS[room] | {room}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_architecture_page_is_what_the_code_says():
+    """The page's table of rooms and its picture are those of the code; `python tests/support/house.py` writes them."""
+    written = house.PAGE.read_text(encoding="utf-8")
+    assert house.page(written) == written
+    assert house.PICTURE.read_text(encoding="utf-8") == house.picture()
+
+
+def test_the_way_of_a_sample_names_what_there_is():
+    """Each step of a sample's way on the architecture page names things that can be imported."""
+    way = house.PAGE.read_text(encoding="utf-8").partition("<!-- way")[2].partition("<!-- end of way -->")[0]
+    named = re.findall(r"`(lm_eval_longctx[\w.]*):(\w+)`", way)
+    assert len(named) >= 20
+    missing = [f"{module}:{name}" for module, name in named if not hasattr(importlib.import_module(module), name)]
+    assert not missing
+
+
+FAMILIES = sorted(path.name for path in (PACKAGE / "tasks").iterdir() if (path / "__init__.py").is_file())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_do_not_know_each_other(family):
+    """A family of tasks has a builder, and imports no other family: what several share lies in hay or beside them."""
+    folder = PACKAGE / "tasks" / family
+    assert (folder / "builder.py").is_file()
+    others = [f"{NAME}.tasks.{other}." for other in FAMILIES if other != family]
+    wrong = [
+        where(path, line)
+        for path in folder.rglob("*.py")
+        for line, name in imports_of(path)
+        if any(f"{name}.".startswith(other) for other in others)
     ]
     assert not wrong, "\n".join(wrong)
 

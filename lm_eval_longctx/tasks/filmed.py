@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.film.codec import CODERS
@@ -10,6 +10,8 @@ from lm_eval_longctx.hay.film.source import FilmSource
 from lm_eval_longctx.sweep import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
 
@@ -46,3 +48,53 @@ def open_film(spec: str, context: BuildContext) -> FilmSource:
 def hay_name(sample: PlannedSample) -> str:
     """Name the hay that all lengths, depths and ladder steps of an index share."""
     return f"{sample.task}|{sample.version}|{sample.seed}|{sample.index}"
+
+
+WATCH = "Watch the whole video carefully. A question about it follows.\n"
+LOOK = "These are {count} frames of a video, each after its time. A question about the video follows.\n"
+BLIND = "A question about a video follows. The video cannot be shown.\n"
+ASK = (
+    "\nQuestion: {text}\n{options}\n"
+    "Choose one option. End your answer with a line of this form: Final Answer: (X), where X is the option's letter."
+)
+
+ALL = "all"
+LETTERS = "ABCDEFGHIJ"
+
+
+def asked(text: str, options: Sequence[str]) -> str:
+    """Return a question with its lettered options and the form of the answer.
+
+    Args:
+        text: The question.
+        options: In the order in which they are shown, ten at most.
+    """
+    return ASK.format(
+        text=text, options="\n".join(f"({a}) {b}" for a, b in zip(LETTERS[: len(options)], options, strict=True))
+    )
+
+
+def frame_counts(value: Any) -> list[str | int]:  # noqa: ANN401 - as people write it
+    """Read the option ``frames``: ``all``, a number, or a list of both.
+
+    Raises:
+        ConfigError: Something in it is neither.
+    """
+    given = list(value) if isinstance(value, (list, tuple)) else [value]
+    for item in given:
+        if item != ALL and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
+            raise ConfigError(f"frames must be 'all', a whole number from 0, or a list of such, not {value!r}")
+    if not given:
+        raise ConfigError("frames is an empty list; give 'all' or a number")
+    return list(dict.fromkeys(given))
+
+
+def evenly(count: int, pictures: int) -> list[int]:
+    """Return which of a film's pictures are shown: the report's ``linspace(0, m - 1, min(m, n))``."""
+    shown = min(count, pictures)
+    return [i * (pictures - 1) // (shown - 1) for i in range(shown)] if shown > 1 else [0][:shown]
+
+
+FRAMES = Option(
+    "frames", ALL, "show the whole film, or only so many frames of it (0: blind), or a list", kinds=(int, list, tuple)
+)

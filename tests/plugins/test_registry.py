@@ -61,6 +61,7 @@ def test_our_items_are_one_plugin_among_others():
     (ours,) = load_registry([]).describe()
     assert ours["name"] == "lm-eval-longctx"
     assert ours["hooks"] == [
+        "longctx_builders",
         "longctx_haystack_sources",
         "longctx_providers",
         "longctx_scorers",

@@ -25,9 +25,9 @@ from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks import filmed
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
+from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
 from lm_eval_longctx.tasks.video_public.sets import SETS, PublicSet
 from lm_eval_longctx.tasks.video_public.tables import hub_rows, read_rows
-from lm_eval_longctx.tasks.video_qa.builder import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
 from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:

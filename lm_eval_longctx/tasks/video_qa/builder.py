@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.errors import unknown_option
 from lm_eval_longctx.hay.day.film import DayFilm
 from lm_eval_longctx.hay.day.script import write_day
 from lm_eval_longctx.hay.day.sound import DaySound
@@ -26,62 +26,18 @@ from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart, VideoPart
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks import filmed
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
-from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Question, ask
+from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.sweep import Sweep
 
-WATCH = "Watch the whole video carefully. A question about it follows.\n"
-LOOK = "These are {count} frames of a video, each after its time. A question about the video follows.\n"
-BLIND = "A question about a video follows. The video cannot be shown.\n"
-ASK = (
-    "\nQuestion: {text}\n{options}\n"
-    "Choose one option. End your answer with a line of this form: Final Answer: (X), where X is the option's letter."
-)
-
-ALL = "all"
 SEEN = tuple(kind for kind in KINDS if kind != "sound")
 Part = TextPart | ImagePart | VideoPart
-
-
-def asked(text: str, options: Sequence[str]) -> str:
-    """Return a question with its lettered options and the form of the answer.
-
-    Args:
-        text: The question.
-        options: In the order in which they are shown.
-    """
-    return ASK.format(text=text, options="\n".join(f"({a}) {b}" for a, b in zip(LETTERS, options, strict=False)))
-
-
-def frame_counts(value: Any) -> list[str | int]:  # noqa: ANN401 - as people write it
-    """Read the option ``frames``: ``all``, a number, or a list of both.
-
-    Raises:
-        ConfigError: Something in it is neither.
-    """
-    given = list(value) if isinstance(value, (list, tuple)) else [value]
-    for item in given:
-        if item != ALL and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
-            raise ConfigError(f"frames must be 'all', a whole number from 0, or a list of such, not {value!r}")
-    if not given:
-        raise ConfigError("frames is an empty list; give 'all' or a number")
-    return list(dict.fromkeys(given))
-
-
-def evenly(count: int, pictures: int) -> list[int]:
-    """Return which of a film's pictures are shown: the report's ``linspace(0, m - 1, min(m, n))``."""
-    shown = min(count, pictures)
-    return [i * (pictures - 1) // (shown - 1) for i in range(shown)] if shown > 1 else [0][:shown]
-
-
-FRAMES = Option(
-    "frames", ALL, "show the whole film, or only so many frames of it (0: blind), or a list", kinds=(int, list, tuple)
-)
 
 
 class VideoQaBuilder(Builder):

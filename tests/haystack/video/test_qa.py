@@ -12,7 +12,8 @@ from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.sweep import parse_sweep
-from lm_eval_longctx.tasks.video_qa.builder import SEEN, VideoQaBuilder, evenly
+from lm_eval_longctx.tasks.filmed import evenly
+from lm_eval_longctx.tasks.video_qa.builder import SEEN, VideoQaBuilder
 from lm_eval_longctx.tasks.video_qa.questions import KINDS
 from lm_eval_longctx.units import Unit
 

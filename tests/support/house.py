@@ -1,0 +1,111 @@
+"""The rooms of the package, read from the code: what may import what, and the page and picture that say so.
+
+``python tests/support/house.py`` writes both anew; ``tests/test_architecture.py``
+fails where they, or the imports, are something else.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGE = ROOT / "lm_eval_longctx"
+PAGE = ROOT / "docs" / "architecture.md"
+PICTURE = ROOT / "docs" / "architecture.svg"
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "caches", "units", "prompt", "completion", "sweep", "plan"),
+    ("hay", "providers", "scorers", "stats"),
+    ("tasks", "plugins", "ledger"),
+    ("backend", "results"),
+    ("harness", "report", "testing"),
+    ("cli",),
+)
+"""From the ground up. A room imports what is on the floors below, and on the ground floor what ``GROUND`` draws."""
+
+GROUND: dict[str, set[str]] = {
+    "errors": set(),
+    "caches": set(),
+    "units": {"errors"},
+    "completion": {"errors"},
+    "prompt": {"errors", "units"},
+    "sweep": {"errors", "units"},
+    "plan": {"errors", "units", "sweep"},
+}
+"""The values at the bottom import each other in this order only."""
+
+FACES: dict[str, set[str]] = {"__main__": {"cli"}, "__init__": {"plugins", "version"}, "version": set()}
+"""Files that are no rooms."""
+
+
+def arrows() -> dict[str, set[str]]:
+    """Return what each room may import beside itself."""
+    below: set[str] = {"version"}
+    found = dict(FACES)
+    for floor in FLOORS:
+        found.update({room: GROUND.get(room, set(below)) for room in floor})
+        below |= set(floor)
+    return found
+
+
+def purpose(room: str) -> str:
+    """Return the first sentence of a room's docstring, on one line."""
+    path = PACKAGE / room / "__init__.py"
+    text = (path if path.is_file() else PACKAGE / f"{room}.py").read_text(encoding="utf-8")
+    words = " ".join((ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s", words)[0].replace("``", "`")
+
+
+def table() -> str:
+    """Return the rooms as a Markdown table, the top floor first."""
+    rows = ["| floor | room | what it holds |", "| --- | --- | --- |"]
+    for number, floor in reversed(list(enumerate(FLOORS))):
+        rows += [f"| {number} | `{room}` | {purpose(room)} |" for room in floor]
+    return "\n".join(rows)
+
+
+def picture() -> str:
+    """Draw the house: a row a floor, a box a room; imports run downwards."""
+    width, height, gap, left = 1000, 74, 12, 70
+    boxes = []
+    for row, (number, floor) in enumerate(reversed(list(enumerate(FLOORS)))):
+        top, each = gap + row * (height + gap), (width - left - gap * len(floor)) / len(floor)
+        boxes.append(f'<text x="8" y="{top + height / 2:g}" class="floor">floor {number}</text>')
+        for place, room in enumerate(floor):
+            x = left + place * (each + gap)
+            boxes.append(f'<rect x="{x:.1f}" y="{top}" width="{each:.1f}" height="{height}" rx="5"/>')
+            boxes.append(f'<text x="{x + 8:.1f}" y="{top + 18}" class="room">{room}</text>')
+            lines = textwrap.wrap(
+                purpose(room).replace("`", ""), max(12, int((each - 14) / 5.4)), max_lines=4, placeholder=" …"
+            )
+            boxes += [
+                f'<text x="{x + 8:.1f}" y="{top + 32 + 12 * n}">{_escaped(line)}</text>' for n, line in enumerate(lines)
+            ]
+    total = gap + len(FLOORS) * (height + gap)
+    style = (
+        "rect{fill:#f4f6fa;stroke:#5b6b86}text{font:10px sans-serif;fill:#222}"
+        ".room{font:bold 13px monospace}.floor{font-size:12px;fill:#5b6b86}"
+    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" role="img">'
+    title = "<title>The rooms of lm-eval-longctx; each imports only what lies below it</title>"
+    background = f'<rect width="{width}" height="{total}" style="fill:#fff;stroke:none"/>'
+    return "\n".join([head, title, f"<style>{style}</style>", background, *boxes, "</svg>\n"])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def page(text: str) -> str:
+    """Return the page with its table of rooms as the code has it."""
+    begin, end = "<!-- rooms: made by tests/support/house.py -->", "<!-- end of rooms -->"
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{table()}\n{end}{rest.partition(end)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PICTURE.write_text(picture(), encoding="utf-8")
