@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.prices import Prices
@@ -31,6 +32,8 @@ def jobs(count: int, *, groups: bool) -> list[Job]:
 
 def main() -> None:
     """Run all questions and print completions and totals as JSON."""
+    # A shell starts what runs in the background deaf to Ctrl-C, and children inherit that: the tests would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("ledger")
