@@ -100,7 +100,10 @@ class VideoPart:
         fps: Frames a second at which the model is to look at it.
         width: In pixels.
         height: In pixels.
-        has_audio: Whether a sound track is part of the question.
+        has_audio: Whether there is a sound track, for the model to hear.
+        silent_too: Whether the question can be answered without it: where film
+            goes as frames the sound is left out, and that is recorded. Not
+            part of its identity.
     """
 
     path: str = field(compare=False)
@@ -111,6 +114,7 @@ class VideoPart:
     width: int
     height: int
     has_audio: bool = False
+    silent_too: bool = field(default=False, compare=False)
 
 
 MediaPart = Union[ImagePart, AudioPart, VideoPart]

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.ledger import Ledger
 
 if TYPE_CHECKING:

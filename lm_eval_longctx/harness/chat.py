@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.harness.rendering import AUDIO_PLACEHOLDER, IMAGE_PLACEHOLDER
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Part, Prompt, TextPart, Turn
 
@@ -92,10 +93,7 @@ def _audio(sound: Mapping[str, Any], folder: Path) -> AudioPart:
 def _store(data: bytes, folder: Path, suffix: str) -> tuple[Path, str]:
     """Write media once, named by digest."""
     digest = hashlib.sha256(data).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{digest}{suffix}"
     if not path.exists():
-        partial = path.with_suffix(f"{suffix}.part")
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_whole(path, data)
     return path, digest

@@ -20,8 +20,8 @@ from lm_eval.api.model import LM, hash_args
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.estimate import prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
-from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.errors import UnsupportedError
+from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.chat import ChatText, prompt_of
 from lm_eval_longctx.harness.handshake import RankOf
 from lm_eval_longctx.harness.instances import RecipeInstance

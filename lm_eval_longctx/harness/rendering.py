@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn, VideoPart
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def _frames(part: VideoPart, media: dict[str, list[Any]]) -> str:
     """Turn film into ``MM:SS`` and a frame each, at the task's frames a second (the report, appendix 12.16)."""
     from lm_eval_longctx.hay.film.reading import sample_frames
 
+    if part.has_audio and not part.silent_too:
+        raise UnsupportedError(
+            "lm-eval's own models get film as frames, but the sound track is part of this question; "
+            "use --model longctx with a model that takes film, or leave kinds of question about sound out"
+        )
     pieces = []
     for seconds, image in sample_frames(part.path, part.fps):
         media.setdefault("visual", []).append(image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.caches import default_cache_dir
+from lm_eval_longctx.files import default_cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -44,7 +44,7 @@ def _check_kind(part: MediaPart, capabilities: WireCapabilities, model: str, vid
     if wanted not in capabilities.modalities:
         taken = "+".join(capabilities.modalities)
         raise UnsupportedError(f"{model} takes {taken}, not {wanted}; if it does, say modalities={taken}+{wanted}")
-    if isinstance(part, VideoPart) and part.has_audio and video != "native":
+    if isinstance(part, VideoPart) and part.has_audio and not part.silent_too and video != "native":
         raise UnsupportedError(f"{model} gets film as frames, but the sound track is part of this question")
     if isinstance(part, VideoPart) and not 0 < part.fps <= 24:  # noqa: PLR2004 - no provider looks more often
         raise UnsupportedError(f"a film is looked at more than 0 and at most 24 times a second, not {part.fps:g}")

@@ -84,21 +84,22 @@ def frames_of(part: VideoPart, policy: FramePolicy, cache: MediaCache) -> list[I
         MediaError: The film cannot be decoded, or ends before its time.
     """
     times = frame_times(part)
-    folder = cache.folder(f"{part.digest}-{part.fps:g}fps-{policy.name}")
-    paths = [folder / f"{i:06d}.jpg" for i in range(len(times))]
-    if not all(path.exists() for path in paths):
-        _decode(part, policy, times, paths)
-    cache.trim(keep=folder)
-    return [_picture(path) for path in paths]
+    name = f"{part.digest}-{part.fps:g}fps-{len(times)}-{policy.name}"
+    folder = cache.folder(name, lambda empty: _decode(part, policy, times, empty))
+    return [_picture(folder / _name(i)) for i in range(len(times))]
 
 
-def _decode(part: VideoPart, policy: FramePolicy, times: list[float], paths: list[Path]) -> None:
+def _name(index: int) -> str:
+    return f"{index:06d}.jpg"
+
+
+def _decode(part: VideoPart, policy: FramePolicy, times: list[float], folder: Path) -> None:
     written = 0
-    for frame, path in zip(_at(part, times), paths, strict=False):
-        _save(frame, policy, path)
+    for frame in _at(part, times):
+        _save(frame, policy, folder / _name(written))
         written += 1
-    if written < len(paths):
-        raise MediaError(f"{part.path!r} ends after {written} of {len(paths)} frames; build the sample again")
+    if written < len(times):
+        raise MediaError(f"{part.path!r} ends after {written} of {len(times)} frames; build the sample again")
 
 
 def _at(part: VideoPart, times: list[float]) -> Iterator[VideoFrame]:
@@ -127,9 +128,7 @@ def _save(frame: VideoFrame, policy: FramePolicy, path: Path) -> None:
     scale = policy.longest_side / max(picture.size)
     if scale < 1:
         picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
-    beside = path.with_suffix(".part")
-    picture.save(beside, "JPEG", quality=policy.quality)
-    beside.replace(path)
+    picture.save(path, "JPEG", quality=policy.quality)
 
 
 def _picture(path: Path) -> ImagePart:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +19,6 @@ from lm_eval_longctx.providers.segments import Body, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from lm_eval_longctx.providers.base import HandIn, Request
     from lm_eval_longctx.providers.gemini import GeminiProvider
@@ -63,12 +64,14 @@ class GeminiBatches(Batches):
         segments: list[Segment] = []
         for name, tree in trees.items():
             segments += [*assemble({"key": name, "request": tree}, self.provider.texts).segments, b"\n"]
-        file = _written(Body.of(segments), self.provider.cache.folder("batches"))
-        try:
-            return (await self.provider.files.upload(file)).resource
-        except UploadFailed as failed:
-            words = read_failure(failed.raw.body).message or failed.raw.error
-            raise ProviderError(f"the batch was not taken: {words}") from None
+        self.provider.cache.home.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".batch-", dir=self.provider.cache.home) as folder:
+            file = _written(Body.of(segments), Path(folder) / "requests.jsonl")
+            try:
+                return (await self.provider.files.upload(file)).resource
+            except UploadFailed as failed:
+                words = read_failure(failed.raw.body).message or failed.raw.error
+                raise ProviderError(f"the batch was not taken: {words}") from None
 
     async def find(self, handed: HandIn) -> str | None:
         """Look among the latest hundred batches; see ``Batches``."""
@@ -105,15 +108,13 @@ class GeminiBatches(Batches):
         await self.provider.asked("POST", f"{self.root}/{batch}:cancel", {})
 
 
-def _written(body: Body, folder: Path) -> Any:  # noqa: ANN401 - what the uploader needs of a part
-    """Write a body to a file named by its content."""
-    sha, beside = hashlib.sha256(), folder / "new.part"
-    with beside.open("wb") as file:
+def _written(body: Body, path: Path) -> Any:  # noqa: ANN401 - what the uploader needs of a part
+    """Write a body to a file."""
+    sha = hashlib.sha256()
+    with path.open("wb") as file:
         for chunk in body.chunks():
             sha.update(chunk)
             file.write(chunk)
-    path = folder / f"{sha.hexdigest()[:32]}.jsonl"
-    beside.replace(path)
     return _File(str(path), sha.hexdigest())
 
 

@@ -11,9 +11,9 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.caches import default_cache_dir
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError, ProviderError
+from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
@@ -298,8 +298,10 @@ class HostedProvider(Asking):
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Say what a request is changed into on its way."""
         notes = list(self._terms(request.settings).left_out)
-        if self.video == "frames" and any(isinstance(part, VideoPart) for part in request.prompt.media()):
-            notes.append(f"film sent as timestamped frames ({self.frames.name})")
+        films = [part for part in request.prompt.media() if isinstance(part, VideoPart)]
+        if films and self.video == "frames":
+            silent = ", without its sound" if any(film.has_audio for film in films) else ""
+            notes.append(f"film sent as timestamped frames ({self.frames.name}){silent}")
         if request.prompt.answer_prefix and not self.declared.prefill:
             notes.append(PREFIX_NOTE)
         return (*notes, *converted_kinds(request.prompt, self.declared.audio_mimes))

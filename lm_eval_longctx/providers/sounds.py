@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.media_cache import MediaCache
 
 _BLOCK = 1 << 18
+_NAME = "sound.wav"
 
 
 def converted_kinds(prompt: Prompt, taken: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,25 +42,19 @@ def as_wav(prompt: Prompt, taken: tuple[str, ...], cache: MediaCache) -> Prompt:
 
 
 def _converted(part: AudioPart, cache: MediaCache) -> AudioPart:
-    folder = cache.folder(f"{part.digest}-wav16")
-    path = folder / "sound.wav"
-    if not path.exists():
-        _convert(part, path)
-        cache.trim(keep=folder)
+    path = cache.folder(f"{part.digest}-wav16", lambda empty: _convert(part, empty / _NAME)) / _NAME
     return replace(part, path=str(path), digest=file_digest(path), mime="audio/wav")
 
 
 def _convert(part: AudioPart, path: Path) -> None:
     import soundfile
 
-    beside = path.with_suffix(".part")
     try:
         with (
             soundfile.SoundFile(part.path) as source,
-            soundfile.SoundFile(beside, "w", source.samplerate, source.channels, "PCM_16", format="WAV") as target,
+            soundfile.SoundFile(path, "w", source.samplerate, source.channels, "PCM_16", format="WAV") as target,
         ):
             for block in source.blocks(_BLOCK, dtype="int16"):
                 target.write(block)
     except (soundfile.SoundFileError, OSError) as error:
         raise MediaError(f"cannot decode {part.path!r}: {error}") from None
-    beside.replace(path)

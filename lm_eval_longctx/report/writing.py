@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ResultsError, unknown_option
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.report import pictures
 from lm_eval_longctx.report.compare import by_task, shown_metric
 from lm_eval_longctx.report.grid import metric_names
@@ -58,8 +59,8 @@ def write_report(runs: Sequence[Run], folder: str | Path, metric: str | None = N
         drawn = _draw(shown, metric) if pictures.available() else {}
         files = {target / f"{_file_name(name)}.png": png for name, png in drawn.items()}
         for file, png in files.items():
-            _write(file, png)
-        _write(target / PAGE, page(shown, drawn, metric, _links(shown, target)).encode())
+            write_whole(file, png)
+        write_whole(target / PAGE, page(shown, drawn, metric, _links(shown, target)).encode())
     except OSError as error:
         raise ResultsError(f"cannot write the report to {target}: {error.strerror}; choose another --output") from error
     return Written(target / PAGE, tuple(files), "" if drawn else NO_PICTURES)
@@ -94,13 +95,3 @@ def _links(runs: Sequence[Run], folder: Path) -> dict[str, str]:
     """Return where result and sample files lie, seen from the page."""
     files = [file for run in runs for file in (run.path, run.samples_file) if file]
     return {str(file): Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix() for file in files}
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write beside and rename, so that a file is whole or not there."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)

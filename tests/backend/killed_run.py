@@ -32,7 +32,7 @@ def jobs(count: int, *, groups: bool) -> list[Job]:
 
 def main() -> None:
     """Run all questions and print completions and totals as JSON."""
-    # A shell starts what runs in the background deaf to Ctrl-C, and children inherit that: the tests would wait for ever.
+    # A shell starts background jobs deaf to Ctrl-C, and their children too: the tests would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("url")

@@ -59,6 +59,30 @@ def test_a_sweep_on_each_provider(server: LocalServer, niah: Any, evaluate: Any,
     assert "test-key" not in json.dumps(result, default=str)
 
 
+@pytest.mark.media
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_questions_that_share_a_film_sent_as_frames(
+    server: LocalServer, evaluate: Any, ledger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """Several samples of a cell ask about one film at once, with cold caches, and every one is answered."""
+    from lm_eval_longctx.harness.tasks import LongctxTask
+
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cold"))
+    server.state.answer = lambda _: "Final Answer: (A)"
+    sweep = {"context_lengths": ["90s"], "samples_per_cell": 4, "resolution": "128x72"}
+    task = LongctxTask(
+        {
+            "task": "longctx_video_qa",
+            "output_type": "generate_until",
+            "generation_kwargs": {"until": [], "max_gen_toks": 64},
+            "metadata": {"version": 1.0, "builder": "video_qa", "scorer": "choice", "haystack": "film", **sweep},
+        }
+    )
+    numbers = evaluate(model(server, provider, ledger=ledger), task)["results"]["longctx_video_qa"]
+    assert numbers["sample_len"] >= 16
+    assert numbers["coverage,none"] == 1.0
+
+
 def test_faults_are_retried_or_counted_and_never_scored(
     server: LocalServer, niah: Any, evaluate: Any, ledger: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import os
 import time
 
 import numpy as np
@@ -53,6 +54,7 @@ def test_frames_are_decoded_once_and_the_cache_is_bounded(tmp_path):
     first = frames_of(clip, FramePolicy(), cache)
     written = [time.stat().st_mtime_ns for time in map(_path, first)]
     assert [time.stat().st_mtime_ns for time in map(_path, frames_of(clip, FramePolicy(), cache))] == written
+    os.utime(_path(first[0]).parent, (1.0, 1.0))
     small = frames_of(clip, FramePolicy(longest_side=32), cache)
     assert (small[0].width, small[0].height) == (32, 32)
     assert not _path(first[0]).exists()
@@ -71,6 +73,23 @@ def _path(part):
 def test_times_are_spelt_as_people_do(seconds, text):
     """A frame's time is minutes and seconds, with hours and tenths where there are any."""
     assert stamp(seconds) == text
+
+
+@pytest.mark.parametrize("video", ["frames", "native"])
+def test_many_questions_share_one_film(make, name, tmp_path, video):
+    """32 questions at once about one film and one recording, with nothing in the cache, are all answered."""
+    films_only = name in {"openai", "anthropic"}
+    if video == "native" and films_only:
+        pytest.skip(f"{name} takes no film")
+    takes = {"modalities": "text+image+audio+video"} if name == "openai-compatible" else {}
+    media = [film(tmp_path, seconds=6.0), *([] if films_only else [sound(tmp_path, kind="flac")])]
+    questions = [about(*media, words=f"What is this, {i}?") for i in range(32)]
+
+    async def together(provider):
+        return await asyncio.gather(*(ask(provider, question) for question in questions))
+
+    answers = run(lambda: make(video=video, **takes), together)
+    assert [decoded.completion.outcome for _, decoded in answers] == [Outcome.COMPLETE] * 32
 
 
 @pytest.mark.parametrize(("name", "model"), [("openai", "gpt-6.1-terra"), ("anthropic", "claude-sonnet-5-5")])
@@ -115,6 +134,18 @@ def test_a_sound_track_is_not_dropped_in_silence(server, tmp_path):
     loud = VideoPart(clip.path, clip.digest, clip.mime, clip.seconds, clip.fps, 64, 64, has_audio=True)
     with pytest.raises(UnsupportedError, match="the sound track is part of this question"):
         server.provider("anthropic", "claude-sonnet-5-5").check(about(loud))
+
+
+@pytest.mark.parametrize(("name", "model"), [("openai", "gpt-6.1-terra"), ("anthropic", "claude-sonnet-5-5")])
+def test_sound_that_does_not_matter_is_left_out_and_named(server, tmp_path, name, model):
+    """Film whose question is about what is seen goes as frames, and the completion says that its sound stayed here."""
+    clip = film(tmp_path)
+    shown = VideoPart(
+        clip.path, clip.digest, clip.mime, clip.seconds, clip.fps, 64, 64, has_audio=True, silent_too=True
+    )
+    completion = asked(lambda: server.provider(name, model), about(shown))
+    assert completion.outcome is Outcome.COMPLETE
+    assert any("without its sound" in note for note in completion.notes)
 
 
 def test_too_many_frames_are_an_error_before_anything_is_sent(server):

@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 PICTURE = ROOT / "docs" / "architecture.svg"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "caches", "units", "prompt", "completion", "sweep", "plan"),
+    ("errors", "files", "units", "prompt", "completion", "sweep", "plan"),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
     ("backend", "results"),
@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 GROUND: dict[str, set[str]] = {
     "errors": set(),
-    "caches": set(),
+    "files": set(),
     "units": {"errors"},
     "completion": {"errors"},
     "prompt": {"errors", "units"},

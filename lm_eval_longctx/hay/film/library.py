@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.film.codec import Coded, Coder, coder
 from lm_eval_longctx.plan import Rng
 
@@ -151,7 +151,4 @@ class Library:
         return Chunk(list(coded), b"".join(packets))
 
     def _write(self, number: int, chunk: Chunk) -> None:
-        path = self._file(number)
-        beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        beside.write_bytes(chunk.to_bytes())
-        beside.replace(path)
+        write_whole(self._file(number), chunk.to_bytes())

@@ -27,12 +27,14 @@ class FilmFacts:
         width: As shown, after rotation, in pixels.
         height: As shown, after rotation, in pixels.
         rate: Mean frames a second.
+        sound: Whether there is a sound track.
     """
 
     seconds: float
     width: int
     height: int
     rate: float
+    sound: bool = False
 
 
 def film_facts(path: str | Path) -> FilmFacts:
@@ -44,7 +46,8 @@ def film_facts(path: str | Path) -> FilmFacts:
     for frame, stream in _decoded(Path(path)):
         shown = upright(frame)
         seconds = _duration(stream, Path(path))
-        return FilmFacts(seconds, shown.width, shown.height, float(stream.average_rate or 0))
+        sound = bool(stream.container.streams.audio)
+        return FilmFacts(seconds, shown.width, shown.height, float(stream.average_rate or 0), sound)
     raise MediaError(f"{path} has no picture that can be decoded; give a film")
 
 

@@ -6,10 +6,10 @@ import hashlib
 import io
 import json
 import os
-import threading
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError, MediaError
+from lm_eval_longctx.files import make_room, only_maker, used, write_whole
 from lm_eval_longctx.hay.film.splice import Cut, write_film
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart, file_digest
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.film.source import Hay
 
 _QUALITY = 88
-_NEWEST = 16
 _GIGABYTES = "LM_EVAL_LONGCTX_FILMS_GB"
 
 
@@ -33,7 +32,8 @@ def film_part(library: Library, cut: Cut, cache: Path) -> VideoPart:
 
     Films are named by what is in them. When they take more than
     ``LM_EVAL_LONGCTX_FILMS_GB`` (20) together, those not used for longest are
-    removed: each can be made again in seconds.
+    removed, but none that was used in the last hour: each can be made again in
+    seconds.
 
     Args:
         library: The haystack.
@@ -43,10 +43,12 @@ def film_part(library: Library, cut: Cut, cache: Path) -> VideoPart:
     path = cache / f"{_film_name(library, cut)}.mp4"
     facts = path.with_suffix(".json")
     if not (path.is_file() and facts.is_file()):
-        write_film(library, cut, path)
-        _beside(facts, json.dumps({"sha256": file_digest(path)}).encode())
-        _prune(cache)
-    os.utime(path)
+        with only_maker(path):
+            if not (path.is_file() and facts.is_file()):
+                write_film(library, cut, path)
+                write_whole(facts, json.dumps({"sha256": file_digest(path)}).encode())
+        make_room((film for film in cache.glob("[!.]*.mp4") if film != path), _room())
+    used(path)
     digest = json.loads(facts.read_text(encoding="utf-8"))["sha256"]
     look = library.hay.look
     seconds = float(cut.pictures / look.fps)
@@ -61,19 +63,13 @@ def _film_name(library: Library, cut: Cut) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:40]
 
 
-def _prune(cache: Path) -> None:
-    """Remove the films that were not used for longest; the newest ones may be on their way to a model."""
+def _room() -> float:
+    """Return how many bytes all films together may take."""
     given = os.environ.get(_GIGABYTES, "20")
     try:
-        room = float(given) * 1e9
+        return float(given) * 1e9
     except ValueError:
         raise ConfigError(f"{_GIGABYTES} must be a number of gigabytes, not {given!r}") from None
-    films = sorted(cache.glob("*.mp4"), key=lambda film: film.stat().st_mtime, reverse=True)
-    for rank, film in enumerate(films):
-        room -= film.stat().st_size
-        if room < 0 and rank >= _NEWEST:
-            film.with_suffix(".json").unlink(missing_ok=True)
-            film.unlink(missing_ok=True)
 
 
 def frame_parts(
@@ -129,7 +125,7 @@ def _write_pictures(hay: Hay, missing: list[int], overlays: Mapping[int, Mark], 
         for start, stop in _runs(missing):
             for index, picture in zip(range(start, stop), hay.pictures(start, stop), strict=True):
                 overlay = overlays.get(index)
-                _beside(paths[index], _jpeg(picture if overlay is None else overlay.on(picture)))
+                write_whole(paths[index], _jpeg(picture if overlay is None else overlay.on(picture)))
                 bar.update()
 
 
@@ -146,10 +142,3 @@ def _jpeg(picture: Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
-
-
-def _beside(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all."""
-    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
-    beside.write_bytes(data)
-    beside.replace(path)

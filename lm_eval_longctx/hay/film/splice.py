@@ -7,10 +7,7 @@ bytes are written over: its length, its index and every other byte stay.
 
 from __future__ import annotations
 
-import os
 import shutil
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +15,12 @@ import av
 import numpy as np
 
 from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.film.library import CHUNK
 from lm_eval_longctx.hay.film.mux import mux_film
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lm_eval_longctx.hay.film.library import Library
@@ -62,7 +60,7 @@ def write_film(library: Library, cut: Cut, path: Path) -> None:
     library.grow(cut.pictures)
     try:
         hay, offsets = _haystack_film(library, cut)
-        with _beside(path) as film:
+        with whole(path) as film:
             shutil.copyfile(hay, film)
             if cut.overlays:
                 _replace(library, cut, film, np.load(offsets))
@@ -75,9 +73,9 @@ def _haystack_film(library: Library, cut: Cut) -> tuple[Path, Path]:
     sound = f"-{cut.sound.identity[:16]}" if cut.sound else ""
     hay, offsets = (library.folder / f"{cut.pictures}{sound}.{suffix}" for suffix in ("mp4", "npy"))
     if not (hay.is_file() and offsets.is_file()):
-        with _beside(hay) as film:
+        with whole(hay) as film:
             mux_film(library, cut.pictures, cut.sound, film)
-        with _beside(offsets) as table:
+        with whole(offsets) as table:
             np.save(table, _offsets(hay))
     return hay, offsets
 
@@ -100,15 +98,3 @@ def _replace(library: Library, cut: Cut, film: Path, offsets: Sequence[int]) -> 
                 raise MediaError(f"{library.folder} is damaged (picture {index}); remove it, and it is made again")
             file.seek(offsets[index])
             file.write(needle)
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a name beside a file; what is written there takes the file's place if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.speech.codecs import Format, codec
-from lm_eval_longctx.hay.speech.files import whole
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, SPEECH_LEVEL, levelled, to_pcm
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.files import whole, write_whole
 from lm_eval_longctx.hay.speech.codecs import Format, codec
-from lm_eval_longctx.hay.speech.files import whole
 from lm_eval_longctx.hay.speech.progress import progress
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.prompt import AudioPart, file_digest
@@ -96,5 +96,4 @@ def _counted(pieces: Iterator[list[bytes]], seconds: float, bar: Callable[[float
 
 
 def _write_facts(facts: Path, path: Path) -> None:
-    with whole(facts) as beside:
-        beside.write_text(json.dumps({"sha256": file_digest(path), "bytes": path.stat().st_size}), encoding="utf-8")
+    write_whole(facts, json.dumps({"sha256": file_digest(path), "bytes": path.stat().st_size}).encode())

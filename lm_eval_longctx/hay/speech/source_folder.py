@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
-from lm_eval_longctx.hay.speech.files import whole
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.speech.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, bounded, need_text
 from lm_eval_longctx.hay.speech.transcripts import recordings

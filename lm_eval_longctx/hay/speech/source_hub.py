@@ -14,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import CorpusError, MediaError, unknown_option
-from lm_eval_longctx.hay.speech.files import whole
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.speech.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, need_text
 from lm_eval_longctx.hay.speech.transcripts import SPEAKER_COLUMNS, TEXT_COLUMNS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.hay.speech.files import whole
+from lm_eval_longctx.files import whole
 
 if TYPE_CHECKING:
     from pathlib import Path

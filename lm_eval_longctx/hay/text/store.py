@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
-import shutil
-import uuid
 from bisect import bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.text.progress import progress
 from lm_eval_longctx.hay.text.splitting import unit_ends
 from lm_eval_longctx.hay.text.tokenizers import CONTINUATION
@@ -245,16 +243,13 @@ class _Draft:
 
 
 def _write_folder(target: Path, draft: _Draft) -> None:
-    partial = target.with_name(f"{target.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
     try:
-        partial.mkdir(parents=True)
-        (partial / "text").write_bytes(draft.text)
-        np.save(partial / "units.npy", np.array(draft.units, dtype=np.int64))
-        partial.rename(target)
+        with whole(target) as beside:
+            beside.mkdir()
+            (beside / "text").write_bytes(draft.text)
+            np.save(beside / "units.npy", np.array(draft.units, dtype=np.int64))
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if not target.is_dir():  # else another process was faster, with the same bytes
-            raise unwritable(target.parent, error) from error
+        raise unwritable(target.parent, error) from error
 
 
 def unwritable(folder: Path, error: OSError) -> CorpusError:
@@ -297,13 +292,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         CorpusError: The folder cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with whole(path) as beside, beside.open("wb") as file:
             yield file
-        partial.replace(path)
     except OSError as error:
         raise unwritable(path.parent, error) from error
-    finally:
-        partial.unlink(missing_ok=True)

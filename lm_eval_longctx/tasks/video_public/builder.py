@@ -238,9 +238,9 @@ class PublicVideoBuilder(Builder):
         facts = self._known.get(path) or film_facts(path)
         mime = _MIMES.get(path.suffix.lower(), "video/mp4")
         sizes = (facts.width, facts.height)
-        return VideoPart(
-            str(path), self._digest(path), mime, facts.seconds, float(self.look.fps), *sizes, has_audio=True
-        )
+        film = (str(path), self._digest(path), mime, facts.seconds, float(self.look.fps), *sizes)
+        # These sets ask about what is seen (the report showed frames only): a model that takes no film hears nothing.
+        return VideoPart(*film, has_audio=facts.sound, silent_too=True)
 
 
 class _PlainFilm:

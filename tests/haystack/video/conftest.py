@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 import pytest
 
 from lm_eval_longctx.hay.base import BuildContext
@@ -59,6 +60,28 @@ def shoot(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def add_sound() -> Callable[[Path], None]:
+    """Give a film file a second of silence as its sound track."""
+
+    def add(path: Path) -> None:
+        silent = path.with_name(f"silent-{path.name}")
+        path.rename(silent)
+        with av.open(str(silent)) as source, av.open(str(path), "w") as output:
+            pictures = output.add_stream_from_template(source.streams.video[0])
+            voice = output.add_stream("aac", rate=16000, layout="mono")
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = pictures
+                    output.mux(packet)
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+            frame.sample_rate = 16000
+            output.mux(voice.encode(frame))
+            output.mux(voice.encode(None))
+
+    return add
 
 
 def _flat(number: int, size: tuple[int, int]) -> Any:

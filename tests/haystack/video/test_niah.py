@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +116,16 @@ def test_frames_carry_their_times(build: Callable[..., VideoNeedleBuilder]) -> N
 
 
 def test_old_films_make_room(build: Callable[..., VideoNeedleBuilder], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the allowed gigabytes the films not used for longest go, but never the newest sixteen."""
+    """Beyond the allowed gigabytes the films not used for longest go, but none of the last hour."""
     monkeypatch.setenv("LM_EVAL_LONGCTX_FILMS_GB", "0.000001")
-    builder = build(**SMALL, context_lengths=["3s"], samples_per_cell=20, depths=1)
-    films = [Path(_film(builder, recipe).path) for recipe in builder.recipes()]
-    assert [film.exists() for film in films] == [False] * 4 + [True] * 16
+    builder = build(**SMALL, context_lengths=["3s"], samples_per_cell=6, depths=1)
+    recipes = builder.recipes()
+    films = [Path(_film(builder, recipe).path) for recipe in recipes[:5]]
+    assert all(film.exists() for film in films)
+    for film in films[:3]:
+        os.utime(film, (1.0, 1.0))
+    _film(builder, recipes[5])
+    assert [film.exists() for film in films] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize(

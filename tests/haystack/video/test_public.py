@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from lm_eval_longctx.hay.base import BuildContext
 
@@ -198,6 +198,23 @@ def test_the_user_s_own_file_is_sent_as_it_is(
     assert film.path.endswith(f"{FILM}.mp4")
     assert [type(part) for part in media[4]] == [ImagePart] * 4
     assert media[0] == []
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_a_film_has_the_sound_that_it_has(
+    build: Callable[..., PublicVideoBuilder],
+    copy: Callable[..., dict[str, str]],
+    add_sound: Callable[[Path], None],
+    sound: bool,
+) -> None:
+    """Whether there is a sound track is read from the file, and no public set's question depends on it."""
+    given = copy("lvbench")
+    if sound:
+        add_sound(Path(given["videos"]) / f"{FILM}.mp4")
+    (recipe,) = build(**given, max_questions=1).recipes()
+    (film,) = build(**given, max_questions=1).render(recipe).media()
+    assert isinstance(film, VideoPart)
+    assert (film.has_audio, film.silent_too) == (sound, True)
 
 
 def test_all_frames_at_the_asked_rate(
