@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.foreign import foreign_keys
+from lm_eval_longctx.harness.listing import task_files
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
@@ -33,6 +36,53 @@ class Parts:
     builder: Builder
     scorer: Scorer
     plugins: list[Any]
+
+
+def completed(task: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's metadata with what its YAML says, and with what was said for this task alone.
+
+    A group that writes ``{task: NAME, metadata: {...}}`` replaces the whole
+    ``metadata`` of NAME's YAML, for that is how lm-eval lays configurations
+    over each other; so what the YAML has and nobody changed comes back here. A
+    run may write ``{"NAME": {...}, "longctx_text_*": {...}}``: such parts hold
+    for the tasks that they name, patterns before exact names.
+
+    Raises:
+        UnknownOptionError: A part names no task.
+    """
+    whole = {**_from_yaml(metadata), **metadata}
+    parts = {key: value for key, value in whole.items() if isinstance(value, dict) and key not in TASK_KEYS}
+    named = _names(parts, whole)
+    for key in [key for key in parts if key in named or _is_pattern(key)]:
+        del whole[key]
+        if not fnmatchcase(task, key):
+            del parts[key]
+    chosen = sorted((key for key in parts if key not in whole), key=lambda key: key == task)
+    return {**whole, **{name: value for key in chosen for name, value in parts[key].items()}}
+
+
+def _from_yaml(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the metadata of the YAML that lm-eval says it took the task from."""
+    source = str(metadata.get("config_source", ""))
+    if "builder" in metadata or not source.endswith(".yaml"):
+        return {}
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    found = load_yaml(source, resolve_func=False).get("metadata")
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def _is_pattern(key: str) -> bool:
+    return any(mark in key for mark in "*?[")
+
+
+def _names(parts: Mapping[str, Any], metadata: Mapping[str, Any]) -> set[str]:
+    """Return the names of tasks that parts of the metadata may be for: all of ours, and those beside this one."""
+    if all(_is_pattern(key) for key in parts):
+        return set()
+    source = Path(str(metadata.get("config_source", "")))
+    beside = {path.stem for path in source.parent.glob("*.yaml")} if source.suffix == ".yaml" else set()
+    return beside | {path.stem for path in task_files()}
 
 
 def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:

@@ -60,9 +60,10 @@ class LongctxTask(ConfigurableTask):
         self._config = TaskConfig(**settings)
         self._config.num_fewshot = 0  # recipes hold the whole prompt; 0 also tells lm-eval to leave it alone
         self.OUTPUT_TYPE = self._config.output_type
-        self.parts = assembly.assemble(self._config.task, self._config.metadata or {})
+        self._config.metadata = assembly.completed(self._config.task, self._config.metadata or {})
+        self.parts = assembly.assemble(self._config.task, self._config.metadata)
         self.sweep, self.builder, self.scorer = self.parts.sweep, self.parts.builder, self.parts.scorer
-        self.VERSION = (self._config.metadata or {}).get("version", 0)
+        self.VERSION = self._config.metadata.get("version", 0)
         self.MULTIMODAL = self.builder.MODALITY != "text"
         self._filters = [build_filter_ensemble("none", [])]
         self._metric_fn_list = {metric.name: None for metric in self.scorer.METRICS}
