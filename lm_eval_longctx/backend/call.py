@@ -20,7 +20,7 @@ from lm_eval_longctx.backend.judge import (
     without_secrets,
     worst_case,
 )
-from lm_eval_longctx.backend.waits import retry_wait
+from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
 from lm_eval_longctx.ledger import Call, Ledger

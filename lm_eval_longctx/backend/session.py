@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from lm_eval_longctx.backend.mailbox import Mailbox
+from lm_eval_longctx.backend.interrupts import Mailbox
 from lm_eval_longctx.ledger.redact import secrets as find_secrets
+from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,32 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.tally import Tally
     from lm_eval_longctx.ledger import Ledger
     from lm_eval_longctx.providers.base import Provider
+
+
+FIRST = 1.0
+LONGEST_BACKOFF = 60.0
+
+
+def retry_wait(key: str, attempt: int, asked: float | None, most: float) -> float:
+    """Return the seconds to wait after a failed attempt.
+
+    The server's own wish wins; a tenth is added so that many clients do not
+    come back at the same moment. Without a wish the wait doubles from one
+    second to a minute, by half more or less. The jitter is drawn from the
+    call's own name, so that a run can be repeated.
+
+    Args:
+        key: The call's key.
+        attempt: Which attempt failed, from 1.
+        asked: Seconds that the server asked for, if it did.
+        most: Longest wait in seconds.
+    """
+    jitter = Rng(f"{key}#wait#{attempt}").random()
+    if asked is not None:
+        return min(most, max(0.0, asked) * (1.0 + 0.1 * jitter))
+    backoff = min(LONGEST_BACKOFF, FIRST * 2.0 ** min(attempt - 1, 16))
+    return min(most, backoff * (0.5 + jitter))
+
 
 logger = logging.getLogger(__name__)
 

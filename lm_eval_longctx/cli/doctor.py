@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.cli.installation import installation_checks
-from lm_eval_longctx.harness.checks import harness_checks
-from lm_eval_longctx.harness.findings import Finding, Level
+from lm_eval_longctx.harness.checks import Finding, Level, harness_checks
 
 if TYPE_CHECKING:
     import argparse

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _lm_eval_longctx_hook
-from lm_eval_longctx.harness.findings import fail, note, ok
+from lm_eval_longctx.harness.checks import fail, note, ok
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lm_eval_longctx.harness.findings import Finding
+    from lm_eval_longctx.harness.checks import Finding
 
 DISTRIBUTION = "lm-eval-longctx"
 PTH = "lm_eval_longctx.pth"

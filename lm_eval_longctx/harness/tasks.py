@@ -21,8 +21,7 @@ from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
-from lm_eval_longctx.harness.handshake import model_of
-from lm_eval_longctx.harness.instances import RecipeInstance
+from lm_eval_longctx.harness.instances import RecipeInstance, model_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.quiet import silence_expected_warnings
 from lm_eval_longctx.results import SampleResult, sweep_block

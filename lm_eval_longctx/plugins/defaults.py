@@ -5,14 +5,26 @@ Add a line to a table when its target exists; ``tests/plugins`` loads every one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from lm_eval_longctx.errors import PluginError
 from lm_eval_longctx.plugins.hookspecs import hookimpl
-from lm_eval_longctx.plugins.own_tasks import own_task_folder
 from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def own_task_folder() -> Path:
+    """Return the folder ``task_configs``: inside the package in a wheel, beside it in a checkout.
+
+    Raises:
+        PluginError: It is in neither place.
+    """
+    for folder in (_PACKAGE / "task_configs", _PACKAGE.parent / "task_configs"):
+        if folder.is_dir():
+            return folder
+    raise PluginError(f"no task_configs in or beside {_PACKAGE}; re-install lm-eval-longctx")
+
 
 PROVIDERS: tuple[ProviderRecord, ...] = (
     ProviderRecord(

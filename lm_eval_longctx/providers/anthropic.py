@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import messages
 from lm_eval_longctx.providers.anthropic_batches import AnthropicBatches
-from lm_eval_longctx.providers.arguments import COMMON_ARGS
 from lm_eval_longctx.providers.capabilities import look_up, probed
 from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import ANTHROPIC, ANTHROPIC_DEFAULT
-from lm_eval_longctx.providers.options import read_choice
+from lm_eval_longctx.providers.options import COMMON_ARGS, read_choice
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, VideoPart
@@ -13,6 +14,38 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Settings
     from lm_eval_longctx.providers.capabilities import WireCapabilities
+
+
+class Terms(NamedTuple):
+    """What follows from settings.
+
+    Attributes:
+        settings: With the provider's own filled in.
+        budget: Output tokens to ask for, hidden reasoning included.
+        left_out: Which settings are not sent, and why.
+        named: The settings as they stand in a request's identity.
+    """
+
+    settings: Settings
+    budget: int
+    left_out: tuple[str, ...]
+    named: dict[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings, budget: int, capabilities: WireCapabilities) -> Terms:
+        """Work out what a model with these capabilities is sent."""
+        unsent = left_out(settings, capabilities)
+        named = {**settings.to_dict(), "output_budget": budget, **{n.partition("=")[0]: None for n in unsent}}
+        return cls(settings, budget, unsent, named)
+
+
+def filled(settings: Settings, reasoning: str | None, reasoning_tokens: int) -> Settings:
+    """Fill a provider's own settings in where a request leaves them open."""
+    return replace(
+        settings,
+        reasoning=reasoning if settings.reasoning is None else settings.reasoning,
+        reasoning_tokens=settings.reasoning_tokens or reasoning_tokens,
+    )
 
 
 def check_content(prompt: Prompt, capabilities: WireCapabilities, model: str, video: str) -> None:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import orjson
 
 from lm_eval_longctx.prompt import AudioPart, VideoPart
 from lm_eval_longctx.providers import generate_content
-from lm_eval_longctx.providers.arguments import COMMON_ARGS
 from lm_eval_longctx.providers.capabilities import look_up, probed
 from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.gemini_batches import GeminiBatches
-from lm_eval_longctx.providers.gemini_caches import GeminiCaches
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
+from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.models import GEMINI, GEMINI_DEFAULT
-from lm_eval_longctx.providers.options import read_choice, read_whole
+from lm_eval_longctx.providers.options import COMMON_ARGS, read_choice, read_whole
 from lm_eval_longctx.providers.segments import FileBytes
-from lm_eval_longctx.providers.uploads import GeminiFiles
+from lm_eval_longctx.providers.uploads import GeminiFiles, unbilled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.acceptance import Reply
@@ -29,6 +32,64 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Event, Wire
     from lm_eval_longctx.providers.hosted import Ready
+
+
+_OK, _BAD_REQUEST = 200, 400
+
+
+class GeminiCaches:
+    """The explicit caches of one run."""
+
+    def __init__(
+        self, ask: Callable[[str, str, dict[str, Any] | None], Awaitable[Raw]], root: str, seconds: int
+    ) -> None:
+        """Make none yet.
+
+        Args:
+            ask: Sends a method, a URL and a JSON tree.
+            root: The address with the interface's version.
+            seconds: How long a cache may live if nobody deletes it.
+        """
+        self.ask, self.root, self.seconds = ask, root, seconds
+        self._names: dict[str, str] = {}
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+    async def ensure(self, digest: str, body: dict[str, Any]) -> tuple[str, int]:
+        """Return a cache's name and the tokens that were written just now to make it (0 if it was there).
+
+        A prefix that the provider will not cache (too short) has an empty name.
+
+        Args:
+            digest: Names the prefix.
+            body: What makes the cache.
+
+        Raises:
+            UploadFailed: The provider failed.
+        """
+        locks = self._locks.setdefault(asyncio.get_running_loop(), {})
+        async with locks.setdefault(digest, asyncio.Lock()):
+            if digest in self._names:
+                return self._names[digest], 0
+            raw = await self.ask("POST", f"{self.root}/cachedContents", body)
+            if raw.status == _BAD_REQUEST:
+                self._names[digest] = ""
+                return "", 0
+            if raw.status != _OK:
+                raise UploadFailed(unbilled(raw))
+            made = orjson.loads(raw.body)
+            self._names[digest] = str(dig(made, "name") or "")
+            return self._names[digest], int(dig(made, "usageMetadata", "totalTokenCount") or 0)
+
+    def forget(self, name: str) -> None:
+        """Drop a cache that the provider no longer knows."""
+        self._names = {digest: known for digest, known in self._names.items() if known != name}
+
+    async def delete_all(self) -> None:
+        """Delete what was made; what cannot be deleted ends by itself."""
+        names, self._names = sorted(filter(None, self._names.values())), {}
+        for name in names:
+            await self.ask("DELETE", f"{self.root}/{name}", None)
+
 
 UPLOAD_FROM = 4 << 20
 """Bytes of a file from which on it is uploaded once instead of sent with every question."""

@@ -17,18 +17,17 @@ from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
-from lm_eval_longctx.providers.arguments import COMMON_ARGS
 from lm_eval_longctx.providers.asking import Asking
 from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import override, reasoning_room
-from lm_eval_longctx.providers.checks import check_content, check_settings
+from lm_eval_longctx.providers.checks import Terms, check_content, check_settings, filled
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire, without_empty
 from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure
-from lm_eval_longctx.providers.frames import FramePolicy, with_frames
+from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
 from lm_eval_longctx.providers.keys import ExtraHeaders, Keys, read_base_url, refuse_secrets
-from lm_eval_longctx.providers.media_cache import MediaCache
 from lm_eval_longctx.providers.media_store import MediaStore, UploadFailed
 from lm_eval_longctx.providers.options import (
+    COMMON_ARGS,
     read_bool,
     read_choice,
     read_mapping,
@@ -38,8 +37,6 @@ from lm_eval_longctx.providers.options import (
 )
 from lm_eval_longctx.providers.prefix import Prefixes
 from lm_eval_longctx.providers.segments import EscapedText, assemble
-from lm_eval_longctx.providers.sounds import as_wav, converted_kinds
-from lm_eval_longctx.providers.terms import Terms, filled
 from lm_eval_longctx.providers.tiers import STANDARD, asked_tier
 from lm_eval_longctx.providers.transport import Timeouts, Transport
 

@@ -11,23 +11,57 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.errors import ConfigError, MediaError
 from lm_eval_longctx.providers.base import Raw
-from lm_eval_longctx.providers.surroundings import proxy_for, trust, trusting
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
     from typing import Any
 
     from lm_eval_longctx.providers.segments import Body, Chunk
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that ``HTTP_PROXY`` and ``HTTPS_PROXY`` name for a URL, unless ``NO_PROXY`` excepts its host."""
+    parts = urlsplit(url)
+    found = getproxies().get(parts.scheme)
+    return None if not found or proxy_bypass(parts.hostname or "") else found
+
+
+def trust(url: str, ca_file: str = "") -> ssl.SSLContext | bool:
+    """Trust what HTTP libraries trust: the system's certificates, and the user's own.
+
+    Raises:
+        ConfigError: The certificates cannot be read.
+    """
+    bundle = ca_file or os.environ.get("REQUESTS_CA_BUNDLE", "")
+    return trusting(bundle) if bundle and url.startswith("https:") else True
+
+
+@lru_cache(maxsize=4)
+def trusting(bundle: str) -> ssl.SSLContext:
+    """Trust the system's certificates and those in a file.
+
+    Raises:
+        ConfigError: The certificates cannot be read.
+    """
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=bundle)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"cannot read the certificates in {bundle!r}: {error}") from None
+    return context
+
 
 KEPT_HEADERS = (
     "content-type",

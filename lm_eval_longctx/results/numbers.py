@@ -15,7 +15,7 @@ from lm_eval_longctx.stats.intervals import MIN_CLUSTERS, cluster_bootstrap, jac
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lm_eval_longctx.results.sample import SampleResult
+    from lm_eval_longctx.results.rows import SampleResult
     from lm_eval_longctx.scorers.base import Metric
 
     Samples = Sequence[SampleResult]

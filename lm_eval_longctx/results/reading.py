@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
-from lm_eval_longctx.results.schema import check_block
+from lm_eval_longctx.results.block import check_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from lm_eval_longctx.stats.position import position_bias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lm_eval_longctx.results.sample import SampleResult
+    from lm_eval_longctx.results.rows import SampleResult
     from lm_eval_longctx.scorers.base import Metric
     from lm_eval_longctx.stats.effective_length import EffectiveLength
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.denial import denies
+from lm_eval_longctx.scorers.matching import denies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.denial import affirms, denies
-from lm_eval_longctx.scorers.matching import Kind, Mention, canonical, kind_of, mentions, normalise, numbers, uuids
+from lm_eval_longctx.scorers.matching import (
+    Kind,
+    Mention,
+    affirms,
+    canonical,
+    denies,
+    kind_of,
+    mentions,
+    normalise,
+    numbers,
+    uuids,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,9 +19,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.errors import ConfigError, MissingExtraError, unknown_option
 from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.transcript_rate import Ratio, pooled
 from lm_eval_longctx.scorers.transcript_shape import (
     by_minute,
     by_tenth,
@@ -29,13 +28,90 @@ from lm_eval_longctx.scorers.transcript_shape import (
     early_stop,
     repeated_words,
 )
-from lm_eval_longctx.scorers.transcript_text import NORMALISERS, normaliser
 from lm_eval_longctx.sweep import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.scorers.transcript_shape import Chunk
+
+    Normaliser = Callable[[str], str]
+
+
+class Ratio(float):
+    """Errors divided by words: a number that carries both.
+
+    Attributes:
+        errors: The numerator.
+        words: The denominator; where it is 0, the value is the numerator.
+    """
+
+    errors: int
+    words: int
+
+    def __new__(cls, errors: int, words: int) -> Ratio:  # noqa: PYI034 - Self needs Python 3.11
+        """Divide, or return the errors themselves where there is nothing to divide by (as jiwer does)."""
+        self = super().__new__(cls, errors / words if words else errors)
+        self.errors, self.words = errors, words
+        return self
+
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
+        """Keep both numbers in pickles."""
+        return self.errors, self.words
+
+
+def pooled(values: Sequence[float]) -> Ratio:
+    """Return the errors of all samples divided by the words of all; 0 of 0 for no samples.
+
+    Args:
+        values: Ratios. The result is one too, so pools can be pooled again.
+    """
+    ratios = [v for v in values if isinstance(v, Ratio)]
+    if len(ratios) != len(values):
+        raise TypeError("rates can only be pooled while they carry their counts")
+    return Ratio(sum(r.errors for r in ratios), sum(r.words for r in ratios))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _english() -> Normaliser:
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    normal = EnglishTextNormalizer()
+    return lambda text: _plain(normal(text))
+
+
+def _basic() -> Normaliser:
+    from whisper_normalizer.basic import BasicTextNormalizer
+
+    normal = BasicTextNormalizer()
+    return lambda text: _plain(normal(text))
+
+
+NORMALISERS: dict[str, Callable[[], Normaliser]] = {
+    "whisper-english": _english,
+    "whisper-basic": _basic,
+    "none": lambda: _plain,
+}
+
+
+@lru_cache(maxsize=len(NORMALISERS))
+def normaliser(name: str) -> Normaliser:
+    """Return a normaliser by name.
+
+    Raises:
+        UnknownOptionError: There is none of that name.
+        MissingExtraError: Its package is not installed.
+    """
+    if name not in NORMALISERS:
+        raise unknown_option("normalizer", name, NORMALISERS)
+    try:
+        return NORMALISERS[name]()
+    except ImportError as error:
+        raise MissingExtraError(f"the normaliser {name!r}", "embedded") from error
+
 
 _LOOP_SHARE = 0.01
 _LOOP_WORDS = 12

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.backend.limiter import Limiter, seconds_until, shared_limiter
-from lm_eval_longctx.backend.waits import retry_wait
+from lm_eval_longctx.backend.session import retry_wait
 
 
 def let_through(limiter: Limiter, sizes: list[int], start: float = 0.0) -> list[float]:

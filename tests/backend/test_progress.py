@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from lm_eval_longctx.backend.mailbox import Mailbox
+from lm_eval_longctx.backend.interrupts import Mailbox
 from lm_eval_longctx.backend.progress import Progress
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.completion import Completion, Usage

@@ -101,7 +101,9 @@ def test_the_command_line_runs_such_a_group(folder: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     (file,) = out.rglob("results_*.json")
     configs = json.loads(file.read_text(encoding="utf-8"))["configs"]
-    lengths = {name: config["metadata"]["longctx"]["specification"]["context_lengths"] for name, config in configs.items()}
+    lengths = {
+        name: config["metadata"]["longctx"]["specification"]["context_lengths"] for name, config in configs.items()
+    }
     assert lengths == {
         "longctx_text_mrcr": ["2k"],
         "longctx_text_niah": ["1k", "2k"],

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.chronicle import Chronicle, chapters, deeds, pieces, sentences, words
 from lm_eval_longctx.hay.chronicle.grammar import _Reader, load_banks, slots_of
-from lm_eval_longctx.hay.chronicle.guard import Guard
 from lm_eval_longctx.hay.chronicle.names import Names, welcome
-from lm_eval_longctx.hay.chronicle.numbers import number_words, ordinal_digits, ordinal_words
-from lm_eval_longctx.hay.chronicle.telling import banks
+from lm_eval_longctx.hay.chronicle.telling import Guard, banks
+from lm_eval_longctx.hay.chronicle.words import number_words, ordinal_digits, ordinal_words
 from lm_eval_longctx.hay.text.splitting import SENTENCES, unit_ends
 from lm_eval_longctx.plan import Rng
 

@@ -9,7 +9,7 @@ import pytest
 
 from lm_eval_longctx.hay.chronicle import RELATIONS, chapters
 from lm_eval_longctx.hay.chronicle.facts import CORRECTABLE
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.words import number_words
 
 MANY = frozenset({"journey", "holder"})
 """Relations that one subject may have several times."""

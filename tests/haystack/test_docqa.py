@@ -18,7 +18,7 @@ from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.docqa.builder import DocQABuilder
 from lm_eval_longctx.tasks.docqa.kinds import KINDS
 from lm_eval_longctx.tasks.docqa.page import BETWEEN, HEADER
-from lm_eval_longctx.tasks.docqa.statements import FactLog, Statements
+from lm_eval_longctx.tasks.docqa.question import FactLog, Statements
 from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD
 from lm_eval_longctx.units import Unit
 

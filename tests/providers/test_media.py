@@ -18,8 +18,7 @@ from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart
 from lm_eval_longctx.providers.base import Request, Settings
-from lm_eval_longctx.providers.frames import FramePolicy, frame_times, frames_of, stamp
-from lm_eval_longctx.providers.media_cache import MediaCache
+from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, frame_times, frames_of, stamp
 from lm_eval_longctx.providers.media_store import Handle, MediaStore
 from lm_eval_longctx.testing.contract import ask, run
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.words import number_words
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer, answer_words, declines, overlap, stated
 
 SCORER = ExactF1Scorer({})

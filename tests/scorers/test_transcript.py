@@ -12,10 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError
-from lm_eval_longctx.scorers.transcript import TranscriptScorer, compare
-from lm_eval_longctx.scorers.transcript_rate import Ratio, pooled
+from lm_eval_longctx.scorers.transcript import NORMALISERS, Ratio, TranscriptScorer, compare, normaliser, pooled
 from lm_eval_longctx.scorers.transcript_shape import repeated_words
-from lm_eval_longctx.scorers.transcript_text import NORMALISERS, normaliser
 
 words = st.lists(st.sampled_from("a b c d e the of".split()), max_size=30).map(" ".join)
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from lm_eval_longctx.hay.chronicle.facts import CORRECTABLE, Fact
 from lm_eval_longctx.hay.chronicle.grammar import Choice, Draw, Phrase, Shaped, Slot, load_banks
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.words import number_words
 
 PERSON = r"[A-Z][a-z]+ [A-Z][a-z]+"
 PLACE = r"[A-Z][a-z]+"

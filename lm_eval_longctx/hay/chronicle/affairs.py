@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle.episode import Episode, Statement, episode
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.facts import Episode, Statement, episode
 from lm_eval_longctx.hay.chronicle.words import (
     CALAMITIES,
     CHARTER_NAMES,
@@ -13,6 +12,7 @@ from lm_eval_longctx.hay.chronicle.words import (
     GOODS,
     MATTERS,
     PURPOSES,
+    number_words,
 )
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.hay.chronicle import affairs, deeds, lives
 from lm_eval_longctx.hay.chronicle.corrections import Memory, correction
-from lm_eval_longctx.hay.chronicle.episode import Episode, episode
-from lm_eval_longctx.hay.chronicle.numbers import ordinal_words
+from lm_eval_longctx.hay.chronicle.facts import Episode, episode
 from lm_eval_longctx.hay.chronicle.paragraphs import Scribe
 from lm_eval_longctx.hay.chronicle.telling import Teller
+from lm_eval_longctx.hay.chronicle.words import ordinal_words
 from lm_eval_longctx.hay.chronicle.world import Place, World
 from lm_eval_longctx.plan import Rng
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle.episode import Episode, Statement
-from lm_eval_longctx.hay.chronicle.facts import CORRECTABLE, NAMED, YEARS
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.facts import CORRECTABLE, NAMED, YEARS, Episode, Statement
+from lm_eval_longctx.hay.chronicle.words import number_words
 
 if TYPE_CHECKING:
-    from lm_eval_longctx.hay.chronicle.episode import Claim
+    from lm_eval_longctx.hay.chronicle.facts import Claim
     from lm_eval_longctx.hay.chronicle.world import Person, Place, World
 
 _KEPT = 512

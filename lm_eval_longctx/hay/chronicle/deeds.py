@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import perm
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle.episode import Episode, Statement, episode
-from lm_eval_longctx.hay.chronicle.numbers import number_words
+from lm_eval_longctx.hay.chronicle.facts import Episode, Statement, episode
 from lm_eval_longctx.hay.chronicle.words import (
     BOOK_FORMS,
     CARGOES,
@@ -18,6 +17,7 @@ from lm_eval_longctx.hay.chronicle.words import (
     SPOTS,
     TOPICS,
     WORKS,
+    number_words,
 )
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle.episode import Episode, episode
+from lm_eval_longctx.hay.chronicle.facts import Episode, episode
 from lm_eval_longctx.hay.chronicle.words import ILLNESSES, OFFICES, TRADES, TREASURES
 from lm_eval_longctx.hay.chronicle.world import CHILDREN, GROWN, Treasure
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle.episode import Episode, Statement
-from lm_eval_longctx.hay.chronicle.facts import Fact
+from lm_eval_longctx.hay.chronicle.facts import Episode, Fact, Statement
 from lm_eval_longctx.hay.chronicle.words import TRADES
 
 if TYPE_CHECKING:

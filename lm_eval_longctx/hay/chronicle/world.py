@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from lm_eval_longctx.hay.chronicle.names import Names, welcome
-from lm_eval_longctx.hay.chronicle.numbers import number_words, ordinal_digits
-from lm_eval_longctx.hay.chronicle.words import KNOWN, MONTHS, SEASONS, SORTS
+from lm_eval_longctx.hay.chronicle.words import KNOWN, MONTHS, SEASONS, SORTS, number_words, ordinal_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

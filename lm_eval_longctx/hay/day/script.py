@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.hay.film.words import WORDS
+from lm_eval_longctx.hay.film.needles import WORDS
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lm_eval_longctx.hay.day.script import VERSION, Day
-from lm_eval_longctx.hay.film.mux import SAMPLE_RATE
+from lm_eval_longctx.hay.film.splice import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -7,13 +7,38 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.film.overlay import Mark, Overlay
-from lm_eval_longctx.hay.film.words import DECOYS, ORDINALS, WORDS
 from lm_eval_longctx.sweep import Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.plan import PlannedSample, Rng
+
+
+WORDS: tuple[str, ...] = tuple(
+    """
+    acrobat almond amber anchor apron atlas badger bagel bamboo banjo basket beacon beetle biscuit blanket bonnet
+    bracket bronze bucket butter button cabbage cactus camel canyon carpet cedar cherry chimney cobweb coconut comet
+    compass copper cotton cowboy cricket crystal cushion daisy dentist diamond dolphin donkey dragon drum eagle echo
+    elbow emerald engine falcon feather ferry fossil fountain fridge galaxy garlic gecko ginger giraffe goblet gravel
+    hammer hammock harbour hazel hedgehog helmet honey igloo jacket jasmine jigsaw juniper kangaroo kayak kettle
+    kitten koala ladder lagoon lemon leopard lobster magnet mango maple marble meadow melon mitten monkey mosaic
+    muffin mustard napkin nectar nutmeg oasis octopus olive orchid otter oyster paddle panda papaya parrot peanut
+    pebble pepper piano picnic pigeon pillow planet pocket pony poppy potato prism pumpkin puppet puzzle quartz quiver
+    rabbit radish raven ribbon robot rocket saddle saffron salmon sandal saxophone scarf shadow shovel sofa spider
+    spinach sponge squash statue sugar sunset table teapot thimble thunder ticket tiger timber toast tomato tractor
+    trumpet tulip tunnel truffle turtle umbrella vanilla velvet violet waffle wagon walnut walrus whisper window wizard
+    wombat yoghurt zebra zipper
+    """.split()
+)
+"""What a secret word can be."""
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+"""How several needles are told apart."""
+
+DECOYS = ("public", "magic", "plain", "common", "borrowed", "foreign", "ancient", "favourite", "forgotten", "printed")
+"""What words that are not asked for are called, in place of ``secret``."""
+
 
 OPTIONS = (
     Option("resolution", "640x360", "width x height of each picture, in pixels, even"),

@@ -25,6 +25,30 @@ if TYPE_CHECKING:
     Pcm = npt.NDArray[np.int16]
 
 
+GRID = 1152
+VERSION = "pcm16"
+EXACT = True
+
+_WAV_LIMIT = (1 << 32) - 4096
+
+
+def encode(pcm: Pcm) -> list[bytes]:
+    """Cut samples into packets of little-endian PCM."""
+    data = pcm.astype("<i2").tobytes()
+    return [data[start : start + 2 * GRID] for start in range(0, len(data), 2 * GRID)]
+
+
+def write(path: Path, pieces: Iterable[list[bytes]], tail: Pcm, total: int) -> None:
+    """Write a WAV file; see ``codecs.Codec``."""
+    import soundfile
+
+    kind = "WAV" if 2 * total < _WAV_LIMIT else "RF64"
+    with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, 1, "PCM_16", format=kind) as file:
+        for packets in pieces:
+            file.buffer_write(b"".join(packets), dtype="int16")
+        file.buffer_write(tail.astype("<i2").tobytes(), dtype="int16")
+
+
 class Codec(Protocol):
     """How packets are made and put into a file; one module each.
 
@@ -74,7 +98,7 @@ FORMATS = {
     for f in (
         Format("flac", "codec_flac", ".flac", "audio/flac"),
         Format("opus", "codec_opus", ".ogg", "audio/ogg"),
-        Format("wav", "codec_wav", ".wav", "audio/wav"),
+        Format("wav", "codecs", ".wav", "audio/wav"),
     )
 }
 CHOICES = ("auto", *FORMATS)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.text.index import Place, TokenIndex
-from lm_eval_longctx.hay.text.progress import progress
-from lm_eval_longctx.hay.text.store import TextStore
+from lm_eval_longctx.hay.text.store import TextStore, progress
 from lm_eval_longctx.hay.text.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:

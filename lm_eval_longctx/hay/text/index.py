@@ -8,18 +8,17 @@ safe places (see ``anchors``). One array of shape (2, places) a segment keeps
 from __future__ import annotations
 
 import io
+import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lm_eval_longctx.errors import CorpusError, TokenizerError
-from lm_eval_longctx.hay.text.anchors import find_places, safe_places
 from lm_eval_longctx.hay.text.store import write_atomically
 from lm_eval_longctx.hay.text.tokenizers import byte_places
 
 if TYPE_CHECKING:
-    import re
     from pathlib import Path
 
     import numpy.typing as npt
@@ -28,6 +27,59 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.text.tokenizers import Tokenizer
 
     Places = npt.NDArray[np.int64]
+    from collections.abc import Iterable
+
+
+SPACING = 128
+"""Least number of characters between two safe places that are remembered."""
+
+_CJK = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+_MARKS = "\u3002\uff01\uff1f\u3001\uff0c"
+_INSIDE_SPACE = re.compile(r"[^\s](?= )")
+_INSIDE_LINE = re.compile(r"(?<=\n)[^\s]")
+_INSIDE_MARK = re.compile(f"[{_CJK}][{_MARKS}]")
+_MANY_LETTERS = 20
+
+
+def safe_places(vocabulary: Iterable[bytes]) -> re.Pattern[str] | None:
+    """Return a pattern that matches nothing at safe places; ``None`` if there are none.
+
+    Args:
+        vocabulary: What each token spells.
+    """
+    before_space: set[str] = set()
+    after_newline: set[str] = set()
+    marks_apart = True
+    for token in vocabulary:
+        if len(token) > 1 and not token.isalnum():
+            text = token.decode(errors="replace")
+            before_space.update(_INSIDE_SPACE.findall(text))
+            after_newline.update(_INSIDE_LINE.findall(text))
+            marks_apart = marks_apart and not _INSIDE_MARK.search(text)
+    parts = []
+    if sum(map(str.isalpha, before_space)) < _MANY_LETTERS:  # else its tokens are several words long
+        parts.append(rf"(?<=[^\s{_listed(before_space)}])(?= [^\s])")
+    if sum(map(str.isalpha, after_newline)) < _MANY_LETTERS:
+        parts.append(rf"(?<=\n)(?=[^\s{_listed(after_newline)}])")
+    if marks_apart:
+        parts.append(f"(?<=[{_CJK}])(?=[{_MARKS}])")
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _listed(found: set[str]) -> str:
+    """Write characters as the inside of a class; a broken one may be part of any beyond ASCII."""
+    plain = "".join(map(re.escape, sorted(found)))
+    return plain + ("\u0080-\U0010ffff" if "\ufffd" in found else "")
+
+
+def find_places(pattern: re.Pattern[str], text: str, start: int, stop: int) -> list[int]:
+    """Return safe places in ``text[start:stop]``, at least ``SPACING`` characters apart, as indexes."""
+    places, position = [], start
+    while (match := pattern.search(text, position, stop)) is not None:
+        places.append(match.start())
+        position = match.start() + SPACING
+    return places
+
 
 MARGIN = 64
 """Bytes of real neighbourhood that a safe place needs on both sides."""

@@ -18,7 +18,6 @@ import numpy as np
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
-from lm_eval_longctx.hay.text.progress import progress
 from lm_eval_longctx.hay.text.splitting import unit_ends
 from lm_eval_longctx.hay.text.tokenizers import CONTINUATION
 
@@ -30,6 +29,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lm_eval_longctx.hay.text.sources import TextSource
+
+
+def progress(what: str, total: int | None = None) -> Any:  # noqa: ANN401 - tqdm has no types
+    """Return a progress bar that counts bytes.
+
+    Args:
+        what: Such as ``counting tokens``.
+        total: Bytes in all, if known.
+    """
+    from tqdm import tqdm
+
+    return tqdm(desc=what, total=total, unit="B", unit_scale=True, delay=2, leave=False)
+
 
 FIRST_SEGMENT = 1 << 18
 LARGEST_SEGMENT = 1 << 22

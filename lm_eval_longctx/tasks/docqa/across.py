@@ -21,7 +21,7 @@ from lm_eval_longctx.tasks.docqa.wording import (
 if TYPE_CHECKING:
     from lm_eval_longctx.hay.chronicle import Fact
     from lm_eval_longctx.plan import Rng
-    from lm_eval_longctx.tasks.docqa.statements import Statements
+    from lm_eval_longctx.tasks.docqa.question import Statements
 
 _EVENTS = 3
 _RARELY = 8

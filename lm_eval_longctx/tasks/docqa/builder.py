@@ -11,20 +11,21 @@ from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
-from lm_eval_longctx.tasks.docqa.document import Fitting
 from lm_eval_longctx.tasks.docqa.kinds import KINDS, candidates
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
     NONE,
     RETRIEVED_TOKENS,
+    Fitting,
     Page,
+    PassageIndex,
+    check_listed,
+    retrieve,
     split_variant,
     variant,
 )
-from lm_eval_longctx.tasks.docqa.passages import PassageIndex, retrieve
-from lm_eval_longctx.tasks.docqa.settings import check_listed
-from lm_eval_longctx.tasks.docqa.statements import FactLog, Statements
+from lm_eval_longctx.tasks.docqa.question import FactLog, Statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.chronicle import Fact
     from lm_eval_longctx.plan import Rng
-    from lm_eval_longctx.tasks.docqa.statements import Statements
+    from lm_eval_longctx.tasks.docqa.question import Statements
 
 _PARTS_APART = 8
 _FAR = 2000

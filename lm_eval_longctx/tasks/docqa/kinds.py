@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lm_eval_longctx.plan import Rng
-    from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
-    from lm_eval_longctx.tasks.docqa.statements import Statements
+    from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution, Statements
 
 KINDS: dict[str, Kind] = {
     kind.NAME: kind for kind in (Single(), Bridge(), Comparison(), Count(), Order(), Corrected(), Unanswerable())

@@ -18,9 +18,18 @@ from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.plan import PlannedSample, spread
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
-from lm_eval_longctx.tasks.docqa.page import CONTEXTS, FULL, NONE, RETRIEVED_TOKENS, Page, split_variant, variant
-from lm_eval_longctx.tasks.docqa.passages import PassageIndex, retrieve
-from lm_eval_longctx.tasks.docqa.settings import check_listed
+from lm_eval_longctx.tasks.docqa.page import (
+    CONTEXTS,
+    FULL,
+    NONE,
+    RETRIEVED_TOKENS,
+    Page,
+    PassageIndex,
+    check_listed,
+    retrieve,
+    split_variant,
+    variant,
+)
 from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:

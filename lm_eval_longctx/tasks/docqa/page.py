@@ -2,16 +2,148 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.hay.text.measure import Span, count_tokens
-from lm_eval_longctx.hay.text.rendering import text_parts
+import numpy as np
+
+from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.hay.text.measure import Span, count_tokens, text_parts
 from lm_eval_longctx.prompt import Prompt
 from lm_eval_longctx.sweep import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lm_eval_longctx.hay.text.corpus import Corpus
+
+
+def check_listed(option: str, given: Any, valid: Iterable[str]) -> None:  # noqa: ANN401 - as users write it
+    """Refuse an empty list and unknown names.
+
+    Raises:
+        ConfigError: The list is empty.
+        UnknownOptionError: A name is unknown.
+    """
+    known = list(valid)
+    if not given:
+        raise ConfigError(f"{option} must name at least one of: {', '.join(known)}")
+    for name in given:
+        if name not in known:
+            raise unknown_option(f"name in {option}", str(name), known)
+
+
+TOLERANCE = 16
+"""Tokens by which a prompt may be shorter than asked."""
+
+CLOSING = (
+    "Here the copy breaks off, and the leaves that follow are not in this volume. Whoever would read on must ask "
+    "for the next one, which stands on the same shelf, is bound in the same grey cloth, and is no lighter to "
+    "carry. The copyist begs that the pages be turned with dry hands, that no lamp be set upon them, and that the "
+    "book be shut when the reading is done, since light and dust are the two great readers of every library and "
+    "neither of them ever learns anything from it. Blots are the fault of the pen, gaps are the fault of the "
+    "mice, and all that is tedious is the fault of the weather in which it was written down"
+)
+"""What fills the last line: it tells nothing."""
+
+
+class Fitting:
+    """Finds how many sentences of a corpus make a prompt as long as asked."""
+
+    def __init__(self, corpus: Corpus, start: int) -> None:
+        """Begin at a sentence."""
+        self._corpus = corpus
+        self._start = start
+
+    def page(self, units: int, question: str) -> Page:
+        """Return the prompt with so many sentences and nothing to fill it."""
+        return Page(((self._start, self._start + units),) if units else (), "", question)
+
+    def units(self, question: str, limit: int) -> int:
+        """Return the largest number of sentences whose prompt is not longer than asked; 0 if not one fits."""
+        corpus = self._corpus
+        stop = corpus.advance(corpus.unit_start(self._start), limit)
+        units = max(0, corpus.unit_at(stop) - self._start)
+        while units and (over := self.page(units, question).tokens(corpus) - limit) > 0:
+            units -= max(1, over // 48)
+        units = max(0, units)
+        while self.page(units + 1, question).tokens(corpus) <= limit:
+            units += 1
+        return units
+
+    def filled(self, page: Page, limit: int) -> Page:
+        """Add words that tell nothing where whole sentences leave a gap of more than ``TOLERANCE`` tokens."""
+        if limit - page.tokens(self._corpus) < TOLERANCE:
+            return page
+        words = CLOSING.split(" ")
+        low, high = 0, len(words)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = self._closed(page, words[:middle]).tokens(self._corpus) <= limit
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return self._closed(page, words[:low]) if low else page
+
+    @staticmethod
+    def _closed(page: Page, words: list[str]) -> Page:
+        return replace(page, closing="\n\n" + " ".join(words).rstrip(",.") + ".")
+
+
+PASSAGE_BYTES = 400
+"""About 100 tokens of English."""
+
+
+class PassageIndex:
+    """The passages of one document and the words that tell them apart."""
+
+    def __init__(self, corpus: Corpus, start: int, stop: int) -> None:
+        """Cut the units from ``start`` up to ``stop`` into passages of whole units."""
+        self.passages: list[tuple[int, int]] = []
+        self.texts: list[str] = []
+        low = start
+        first = low_byte = corpus.unit_start(start)
+        data = b"".join(corpus.views(first, corpus.unit_start(stop)))
+        for edge in range(start + 1, stop + 1):
+            byte = corpus.unit_start(edge)
+            if byte - low_byte >= PASSAGE_BYTES or edge == stop:
+                self.passages.append((low, edge))
+                self.texts.append(data[low_byte - first : byte - first].decode().strip())
+                low, low_byte = edge, byte
+
+    @cached_property
+    def _vectors(self) -> tuple[Any, Any]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectorizer = TfidfVectorizer(dtype=np.float32)
+        return vectorizer, vectorizer.fit_transform(self.texts)
+
+    def ranked(self, question: str, most: int) -> list[int]:
+        """Return the numbers of the passages most like a question, the best first; the earlier of equals first."""
+        vectorizer, matrix = self._vectors
+        scores = (matrix @ vectorizer.transform([question]).T).toarray()[:, 0]
+        return [int(n) for n in np.argsort(-scores, kind="stable")[:most]]
+
+
+def retrieve(index: PassageIndex, corpus: Corpus, question: str, bare: Page, limit: int) -> tuple[tuple[int, int], ...]:
+    """Return the spans of the best passages, in the order of the document.
+
+    Args:
+        index: The document's passages.
+        corpus: Where they lie.
+        question: What to look for.
+        bare: The prompt around them.
+        limit: Tokens that the whole prompt may have.
+    """
+    count = corpus.tokenizer.count
+    room = limit - bare.tokens(corpus) - count(BETWEEN)
+    chosen: list[int] = []
+    for number in index.ranked(question, max(1, limit // 16)):
+        room -= count(index.texts[number]) + count(BETWEEN)
+        if room < 0:
+            break
+        chosen.append(number)
+    return tuple(index.passages[number] for number in sorted(chosen))
+
 
 FULL, RETRIEVED, NONE = "full", "retrieved", "none"
 CONTEXTS = (FULL, RETRIEVED, NONE)

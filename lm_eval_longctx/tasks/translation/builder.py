@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.language import book
-from lm_eval_longctx.hay.language.leaks import HeldOut
 from lm_eval_longctx.hay.language.lexicon import STOCK, english
+from lm_eval_longctx.hay.language.library import HeldOut
 from lm_eval_longctx.hay.language.meaning import Clause, draw_clause
 from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
@@ -16,14 +17,75 @@ from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
-from lm_eval_longctx.tasks.translation import prompting
-from lm_eval_longctx.tasks.translation.prompting import RESOURCES, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.sweep import Sweep
+
+
+RESOURCES = ("none", "wordlist", "sentences", "half_book", "book", "all")
+
+_TITLES = {
+    "book": "a grammar book about {language}",
+    "wordlist": "a word list of {language} and English",
+    "sentences": "sentences in {language} with their English translations",
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be translated.
+
+    Attributes:
+        language: The name of the language that is not English.
+        source: The sentence.
+        to_english: The direction.
+    """
+
+    language: str
+    source: str
+    to_english: bool
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The names of the source's and the translation's language."""
+        return (self.language, "English") if self.to_english else ("English", self.language)
+
+    @property
+    def reminder(self) -> str:
+        """The sentence with what is asked of it."""
+        return f"Translate this {self.pair[0]} sentence into {self.pair[1]}: {self.source}\n"
+
+
+def opening(question: Question, *, helped: bool) -> str:
+    """Return the beginning of the prompt."""
+    language = question.language
+    told = f"{language} is a language that you have probably never seen. Translate one sentence as well as you can" + (
+        ", with the help of what follows.\n\n" if helped else ".\n\n"
+    )
+    return told + question.reminder
+
+
+def section(question: Question, kind: str, *, again: bool) -> str:
+    """Return what introduces a resource, with the sentence again before every resource but the first."""
+    title = _TITLES[kind].format(language=question.language)
+    reminder = f"\n{question.reminder}" if again else ""
+    return f"{reminder}\nHere is {title}.\n\n"
+
+
+def closing(question: Question) -> str:
+    """Return the end of the prompt."""
+    return f"\n{question.reminder}Answer with the {question.pair[1]} translation only, without any explanation.\n"
+
+
+def kinds_of(resources: str) -> Sequence[str]:
+    """Return which resources a setting stands for, in the order of the prompt."""
+    if resources in ("book", "half_book"):
+        return ("book",)
+    return {"none": (), "all": ("book", "wordlist", "sentences")}.get(resources, (resources,))
+
 
 DIRECTIONS = ("to_english", "from_english")
 MOST_SAMPLES = 1000
@@ -110,7 +172,7 @@ class MadeLanguageBuilder(Builder):
             "parallel": count,
             "rules": list(clause.rules()),
             "source_words": len(question.source.split()),
-            "words_in_list": 1.0 if "wordlist" in prompting.kinds_of(self.sweep.options["resources"]) else 0.0,
+            "words_in_list": 1.0 if "wordlist" in kinds_of(self.sweep.options["resources"]) else 0.0,
             "haystack": {"spec": f"tongue:{self.tongue.difficulty}", "digest": self.tongue.name.lower(), "repeats": 0},
             "realised_length": realised,
             "realised_depth": None,
@@ -137,7 +199,7 @@ class MadeLanguageBuilder(Builder):
                 f"{self.sweep.task}: the question with resources={resources} is {least} tokens long, more than the "
                 f"{asked} asked; ask for a context of {least} or more, or for fewer resources"
             )
-        if "sentences" not in prompting.kinds_of(self.sweep.options["resources"]):
+        if "sentences" not in kinds_of(self.sweep.options["resources"]):
             return 0, least
         count = self._lines.fitting(asked - least + _FIT_MARGIN)
         while (realised := count_tokens(self._text(question, count))) > asked:
@@ -146,12 +208,12 @@ class MadeLanguageBuilder(Builder):
 
     def _pieces(self, question: Question, count: int) -> Iterator[tuple[str, bool]]:
         """Yield the prompt's texts in order, each with whether it is shared by many prompts."""
-        kinds = prompting.kinds_of(self.sweep.options["resources"])
-        yield prompting.opening(question, helped=bool(kinds)), False
+        kinds = kinds_of(self.sweep.options["resources"])
+        yield opening(question, helped=bool(kinds)), False
         for number, kind in enumerate(kinds):
-            yield prompting.section(question, kind, again=number > 0), False
+            yield section(question, kind, again=number > 0), False
             yield self._resource(kind, count), True
-        yield prompting.closing(question), False
+        yield closing(question), False
 
     def _resource(self, kind: str, count: int) -> str:
         if kind == "sentences":

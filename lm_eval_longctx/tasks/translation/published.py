@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, ClassVar
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.language.cldf import read_cldf
 from lm_eval_longctx.hay.language.grammar import read_grammar
-from lm_eval_longctx.hay.language.leaks import words
-from lm_eval_longctx.hay.language.library import Library, Pair, Shelf, hold_out
+from lm_eval_longctx.hay.language.library import Library, Pair, Shelf, hold_out, words
 from lm_eval_longctx.hay.language.mtob import read_mtob
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sweep import Option
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
-from lm_eval_longctx.tasks.translation import prompting
-from lm_eval_longctx.tasks.translation.builder import DIRECTIONS
-from lm_eval_longctx.tasks.translation.prompting import RESOURCES, Question
+from lm_eval_longctx.tasks.translation.builder import (
+    DIRECTIONS,
+    RESOURCES,
+    Question,
+    closing,
+    kinds_of,
+    opening,
+    section,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +102,7 @@ class PublishedLanguageBuilder(Builder):
             "wordlist": tuple(f"{line}\n" for line in shelf.word_list),
             "sentences": tuple(f"{pair}\n" for pair in shelf.sentences),
         }
-        return {kind: texts[kind] for kind in prompting.kinds_of(resources) if texts[kind]}
+        return {kind: texts[kind] for kind in kinds_of(resources) if texts[kind]}
 
     @cached_property
     def _listed(self) -> set[str]:
@@ -179,11 +184,11 @@ class PublishedLanguageBuilder(Builder):
 
     def _pieces(self, question: Question, shares: dict[str, int]) -> Iterator[tuple[str, bool]]:
         kinds = [kind for kind in self._units if shares.get(kind)]
-        yield prompting.opening(question, helped=bool(kinds)), False
+        yield opening(question, helped=bool(kinds)), False
         for number, kind in enumerate(kinds):
-            yield prompting.section(question, kind, again=number > 0), False
+            yield section(question, kind, again=number > 0), False
             yield "".join(self._units[kind][: shares[kind]]), True
-        yield prompting.closing(question), False
+        yield closing(question), False
 
     def _text(self, question: Question, shares: dict[str, int]) -> str:
         return "".join(text for text, _ in self._pieces(question, shares))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LengthError
 from lm_eval_longctx.hay.day.script import CARRIED, COLOURS, DOINGS, Day, Role, Scene, Thing
-from lm_eval_longctx.hay.film.words import WORDS
+from lm_eval_longctx.hay.film.needles import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
-from lm_eval_longctx.hay.text.keys import KINDS, check_template, draw
-from lm_eval_longctx.hay.text.words import ADJECTIVES, CITIES, NOUNS
+from lm_eval_longctx.hay.text.keys import ADJECTIVES, CITIES, KINDS, NOUNS, check_template, draw
 from lm_eval_longctx.plan import Rng
 
 

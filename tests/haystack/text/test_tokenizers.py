@@ -10,7 +10,7 @@ from text_kit import LOCAL, WORDS, written
 
 from lm_eval_longctx.errors import TokenizerError
 from lm_eval_longctx.hay.text import tokenizers as module
-from lm_eval_longctx.hay.text.anchors import find_places, safe_places
+from lm_eval_longctx.hay.text.index import find_places, safe_places
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 
 REFERENCES = ("o200k_base", "cl100k_base")

@@ -10,7 +10,7 @@ import rule_translator
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.language.book import chapters, word_list
-from lm_eval_longctx.hay.language.leaks import HeldOut
+from lm_eval_longctx.hay.language.library import HeldOut
 from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng

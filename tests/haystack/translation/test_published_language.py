@@ -14,7 +14,7 @@ import pytest
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.hay.language.cldf import read_cldf
 from lm_eval_longctx.hay.language.grammar import plain_from_latex, read_grammar
-from lm_eval_longctx.hay.language.leaks import HeldOut, grams, words
+from lm_eval_longctx.hay.language.library import HeldOut, grams, words
 from lm_eval_longctx.hay.language.mtob import read_mtob
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.tasks.translation.published import HIDDEN, PublishedLanguageBuilder

@@ -12,8 +12,8 @@ from PIL import Image
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.film import needles
+from lm_eval_longctx.hay.film.needles import DECOYS, ORDINALS, WORDS
 from lm_eval_longctx.hay.film.overlay import Overlay
-from lm_eval_longctx.hay.film.words import DECOYS, ORDINALS, WORDS
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.units import Length, Unit
 
