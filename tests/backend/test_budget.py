@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.budget import Budget
+from lm_eval_longctx.backend.judge import OVERHEAD, prompt_bound
 from lm_eval_longctx.backend.prices import Prices, Rate
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import BudgetError, ConfigError
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart
-from lm_eval_longctx.providers.base import Capabilities, Settings
+from lm_eval_longctx.providers.base import Capabilities, Request, Settings
 from lm_eval_longctx.providers.scripted import ScriptedProvider
 
 TIERED = Prices(
@@ -53,6 +54,27 @@ def test_spent_and_reserved_money_never_pass_the_cap(cap, calls, together):
         return total
 
     assert asyncio.run(all_calls()) <= cap + 1e-12
+
+
+def test_money_that_nobody_settles_is_spent():
+    """A call that ends without a bill counts at its worst case, and what it did not settle is not free again."""
+
+    async def calls() -> tuple[float, object]:
+        budget = Budget(1.0)
+        with pytest.raises(OSError, match="lost"), await budget.reserve(0.6):
+            raise OSError("lost")
+        return budget.spent, budget.reserve_now(0.5)
+
+    spent, second = asyncio.run(calls())
+    assert spent == pytest.approx(0.6)
+    assert second is None
+
+
+@pytest.mark.parametrize(("counted", "bound"), [(10_000, 10_200), (1_000_000, 1_020_000), (50, 51)])
+def test_a_provider_may_bill_two_percent_above_its_own_count(counted, bound):
+    """The most that a prompt can be billed for is the provider's own count and 2 %, and what every call adds."""
+    request = Request(Prompt.user(TextPart("x")), counted=counted)
+    assert prompt_bound(request, planned=0) == bound + OVERHEAD
 
 
 class Counting(ScriptedProvider):

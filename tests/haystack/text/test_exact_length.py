@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from text_kit import LOCAL, WORDS, builder_for, written
 
 from lm_eval_longctx.errors import LengthError
+from lm_eval_longctx.hay.text import fit
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.hay.text.sources import FixedSource
@@ -131,3 +132,20 @@ def test_shortest_lengths_do_not_overflow(make):
             assert not built
     assert built
     assert all(built)
+
+
+@pytest.mark.parametrize("surplus", [1, 3, 40])
+def test_a_context_that_came_out_too_long_is_shortened(make, book, monkeypatch, surplus):
+    """However the search ends, units of hay are taken away until the prompt is no longer than asked."""
+    stretched = fit._Search._stretched
+
+    def too_far(self, layout):
+        right = stretched(self, layout)
+        return self._kept(right, right.units + surplus, 0)
+
+    monkeypatch.setattr(fit._Search, "_stretched", too_far)
+    builder = make(book(written("english", 30_000)), context_lengths=[1500, 1600, 1700], depths=[0.5, 1])
+    for recipe in builder.recipes():
+        full = load_tokenizer(builder.sweep.tokenizer).count(builder.render(recipe).text())
+        assert recipe["realised_length"] == full
+        assert recipe["context_length"] - 200 < full <= recipe["context_length"]
