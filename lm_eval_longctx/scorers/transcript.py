@@ -30,7 +30,7 @@ from lm_eval_longctx.scorers.transcript_shape import (
     repeated_words,
 )
 from lm_eval_longctx.scorers.transcript_text import NORMALISERS, normaliser
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

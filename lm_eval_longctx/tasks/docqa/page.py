@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.hay.text.rendering import text_parts
 from lm_eval_longctx.prompt import Prompt
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from lm_eval_longctx.hay.text.corpus import Corpus
