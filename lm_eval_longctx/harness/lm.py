@@ -92,15 +92,15 @@ class LongctxLM(LM):
         """What sends the requests; made on first use, so that listing tasks costs nothing."""
         options = self.args.options
         limits = Limits(
-            concurrency=options["concurrency"] or None,
+            concurrency=options["concurrency"],
             max_bytes_in_flight=options["max_bytes_in_flight"],
-            max_cost=options["max_cost"] or None,
-            requests_per_minute=options["requests_per_minute"] or None,
-            tokens_per_minute=options["tokens_per_minute"] or None,
+            max_cost=options["max_cost"],
+            requests_per_minute=options["requests_per_minute"],
+            tokens_per_minute=options["tokens_per_minute"],
             max_attempts=options["max_attempts"],
             max_wait=options["max_wait"],
         )
-        given = {name: value for name, value in options.items() if name.startswith("price_")}
+        given = {name: price for name, price in options.items() if name.startswith("price_") and price is not None}
         return Backend(
             self.provider,
             ledger=self._ledger(),
@@ -112,7 +112,7 @@ class LongctxLM(LM):
 
     def _ledger(self) -> Ledger | None:
         named = self.args.options["ledger"]
-        return None if named in ("none", None) else Ledger.open(ledger_path(named))
+        return None if named == "none" else Ledger.open(ledger_path(named))
 
     def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> ChatText:
         """Keep the turns; the provider's wire carries them as they are."""
@@ -182,14 +182,14 @@ class LongctxLM(LM):
         """Translate lm-eval's generation settings; nothing that the model does not take is sent."""
         takes, options = self.provider.capabilities, self.args.options
         until = gen_kwargs.get("until") or []
-        asked = options["temperature"] if options["temperature"] >= 0 else _temperature(gen_kwargs)
+        asked = _temperature(gen_kwargs) if options["temperature"] is None else options["temperature"]
         return Settings(
             max_output_tokens=int(_first(gen_kwargs, "max_gen_toks", "max_new_tokens", "max_tokens") or 256),
             stop=tuple([until] if isinstance(until, str) else until),
             temperature=asked if takes.temperature else None,
             seed=gen_kwargs.get("seed") if takes.seed else None,
-            reasoning=options["reasoning"] or None,
-            reasoning_tokens=options["reasoning_tokens"],
+            reasoning=options["reasoning"],
+            reasoning_tokens=options["reasoning_tokens"] or 0,
         )
 
     def _remember_failures(self, requests: Sequence[Instance], answers: Sequence[Completion]) -> None:
@@ -222,7 +222,7 @@ class LongctxLM(LM):
         raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
 
 
-def ledger_path(named: str) -> Path:
+def ledger_path(named: str | None) -> Path:
     """Return the ledger's file: the user's own, or one beside the caches."""
     from pathlib import Path
 

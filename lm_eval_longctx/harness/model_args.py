@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError, SecretError, unknown_option
+from lm_eval_longctx.errors import ConfigError, SecretError
 from lm_eval_longctx.plugins.manager import registry
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,26 +52,51 @@ def foreign_keys() -> frozenset[str]:
 IGNORED = ("batch_size", "max_batch_size", "device")
 """What lm-eval passes to every model; a hosted model has no use for it."""
 
+MODEL = Option("model", "cascade", "provider/model, such as gemini/gemini-3.8-flash; cascade is embedded")
+"""What is asked; ``parse_model_args`` gets it apart from the rest."""
+
 OPTIONS = (
-    Option("ledger", "", "file that records every call; 'none' for no record", kinds=(type(None),)),
+    Option(
+        "ledger",
+        None,
+        "file that records every call; 'none' for no record; beside the caches unless given",
+        kinds=(str,),
+    ),
     Option("batch", default=False, help="hand everything in as batches: half the price, answers within a day"),
-    Option("max_cost", 0.0, "hard cap in US dollars for this run; 0 means no cap", minimum=0),
-    Option("concurrency", 0, "requests in flight; 0 means the provider's default", minimum=0),
+    Option("max_cost", None, "hard cap in US dollars for this run", kinds=(float,), above=0),
+    Option("concurrency", None, "requests in flight; the provider's own number unless given", kinds=(int,), minimum=1),
     Option("max_bytes_in_flight", 256 << 20, "bytes of prompts in memory at once", minimum=1 << 20),
     Option("max_attempts", 6, "how often a request is sent before it counts as failed", minimum=1),
     Option("max_wait", 900.0, "longest wait for one retry, in seconds", minimum=0),
-    Option("requests_per_minute", 0, "own limit; 0 learns from the provider's headers", minimum=0),
-    Option("tokens_per_minute", 0, "own limit on prompt tokens; 0 learns from the headers", minimum=0),
-    Option("price_in", -1.0, "US dollars per million input tokens; -1 looks it up"),
-    Option("price_cached", -1.0, "US dollars per million cached input tokens; -1 looks it up"),
-    Option("price_out", -1.0, "US dollars per million output tokens; -1 looks it up"),
-    Option("temperature", -1.0, "sampling temperature where the model takes one; -1 follows the task"),
-    Option("reasoning", "", "effort or level of hidden reasoning, in the provider's words"),
     Option(
-        "reasoning_tokens", 0, "room for hidden reasoning beside the answer; 0 gives what the model needs", minimum=0
+        "requests_per_minute",
+        None,
+        "own limit; learnt from the provider's headers unless given",
+        kinds=(int,),
+        minimum=1,
+    ),
+    Option("tokens_per_minute", None, "own limit on prompt tokens; as above", kinds=(int,), minimum=1),
+    Option("price_in", None, "US dollars per million input tokens; looked up unless given", kinds=(float,), minimum=0),
+    Option("price_cached", None, "US dollars per million cached input tokens; as above", kinds=(float,), minimum=0),
+    Option("price_out", None, "US dollars per million output tokens; as above", kinds=(float,), minimum=0),
+    Option(
+        "temperature",
+        None,
+        "sampling temperature, where the model takes one; the task's unless given",
+        kinds=(float,),
+        minimum=0,
+    ),
+    Option("reasoning", None, "effort or level of hidden reasoning, in the provider's words", kinds=(str,)),
+    Option(
+        "reasoning_tokens",
+        None,
+        "room for hidden reasoning beside the answer; what the model needs unless given",
+        kinds=(int,),
+        minimum=0,
     ),
     Option("progress", default=True, help="show a progress bar"),
 )
+"""What every model takes, whoever provides it."""
 
 _SECRET_NAMES = (
     "api_key",
@@ -128,13 +153,11 @@ def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArg
     record = plugins.provider(str(model).partition("/")[0])
     _refuse_secrets(record.name, arguments)
     loaded: type[Provider] = plugins.load(record)
-    own = {option.name: option for option in OPTIONS}
     given = {key: value for key, value in arguments.items() if key not in IGNORED}
-    for key in given:
-        if key not in own and key not in loaded.ARGS:
-            raise unknown_option(f"argument of --model longctx with {record.name}", key, [*own, *loaded.ARGS])
+    own = [option.name for option in OPTIONS]
+    refuse_unknown(f"argument of --model longctx with {record.name}", given, [*own, *loaded.ARGS])
     RECEIVED.update(given)
-    options = {name: o.check(given[name]) if name in given else o.default for name, o in own.items()}
+    options = read_settings(OPTIONS, {key: given[key] for key in given if key in own}, "argument of --model longctx")
     provider_args = {key: value for key, value in given.items() if key in loaded.ARGS}
     if options["max_cost"] and provider_args.get("cache") == "explicit":
         raise ConfigError(

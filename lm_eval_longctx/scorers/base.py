@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lm_eval_longctx.sweep import Option
+    from lm_eval_longctx.settings import Option
 
 
 class Unparsed(Exception):  # noqa: N818 - a verdict about an answer, not a fault of the program

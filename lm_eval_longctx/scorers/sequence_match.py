@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

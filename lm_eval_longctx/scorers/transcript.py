@@ -28,7 +28,7 @@ from lm_eval_longctx.scorers.transcript_shape import (
     early_stop,
     repeated_words,
 )
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.sweep import Option, Sweep
+    from lm_eval_longctx.settings import Option
+    from lm_eval_longctx.sweep import Sweep
 
 Recipe = dict[str, Any]
 """A sample as plain values; see ``base_recipe`` for the keys that all share."""

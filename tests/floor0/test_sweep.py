@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, DepthError, LengthError, LongctxError, UnknownOptionError
-from lm_eval_longctx.sweep import Option, Sweep, parse_sweep
+from lm_eval_longctx.settings import Option
+from lm_eval_longctx.sweep import Sweep, parse_sweep
 from lm_eval_longctx.units import Unit
 
 PRESETS = {"presets": {"default": {"context_lengths": ["1k", "4k"], "depths": 3}, "smoke": {"context_lengths": ["1k"]}}}

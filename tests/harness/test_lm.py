@@ -45,7 +45,7 @@ def test_a_rank_knows_its_model_and_is_a_number() -> None:
         ({"model": "cascade/big"}, UnsupportedError, "extract, lm"),
         ({"api_key": "abc"}, SecretError, "CASCADE_API_KEY"),
         ({"max_cost": "sk-abc"}, SecretError, "environment variable"),
-        ({"max_cost": -1}, ConfigError, "0 or more"),
+        ({"max_cost": -1}, ConfigError, "above 0"),
         ({"concurrency": "many"}, ConfigError, "must be a whole number"),
         (
             {"model": "gemini/gemini-3.8-flash", "cache": "explicit", "max_cost": 1.0},

@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 PICTURE = ROOT / "docs" / "architecture.svg"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "units", "prompt", "completion", "sweep", "plan"),
+    ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan"),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
     ("backend", "results"),
@@ -32,7 +32,8 @@ GROUND: dict[str, set[str]] = {
     "units": {"errors"},
     "completion": {"errors"},
     "prompt": {"errors", "units"},
-    "sweep": {"errors", "units"},
+    "settings": {"errors"},
+    "sweep": {"errors", "settings", "units"},
     "plan": {"errors", "units", "sweep"},
 }
 """The values at the bottom import each other in this order only."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.film.overlay import Mark, Overlay
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

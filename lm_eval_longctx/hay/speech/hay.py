@@ -13,7 +13,7 @@ from lm_eval_longctx.hay.speech.reading_matter import READINGS
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource
 from lm_eval_longctx.hay.speech.source_hub import HubSource
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.units import Unit, parse_length
 
 if TYPE_CHECKING:

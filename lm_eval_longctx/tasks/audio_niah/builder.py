@@ -22,7 +22,7 @@ from lm_eval_longctx.hay.speech.voices import voice
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
 from lm_eval_longctx.units import Unit
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
 from lm_eval_longctx.tasks.docqa.kinds import KINDS, candidates
 from lm_eval_longctx.tasks.docqa.page import (

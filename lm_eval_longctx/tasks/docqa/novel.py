@@ -16,7 +16,7 @@ from lm_eval_longctx.errors import ConfigError, CorpusError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.plan import PlannedSample, spread
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,

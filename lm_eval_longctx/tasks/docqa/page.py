@@ -11,7 +11,7 @@ import numpy as np
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.hay.text.measure import Span, count_tokens, text_parts
 from lm_eval_longctx.prompt import Prompt
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

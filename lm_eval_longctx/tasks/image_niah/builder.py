@@ -16,7 +16,7 @@ from lm_eval_longctx.hay.film.render import picture_parts
 from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
 from lm_eval_longctx.tasks.filmed import hay_name, open_film
 from lm_eval_longctx.tasks.image_niah.shapes import Shapes

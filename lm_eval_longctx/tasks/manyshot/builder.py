@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
 from lm_eval_longctx.units import Unit
 

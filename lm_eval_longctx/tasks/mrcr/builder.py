@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.keys import check_template
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
 from lm_eval_longctx.tasks.mrcr.conversation import (
     SOURCE,

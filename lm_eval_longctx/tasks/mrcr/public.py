@@ -20,7 +20,7 @@ from lm_eval_longctx.errors import CorpusError, LengthError
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
 from lm_eval_longctx.tasks.mrcr.builder import noise_floor
 

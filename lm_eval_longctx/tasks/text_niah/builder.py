@@ -13,7 +13,7 @@ from lm_eval_longctx.hay.text.fit import Fitted, Fitter, Frame
 from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, base_recipe
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from lm_eval_longctx.hay.language.mtob import read_mtob
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
 from lm_eval_longctx.tasks.translation.builder import (
     DIRECTIONS,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lm_eval_longctx.hay.base import BuildContext
-    from lm_eval_longctx.sweep import Option, Sweep
+    from lm_eval_longctx.settings import Option
+    from lm_eval_longctx.sweep import Sweep
 
 BEFORE = "Look through each frame in the video carefully and answer the question.\n"
 ONE = "What is the secret word?"

@@ -22,7 +22,7 @@ from lm_eval_longctx.hay.film.render import frame_parts
 from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
 from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts

@@ -23,7 +23,7 @@ from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.hay.film.splice import Cut
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart, VideoPart
-from lm_eval_longctx.sweep import Option
+from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
 from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
 from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
