@@ -59,7 +59,7 @@ class Sweep:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification as plain values, for results and recipes."""
+        """Return the specification as plain values, for results and samples."""
         return {
             "task": self.task,
             "version": self.version,

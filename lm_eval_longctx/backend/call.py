@@ -1,4 +1,4 @@
-"""One call from its recipe to its completion: rendered, looked up, sent, recorded, asked again where that helps."""
+"""One call from its sample to its completion: rendered, looked up, sent, recorded, asked again where that helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep will cost, before it is paid: plain arithmetic on recipes.
+"""What a sweep will cost, before it is paid: plain arithmetic on samples.
 
 Two sums are given. The *expected* one takes the prompts as planned, the
 prefix cache as the order of calls allows, and answers as long as the right
@@ -51,7 +51,7 @@ class PlannedCall:
     Attributes:
         task: The task's name.
         label: The context length as people write it.
-        sample: The recipe's id.
+        sample: The sample's id.
         repeat: Which repetition, from 0.
         group: Calls of equal group share their hay.
         order: Where in the hay the call's own content begins, in [0, 1].
@@ -138,40 +138,40 @@ def _add(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a + b
 
 
-def prompt_tokens(recipe: Mapping[str, Any], modality: str, takes: Capabilities) -> dict[str, int]:
-    """Return a recipe's prompt tokens by modality.
+def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities) -> dict[str, int]:
+    """Return a sample's prompt tokens by modality.
 
-    Text is counted by the recipe's own tokenizer. Film and sound follow the
+    Text is counted by the sample's own tokenizer. Film and sound follow the
     model's documented tokens for a frame and a second where they are known,
-    else what the recipe itself expects.
+    else what the sample itself expects.
 
     Args:
-        recipe: See ``haystack.base.base_recipe``.
+        sample: See ``tasks.base.base_sample``.
         modality: Of the task: ``text``, ``image``, ``audio``, ``video`` or ``mixed``.
         takes: What the model takes.
     """
-    length = recipe.get("realised_length") or recipe["context_length"]
-    if recipe["unit"] == "tokens":
+    length = sample.get("realised_length") or sample["context_length"]
+    if sample["unit"] == "tokens":
         return {"text": int(length)}
-    asked = {"text": math.ceil(len(str(recipe.get("question", ""))) / BYTES_PER_TOKEN)}
-    known = _documented(recipe, modality, takes, float(length))
-    return {**asked, modality: int(recipe.get("media_tokens", 0)) if known is None else known}
+    asked = {"text": math.ceil(len(str(sample.get("question", ""))) / BYTES_PER_TOKEN)}
+    known = _documented(sample, modality, takes, float(length))
+    return {**asked, modality: int(sample.get("media_tokens", 0)) if known is None else known}
 
 
-def _documented(recipe: Mapping[str, Any], modality: str, takes: Capabilities, length: float) -> int | None:
+def _documented(sample: Mapping[str, Any], modality: str, takes: Capabilities, length: float) -> int | None:
     if not isinstance(takes, WireCapabilities):
         return None
     frame = takes.frame_tokens.get("default")
-    if modality == "video" and frame and recipe.get("form", "native") == "native" and "pictures" in recipe:
-        return frame * int(recipe["pictures"])
+    if modality == "video" and frame and sample.get("form", "native") == "native" and "pictures" in sample:
+        return frame * int(sample["pictures"])
     if modality == "audio" and takes.audio_tokens:
         return math.ceil(takes.audio_tokens * length)
     return None
 
 
-def answer_tokens(recipe: Mapping[str, Any], budget: int) -> int:
+def answer_tokens(sample: Mapping[str, Any], budget: int) -> int:
     """Return how long the right answer is in tokens, roughly, but never more than the budget."""
-    target = recipe.get("target", "")
+    target = sample.get("target", "")
     text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
     return min(budget, math.ceil(len(text.encode()) / BYTES_PER_TOKEN) + ANSWER_SLACK)
 

@@ -19,7 +19,7 @@ class Job:
     """One question that waits to be asked.
 
     Attributes:
-        sample: The recipe's id, for records and progress.
+        sample: The sample's id, for records and progress.
         task: The task's name.
         render: Makes the prompt; called in a worker thread when it is about to
             be sent, may be slow, and what it gives is forgotten afterwards.

@@ -156,12 +156,12 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
 
 
 def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
-    recipe, job = asked.recipe, asked.job
-    tokens = prompt_tokens(recipe, asked.modality, provider.capabilities)
+    sample, job = asked.sample, asked.job
+    tokens = prompt_tokens(sample, asked.modality, provider.capabilities)
     room = job.settings.max_output_tokens
     budget = provider.output_budget(Request(Prompt.user(), job.settings))
-    answer = answer_tokens(recipe, room) + min(hidden, budget - room)
-    names = (job.task, str(recipe["context_label"]), job.sample, job.repeat, job.group)
+    answer = answer_tokens(sample, room) + min(hidden, budget - room)
+    names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
     return PlannedCall(*names, job.order, tokens, job.size, answer, budget)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.scorers.base import Scorer
-    from lm_eval_longctx.tasks.base import Builder, Recipe
+    from lm_eval_longctx.tasks.base import Builder, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -122,14 +122,14 @@ def public_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if key not in foreign}
 
 
-def refuse_if_too_large(recipes: Sequence[Recipe]) -> None:
+def refuse_if_too_large(samples: Sequence[Sample]) -> None:
     """Stop before another lm-eval model fills the memory: such models hold all prompts at once.
 
     Raises:
         UnsupportedError: The texts together are larger than
             ``LM_EVAL_LONGCTX_MAX_HELD_BYTES`` (8 GiB unless set).
     """
-    tokens = sum(r.get("realised_length") or r["context_length"] for r in recipes if r["unit"] == "tokens")
+    tokens = sum(r.get("realised_length") or r["context_length"] for r in samples if r["unit"] == "tokens")
     size, most = int(tokens * BYTES_PER_TOKEN), int(os.environ.get("LM_EVAL_LONGCTX_MAX_HELD_BYTES", MAX_HELD_BYTES))
     if size > most:
         raise UnsupportedError(
@@ -138,4 +138,4 @@ def refuse_if_too_large(recipes: Sequence[Recipe]) -> None:
             "--model longctx --model_args model=openai-compatible/NAME,base_url=URL, "
             "or raise LM_EVAL_LONGCTX_MAX_HELD_BYTES"
         )
-    logger.info("%d prompts, about %.1f MB of text in all", len(recipes), size / 1e6)
+    logger.info("%d prompts, about %.1f MB of text in all", len(samples), size / 1e6)

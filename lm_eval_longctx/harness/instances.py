@@ -1,9 +1,9 @@
-"""Requests that hold a recipe and render it only when somebody reads them.
+"""Requests that hold a sample and render it only when somebody reads them.
 
 lm-eval keeps every request of a run in memory and logs its arguments. Ours
-hold the recipe (about 1 kB). Another lm-eval model that reads ``arguments``
+hold the sample (about 1 kB). Another lm-eval model that reads ``arguments``
 gets the real text, images and sound, made at that moment; our own model reads
-the recipe and renders one prompt at a time. Once an answer is in, and always
+the sample and renders one prompt at a time. Once an answer is in, and always
 for our own model, ``arguments`` is the short form, so that sample logs, hashes
 and caches stay small.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.tasks.base import Builder, Recipe
+    from lm_eval_longctx.tasks.base import Builder, Sample
 
 
 class RankOf(int):
@@ -42,12 +42,12 @@ def model_of(rank: int) -> LongctxLM | None:
     return rank.lm if isinstance(rank, RankOf) else None
 
 
-class RecipeInstance(Instance):
+class SampleInstance(Instance):
     """One request of one of our tasks; see the module."""
 
     def __init__(  # noqa: PLR0913 - what lm-eval gives, and what rendering needs
         self,
-        recipe: Recipe,
+        sample: Sample,
         gen_kwargs: dict[str, Any],
         *,
         builder: Builder,
@@ -56,12 +56,12 @@ class RecipeInstance(Instance):
         system_instruction: str = "",
         chat_template: Callable[..., Any] | None = None,
     ) -> None:
-        """Keep the recipe.
+        """Keep the sample.
 
         Args:
-            recipe: The sample.
+            sample: The sample.
             gen_kwargs: lm-eval's generation settings for this request.
-            builder: What renders the recipe.
+            builder: What renders the sample.
             metadata: lm-eval's (task name, document id, repeats).
             model: The name of our own model, if it is ours that will answer.
             system_instruction: The user's ``--system_instruction``.
@@ -71,10 +71,10 @@ class RecipeInstance(Instance):
         self.model = model
         self.system_instruction = system_instruction
         self.chat_template = chat_template
-        super().__init__("generate_until", recipe, (recipe["id"], gen_kwargs), 0, metadata)
+        super().__init__("generate_until", sample, (sample["id"], gen_kwargs), 0, metadata)
 
     def prompt(self) -> Prompt:
-        """Render the recipe: the whole context, in memory from now on."""
+        """Render the sample: the whole context, in memory from now on."""
         return add_system(self.builder.render(self.doc), self.system_instruction)
 
     @property
@@ -99,12 +99,12 @@ class RecipeInstance(Instance):
         self._given = given
 
 
-def short_form(recipe: Recipe) -> str:
+def short_form(sample: Sample) -> str:
     """Name a sample in one line, enough to render it again with the same version."""
-    where = "" if recipe["depth"] is None else f"&depth={recipe['depth']:g}"
-    hay = recipe.get("haystack", {})
+    where = "" if sample["depth"] is None else f"&depth={sample['depth']:g}"
+    hay = sample.get("haystack", {})
     return (
-        f"longctx:{recipe['task']}@{recipe['version']}/{recipe['id']}"
-        f"?length={recipe['context_label']}{where}&index={recipe['index']}&seed={recipe['seed']}"
-        f"&haystack={hay.get('spec', '')}&digest={hay.get('digest', '')}&recipe={recipe['recipe_digest']}"
+        f"longctx:{sample['task']}@{sample['version']}/{sample['id']}"
+        f"?length={sample['context_label']}{where}&index={sample['index']}&seed={sample['seed']}"
+        f"&haystack={hay.get('spec', '')}&digest={hay.get('digest', '')}&recipe={sample['recipe_digest']}"
     )

@@ -1,7 +1,7 @@
 """The model ``longctx``: hosted models and the embedded one, as one lm-eval model.
 
 It answers any lm-eval task that generates text; for our own tasks it reads
-recipes and renders one prompt at a time.
+samples and renders one prompt at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.chat import ChatText, prompt_of
-from lm_eval_longctx.harness.instances import RankOf, RecipeInstance
+from lm_eval_longctx.harness.instances import RankOf, SampleInstance
 from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.plugins.manager import registry
@@ -143,22 +143,22 @@ class LongctxLM(LM):
             return alone.submit(asyncio.run, counted()).result()
 
     def _job(self, request: Instance, repeat: int) -> Job:
-        if not isinstance(request, RecipeInstance):
+        if not isinstance(request, SampleInstance):
             return self._foreign_job(request, repeat)
-        recipe = request.doc
-        expected = prompt_tokens(recipe, request.builder.MODALITY, self.provider.capabilities)
-        tokens = int(recipe.get("planned_tokens") or sum(expected.values()))
-        hay = recipe.get("haystack", {})
+        sample = request.doc
+        expected = prompt_tokens(sample, request.builder.MODALITY, self.provider.capabilities)
+        tokens = int(sample.get("planned_tokens") or sum(expected.values()))
+        hay = sample.get("haystack", {})
         return Job(
-            sample=recipe["id"],
-            task=recipe["task"],
+            sample=sample["id"],
+            task=sample["task"],
             render=request.prompt,
             settings=self._settings(request.gen_kwargs),
             repeat=repeat,
-            group=f"{recipe['task']}/{hay.get('digest', '')}/{recipe['index']}",
-            order=float(recipe["depth"] or 0.0),
-            size=int(recipe.get("bytes") or tokens * _BYTES_PER_TOKEN),
-            modalities=request.builder.contents(recipe),
+            group=f"{sample['task']}/{hay.get('digest', '')}/{sample['index']}",
+            order=float(sample["depth"] or 0.0),
+            size=int(sample.get("bytes") or tokens * _BYTES_PER_TOKEN),
+            modalities=request.builder.contents(sample),
             tokens=tokens,
         )
 

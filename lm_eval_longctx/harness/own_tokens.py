@@ -19,7 +19,7 @@ from lm_eval_longctx.units import Length, Unit
 if TYPE_CHECKING:
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Builder, Recipe
+    from lm_eval_longctx.tasks.base import Builder, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +46,16 @@ class OwnTokens:
     ratio: float
     asked: dict[int, Length]
 
-    def relabel(self, recipe: Recipe) -> Recipe:
-        """Call a recipe by the length that was asked for, and say how it was measured."""
-        asked = self.asked[recipe["context_length"]]
+    def relabel(self, sample: Sample) -> Sample:
+        """Call a sample by the length that was asked for, and say how it was measured."""
+        asked = self.asked[sample["context_length"]]
         own = {
             "model": self.model,
             "ratio": round(self.ratio, 5),
             "asked": asked.amount,
-            "expected": round(recipe["realised_length"] * self.ratio),
+            "expected": round(sample["realised_length"] * self.ratio),
         }
-        return {**recipe, "context_label": asked.label, "own_tokens": own}
+        return {**sample, "context_label": asked.label, "own_tokens": own}
 
 
 def in_own_tokens(builder: Builder, model: LongctxLM | None) -> tuple[Builder, OwnTokens]:
@@ -86,11 +86,11 @@ def _small(longest: Length) -> dict[str, Any]:
 def _probe(kind: type[Builder], sweep: Sweep, builder: Builder, model: LongctxLM | None) -> tuple[int, int]:
     """Count one prompt with the provider; return its tokens there and by the reference tokenizer."""
     probe = kind(sweep, builder.context)
-    recipe = probe.recipe(next(iter(probe.samples())))
-    counted = model.count(probe.render(recipe)) if model else None
+    sample = probe.sample(next(iter(probe.plans())))
+    counted = model.count(probe.render(sample)) if model else None
     if not counted:
         raise ConfigError(
             f"{builder.sweep.task}: tokenizer=model needs --model longctx with a provider that counts tokens; "
             "give a tokenizer by name instead, such as o200k_base or the path of a tokenizer.json"
         )
-    return counted, int(recipe["realised_length"])
+    return counted, int(sample["realised_length"])

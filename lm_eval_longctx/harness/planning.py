@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lm_eval_longctx.backend import Job
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Asked:
     """One call of a planned run.
 
     Attributes:
-        recipe: The sample.
+        sample: The sample.
         modality: Of its task.
         job: What the backend would be given.
     """
 
-    recipe: Recipe
+    sample: Sample
     modality: str
     job: Job
 

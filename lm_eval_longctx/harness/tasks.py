@@ -21,7 +21,7 @@ from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
-from lm_eval_longctx.harness.instances import RecipeInstance, model_of
+from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.quiet import silence_expected_warnings
 from lm_eval_longctx.results import SampleResult, sweep_block
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.scorers.base import Metric
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class LongctxTask(ConfigurableTask):
 
     Attributes:
         sweep: The parsed specification.
-        builder: Makes recipes and prompts.
+        builder: Makes samples and prompts.
         scorer: Makes numbers of answers.
     """
 
@@ -57,7 +57,7 @@ class LongctxTask(ConfigurableTask):
         """
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
         self._config = TaskConfig(**settings)
-        self._config.num_fewshot = 0  # recipes hold the whole prompt; 0 also tells lm-eval to leave it alone
+        self._config.num_fewshot = 0  # samples hold the whole prompt; 0 also tells lm-eval to leave it alone
         self.OUTPUT_TYPE = self._config.output_type
         self._config.metadata = assembly.completed(self._config.task, self._config.metadata or {})
         self.parts = assembly.assemble(self._config.task, self._config.metadata)
@@ -66,9 +66,9 @@ class LongctxTask(ConfigurableTask):
         self.MULTIMODAL = self.builder.MODALITY != "text"
         self._filters = [build_filter_ensemble("none", [])]
         self._metric_fn_list = {metric.name: None for metric in self.scorer.METRICS}
-        self._recipes: list[Recipe] | None = None
+        self._samples: list[Sample] | None = None
         self._results: dict[str, list[SampleResult]] = {}
-        self._instances: list[RecipeInstance] | None = None
+        self._instances: list[SampleInstance] | None = None
         self._world_size = 1
         self._own: OwnTokens | None = None
         silence_expected_warnings()
@@ -82,44 +82,44 @@ class LongctxTask(ConfigurableTask):
         return False
 
     def has_test_docs(self) -> bool:
-        """The sweep's recipes are the test split."""
+        """The sweep's samples are the test split."""
         return True
 
-    def test_docs(self) -> list[Recipe]:
-        """Return the recipes in stratified order; made on first use."""
-        if self._recipes is None:
-            self._recipes = [self._checked(recipe) for recipe in self.builder.recipes()]
-            if not self._recipes:
+    def test_docs(self) -> list[Sample]:
+        """Return the samples in stratified order; made on first use."""
+        if self._samples is None:
+            self._samples = [self._checked(sample) for sample in self.builder.samples()]
+            if not self._samples:
                 raise ConfigError(f"{self._config.task} has no samples; check its lengths and its data")
-        return self._recipes
+        return self._samples
 
     @property
-    def eval_docs(self) -> list[Recipe]:
-        """The recipes, as lm-eval asks for them."""
+    def eval_docs(self) -> list[Sample]:
+        """The samples, as lm-eval asks for them."""
         return self.test_docs()
 
-    def _checked(self, recipe: Recipe) -> Recipe:
-        """Stamp a recipe with the digest of all that decides its content."""
-        self.scorer.validate(self.builder.reveal(recipe))
-        recipe = self._own.relabel(recipe) if self._own else recipe
-        plain = json.dumps([recipe, dict(self.sweep.options)], sort_keys=True, ensure_ascii=False, default=str)
-        return {**recipe, "recipe_digest": hashlib.sha256(plain.encode()).hexdigest()[:16]}
+    def _checked(self, sample: Sample) -> Sample:
+        """Stamp a sample with the digest of all that decides its content."""
+        self.scorer.validate(self.builder.reveal(sample))
+        sample = self._own.relabel(sample) if self._own else sample
+        plain = json.dumps([sample, dict(self.sweep.options)], sort_keys=True, ensure_ascii=False, default=str)
+        return {**sample, "recipe_digest": hashlib.sha256(plain.encode()).hexdigest()[:16]}
 
-    def doc_to_text(self, doc: Recipe, doc_to_text: object = None) -> str:
+    def doc_to_text(self, doc: Sample, doc_to_text: object = None) -> str:
         """Return the whole prompt's text (for ``--write_out`` and curious people)."""
         return self.builder.render(doc).text()
 
-    def doc_to_target(self, doc: Recipe, doc_to_target: object = None) -> str:
+    def doc_to_target(self, doc: Sample, doc_to_target: object = None) -> str:
         """Return the right answer as text."""
         target = doc["target"]
         return target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
 
-    def doc_to_choice(self, doc: Recipe, doc_to_choice: object = None) -> list[str]:
+    def doc_to_choice(self, doc: Sample, doc_to_choice: object = None) -> list[str]:
         """There are no choices to score by likelihood."""
         raise UnsupportedError(f"{self._config.task} is answered in free text")
 
     def build_all_requests(self, **settings: Any) -> None:  # noqa: ANN401 - lm-eval's many keyword arguments
-        """Make one request a recipe; nothing is rendered here.
+        """Make one request a sample; nothing is rendered here.
 
         Raises:
             ConfigError: No samples are left, or the results could not be saved.
@@ -128,7 +128,7 @@ class LongctxTask(ConfigurableTask):
         """
         check_output(sys.argv)
         if settings.get("cache_requests"):
-            logger.warning("%s: --cache_requests has no effect; recipes are cheap to make again", self._config.task)
+            logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
         model = model_of(settings.get("rank", 0))
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
@@ -141,7 +141,7 @@ class LongctxTask(ConfigurableTask):
         )
         template = settings.get("chat_template") if settings.get("apply_chat_template") else None
         self._instances = [
-            RecipeInstance(
+            SampleInstance(
                 doc,
                 self._generation(doc),
                 builder=self.builder,
@@ -157,8 +157,8 @@ class LongctxTask(ConfigurableTask):
         if model is None:
             assembly.refuse_if_too_large([instance.doc for instance in self._instances])
 
-    def _generation(self, doc: Recipe) -> dict[str, Any]:
-        """Return lm-eval's generation settings; a recipe may ask for a longer answer."""
+    def _generation(self, doc: Sample) -> dict[str, Any]:
+        """Return lm-eval's generation settings; a sample may ask for a longer answer."""
         given = dict(self._config.generation_kwargs or {})
         if "max_gen_toks" in doc:
             given["max_gen_toks"] = max(int(doc["max_gen_toks"]), int(given.get("max_gen_toks", 0)))
@@ -167,11 +167,11 @@ class LongctxTask(ConfigurableTask):
     def _system(self, instruction: str | None) -> str:
         return "\n\n".join(text for text in (instruction, self._config.description) if text)
 
-    def construct_requests(self, doc: Recipe, ctx: object, **kwargs: Any) -> RecipeInstance:  # noqa: ANN401
+    def construct_requests(self, doc: Sample, ctx: object, **kwargs: Any) -> SampleInstance:  # noqa: ANN401
         """Requests are made whole by ``build_all_requests``."""
         raise UnsupportedError("requests of this task are made by build_all_requests")
 
-    def process_results(self, doc: Recipe, results: Sequence[Any]) -> dict[str, Any]:
+    def process_results(self, doc: Sample, results: Sequence[Any]) -> dict[str, Any]:
         """Score one sample; what did not give an answer is left out of every metric but coverage."""
         if BYPASS in self._metric_fn_list:
             return {BYPASS: None}
@@ -188,7 +188,7 @@ class LongctxTask(ConfigurableTask):
                 numbers[f"{metric.name}@{doc['context_label']}"] = value
         return numbers
 
-    def _judge(self, doc: Recipe, answer: str) -> SampleResult:
+    def _judge(self, doc: Sample, answer: str) -> SampleResult:
         """Return the verdict on one answer; an answer of another lm-eval model counts as complete."""
         completion = answer if isinstance(answer, Completion) else Completion(answer)
         refused = completion.outcome is Outcome.REFUSED
@@ -212,7 +212,7 @@ class LongctxTask(ConfigurableTask):
     def higher_is_better(self) -> dict[str, bool]:
         """Return which way is good, for every metric that the tables may show."""
         direction = {metric.name: metric.higher_is_better for metric in self.scorer.METRICS}
-        labels = {recipe["context_label"] for recipe in self._recipes or ()}
+        labels = {sample["context_label"] for sample in self._samples or ()}
         by_length = {f"{name}@{label}": good for name, good in direction.items() for label in sorted(labels)}
         return {**direction, **by_length, COVERAGE: True}
 

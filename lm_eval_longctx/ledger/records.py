@@ -31,7 +31,7 @@ class Call:
         provider: The provider's name.
         model: The model's name there.
         task: The task that asks.
-        sample: The recipe's id.
+        sample: The sample's id.
         repeat: Which deliberate repetition, from 0.
         tokens: Prompt tokens that the plan expects; 0 if unknown.
         counted: Prompt tokens by the provider's own counting, if it counted.

@@ -25,7 +25,7 @@ class Answer:
     """One sample, shortened for people.
 
     Attributes:
-        sample: The recipe's id.
+        sample: The sample's id.
         question: What was asked.
         target: The right answer.
         text: What the model said.
@@ -58,24 +58,24 @@ def read_answers(file: Path, metric: str) -> dict[Place, list[Answer]]:
     with file.open(encoding="utf-8") as lines:
         for count, line in enumerate(lines, 1):
             try:
-                sample = json.loads(line)
-                recipe = sample["doc"]
-                place = (str(recipe["context_label"]), recipe.get("depth"))
+                logged = json.loads(line)
+                sample = logged["doc"]
+                place = (str(sample["context_label"]), sample.get("depth"))
             except (ValueError, KeyError, TypeError) as error:
                 raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
-            answers.setdefault(place, []).append(_answer(sample, recipe, metric))
+            answers.setdefault(place, []).append(_answer(logged, sample, metric))
     return answers
 
 
-def _answer(sample: Mapping[str, Any], recipe: Mapping[str, Any], metric: str) -> Answer:
-    score = sample.get(metric)
+def _answer(logged: Mapping[str, Any], sample: Mapping[str, Any], metric: str) -> Answer:
+    score = logged.get(metric)
     return Answer(
-        sample=str(recipe.get("id", "")),
-        question=_short(recipe.get("question", "")),
-        target=_short(recipe.get("target", "")),
-        text=_short(_first(sample.get("filtered_resps") or sample.get("resps"))),
+        sample=str(sample.get("id", "")),
+        question=_short(sample.get("question", "")),
+        target=_short(sample.get("target", "")),
+        text=_short(_first(logged.get("filtered_resps") or logged.get("resps"))),
         score=score if isinstance(score, (int, float)) else None,
-        outcome=_outcome(sample),
+        outcome=_outcome(logged),
     )
 
 

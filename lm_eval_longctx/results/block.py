@@ -55,8 +55,8 @@ _NEAR = 1e-9
 def haystacks(samples: Sequence[SampleResult]) -> list[dict[str, Any]]:
     """Return the different haystacks, each with its spelling, digest and greatest number of repeats."""
     found: dict[tuple[str, str], Any] = {}
-    for sample in samples:
-        hay = sample.recipe.get("haystack") or {}
+    for result in samples:
+        hay = result.sample.get("haystack") or {}
         name = (str(hay.get("spec", "")), str(hay.get("digest", "")))
         known = [value for value in (found.get(name), hay.get("repeats")) if value is not None]
         found[name] = max(known) if known else None
@@ -119,7 +119,7 @@ def sweep_block(
     Returns:
         Plain JSON (no NaN; unknown is ``None``); ``docs/results.md`` explains each field.
     """
-    ordered = sorted(samples, key=lambda sample: str(sample.recipe.get("id", "")))
+    ordered = sorted(samples, key=lambda result: str(result.sample.get("id", "")))
     line = signature(sweep, metrics[0].name, ordered, __version__)
     return {
         "schema": SCHEMA,

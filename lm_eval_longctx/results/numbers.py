@@ -37,15 +37,15 @@ def is_mean(metric: Metric) -> bool:
 
 def values_of(samples: Samples, metric: Metric) -> list[Any]:
     """Return the known values of a metric, in the order of the samples."""
-    return [value for sample in samples if (value := sample.value(metric.name)) is not None]
+    return [value for result in samples if (value := result.value(metric.name)) is not None]
 
 
 def plain_values(samples: Samples, metric: Metric) -> list[tuple[float, SampleResult]]:
     """Return finite values with their samples, for metrics that are means; else nothing."""
     if not is_mean(metric):
         return []
-    pairs = ((finite(sample.value(metric.name)), sample) for sample in samples)
-    return [(value, sample) for value, sample in pairs if value is not None]
+    pairs = ((finite(result.value(metric.name)), result) for result in samples)
+    return [(value, result) for value, result in pairs if value is not None]
 
 
 def bounded(values: Iterable[float]) -> bool:
@@ -69,15 +69,15 @@ def interval(samples: Samples, metric: Metric, seed: str) -> dict[str, Any] | No
     """
     if is_mean(metric):
         pairs = plain_values(samples, metric)
-        values, clusters = [value for value, _ in pairs], [sample.cluster for _, sample in pairs]
+        values, clusters = [value for value, _ in pairs], [result.cluster for _, result in pairs]
         if values and set(values) <= {0.0, 1.0}:
             return wilson(sum(values), len(values)).to_dict()
         if values and bounded(values) and len(set(clusters)) < MIN_CLUSTERS:
             return {**wilson(sum(values), len(values)).to_dict(), "method": "wilson_bound"}
         found = cluster_bootstrap(values, clusters, seed=seed)
     else:
-        known = [sample for sample in samples if sample.value(metric.name) is not None]
-        clusters = [sample.cluster for sample in known]
+        known = [result for result in samples if result.value(metric.name) is not None]
+        clusters = [result.cluster for result in known]
         found = jackknife(values_of(known, metric), clusters, metric.aggregate)
     usable = found is not None and math.isfinite(found.low) and math.isfinite(found.high)
     return found.to_dict() if found is not None and usable else None
@@ -89,7 +89,7 @@ def bounds(samples: Samples, metric: Metric) -> dict[str, float | None]:
     Only for metrics that are means of values in [0, 1]; else both are ``None``.
     """
     values = [value for value, _ in plain_values(samples, metric)]
-    unscored = sum(not sample.scored for sample in samples)
+    unscored = sum(not result.scored for result in samples)
     if not is_mean(metric) or not bounded(values) or not (values or unscored):
         return {"worst_case": None, "best_case": None}
     total = len(values) + unscored
@@ -100,15 +100,15 @@ def bounds(samples: Samples, metric: Metric) -> dict[str, float | None]:
 
 def outcomes(samples: Samples) -> dict[str, int]:
     """Return how many samples ended how, by kind."""
-    return dict(sorted(Counter(sample.kind for sample in samples).items()))
+    return dict(sorted(Counter(result.kind for result in samples).items()))
 
 
 def spending(samples: Samples) -> dict[str, Any]:
     """Return tokens, cost and time over a group; ``None`` where nobody said."""
-    usages = [sample.completion.usage for sample in samples]
+    usages = [result.completion.usage for result in samples]
     return {
         "tokens": {
-            "counted": _total(sample.completion.counted_tokens for sample in samples),
+            "counted": _total(result.completion.counted_tokens for result in samples),
             "billed": _total(usage.prompt_tokens for usage in usages),
             "cached": _total(usage.cached_tokens for usage in usages),
             "cache_written": _total(usage.cache_write_tokens for usage in usages),
@@ -117,7 +117,7 @@ def spending(samples: Samples) -> dict[str, Any]:
             "billed_samples": sum(usage.prompt_tokens is not None for usage in usages),
         },
         "cost": _total(usage.cost for usage in usages),
-        "seconds": round(sum(sample.completion.seconds for sample in samples), 3),
+        "seconds": round(sum(result.completion.seconds for result in samples), 3),
     }
 
 

@@ -26,14 +26,14 @@ class SampleResult:
     """What is known about one sample after the run.
 
     Attributes:
-        recipe: What was asked.
+        sample: What was asked.
         completion: What came back.
         values: One value for each metric (and further details); ``None`` if
             the sample is unscored.
         note: Why it is unscored: the outcome, or ``unparsed: <reason>``.
     """
 
-    recipe: Mapping[str, Any]
+    sample: Mapping[str, Any]
     completion: Completion
     values: Mapping[str, Any] | None
     note: str = ""
@@ -51,14 +51,14 @@ class SampleResult:
     @property
     def depth(self) -> float | None:
         """Where the evidence lies: as asked, or as it came out where nobody asked."""
-        asked = self.recipe.get("depth")
-        return asked if asked is not None else self.recipe.get("realised_depth")
+        asked = self.sample.get("depth")
+        return asked if asked is not None else self.sample.get("realised_depth")
 
     @property
     def cluster(self) -> str:
         """The group of samples that share their hay, over lengths and depths."""
-        named = self.recipe.get("cluster")
-        return str(named) if named is not None else f"{self.recipe.get('index', 0)}|{self.recipe.get('variant', '')}"
+        named = self.sample.get("cluster")
+        return str(named) if named is not None else f"{self.sample.get('index', 0)}|{self.sample.get('variant', '')}"
 
     def value(self, metric: str) -> Any:  # noqa: ANN401 - whatever the metric's aggregate reads
         """Return the value of a metric, ``None`` if there is none."""
@@ -71,14 +71,14 @@ Samples = Sequence[SampleResult]
 def grouped(samples: Samples, key: Callable[[SampleResult], Hashable]) -> dict[Any, list[SampleResult]]:
     """Group samples by a key, in order of appearance."""
     groups: dict[Any, list[SampleResult]] = {}
-    for sample in samples:
-        groups.setdefault(key(sample), []).append(sample)
+    for result in samples:
+        groups.setdefault(key(result), []).append(result)
     return groups
 
 
-def label_of(sample: SampleResult) -> str:
+def label_of(result: SampleResult) -> str:
     """Return the context length's label, by which lengths are told apart."""
-    return str(sample.recipe["context_label"])
+    return str(result.sample["context_label"])
 
 
 def by_length(samples: Samples) -> dict[str, list[SampleResult]]:
@@ -91,7 +91,7 @@ def cell_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[Ro
     """Return one row for each length, depth and variant, shortest and shallowest first."""
     rows = []
     for group in by_length(samples).values():
-        cells = grouped(group, lambda s: (s.recipe.get("depth"), str(s.recipe.get("variant", ""))))
+        cells = grouped(group, lambda s: (s.sample.get("depth"), str(s.sample.get("variant", ""))))
         ordered = sorted(cells.items(), key=lambda item: (-1 if item[0][0] is None else item[0][0], item[0][1]))
         rows += [_cell(depth, variant, cell, metrics, seed) for (depth, variant), cell in ordered]
     return rows
@@ -109,7 +109,7 @@ def length_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[
 
 def variant_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[Row]:
     """Return one row for each variant; none where there is only one."""
-    groups = grouped(samples, lambda s: str(s.recipe.get("variant", "")))
+    groups = grouped(samples, lambda s: str(s.sample.get("variant", "")))
     if len(groups) == 1:
         return []
     return [{"variant": name, **group_row(groups[name], metrics, seed)} for name in sorted(groups)]
@@ -117,8 +117,8 @@ def variant_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list
 
 def group_row(samples: Samples, metrics: Sequence[Metric], seed: str) -> Row:
     """Return the numbers that every row has."""
-    scored = sum(sample.scored for sample in samples)
-    exceeded = sum(sample.completion.outcome is Outcome.CONTEXT_EXCEEDED for sample in samples)
+    scored = sum(result.scored for result in samples)
+    exceeded = sum(result.completion.outcome is Outcome.CONTEXT_EXCEEDED for result in samples)
     return {
         "n": len(samples),
         "scored": scored,
@@ -137,16 +137,16 @@ def _length(samples: Samples) -> Row:
     """Return the length as asked and as it came out."""
     realised = _known(samples, "realised_length")
     spread = {"min": min(realised), "mean": _mean(realised), "max": max(realised)} if realised else None
-    unit = samples[0].recipe.get("unit", "tokens")
+    unit = samples[0].sample.get("unit", "tokens")
     return {"length": label_of(samples[0]), "amount": _amount(samples), "unit": unit, "realised_length": spread}
 
 
 def _amount(samples: Samples) -> Any:  # noqa: ANN401 - whole for what is counted
-    return max(sample.recipe["context_length"] for sample in samples)
+    return max(result.sample["context_length"] for result in samples)
 
 
 def _known(samples: Samples, key: str) -> list[Any]:
-    return [value for sample in samples if (value := sample.recipe.get(key)) is not None]
+    return [value for result in samples if (value := result.sample.get(key)) is not None]
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -154,6 +154,6 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _most(samples: Samples) -> Any:  # noqa: ANN401 - as the source counts them
-    hay = [sample.recipe.get("haystack") or {} for sample in samples]
+    hay = [result.sample.get("haystack") or {} for result in samples]
     known = [value for source in hay if (value := source.get("repeats")) is not None]
     return max(known) if known else None

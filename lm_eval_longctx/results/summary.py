@@ -31,8 +31,8 @@ def summarise(samples: Samples, metrics: Sequence[Metric], seed: str) -> dict[st
         "effective_length": _effective(samples, main, seed),
         "position_bias": _position(samples, main, seed),
         "beyond_model": _beyond(samples),
-        "replayed": sum(sample.completion.replayed for sample in samples),
-        "resent": sum(max(0, sample.completion.attempts - 1) for sample in samples),
+        "replayed": sum(result.completion.replayed for result in samples),
+        "resent": sum(max(0, result.completion.attempts - 1) for result in samples),
     }
 
 
@@ -43,7 +43,7 @@ def _effective(samples: Samples, metric: Metric, seed: str) -> dict[str, Any]:
     the few samples scored that still fitted.
     """
     groups = {label: group for label, group in rows.by_length(samples).items() if not _exceeded(group)}
-    amounts = {label: float(max(s.recipe["context_length"] for s in group)) for label, group in groups.items()}
+    amounts = {label: float(max(s.sample["context_length"] for s in group)) for label, group in groups.items()}
     found = [_observations(amounts[label], group, metric) for label, group in groups.items()]
     usable = metric.higher_is_better and numbers.is_mean(metric)
     relative = effective_length(found, seed=seed) if usable else None
@@ -55,7 +55,7 @@ def _effective(samples: Samples, metric: Metric, seed: str) -> dict[str, Any]:
 
 def _observations(amount: float, samples: Samples, metric: Metric) -> Observations:
     pairs = numbers.plain_values(samples, metric)
-    return Observations(amount, [value for value, _ in pairs], [sample.cluster for _, sample in pairs])
+    return Observations(amount, [value for value, _ in pairs], [result.cluster for _, result in pairs])
 
 
 def _spelt(found: EffectiveLength | None, labels: dict[float | None, str]) -> dict[str, Any] | None:
@@ -71,12 +71,12 @@ def _position(samples: Samples, metric: Metric, seed: str) -> dict[str, Any] | N
 
     Samples without a needle have no position and are left out.
     """
-    placed = [s for s in samples if s.depth is not None and not s.recipe.get("absent")]
+    placed = [s for s in samples if s.depth is not None and not s.sample.get("absent")]
     pairs = numbers.plain_values(placed, metric)
     depths = [float(s.depth or 0.0) for _, s in pairs]
     if len(set(depths)) > MAX_DEPTHS:
         depths = [round(depth, 1) for depth in depths]
-    lengths = [float(s.recipe["context_length"]) for _, s in pairs]
+    lengths = [float(s.sample["context_length"]) for _, s in pairs]
     found = position_bias([v for v, _ in pairs], depths, lengths, [s.cluster for _, s in pairs], seed=seed)
     return found.to_dict() if found else None
 
@@ -89,4 +89,4 @@ def _beyond(samples: Samples) -> list[dict[str, Any]]:
 
 
 def _exceeded(samples: Samples) -> int:
-    return sum(sample.completion.outcome is Outcome.CONTEXT_EXCEEDED for sample in samples)
+    return sum(result.completion.outcome is Outcome.CONTEXT_EXCEEDED for result in samples)

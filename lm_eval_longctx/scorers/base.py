@@ -1,6 +1,6 @@
 """The seam between an answer and its numbers.
 
-A scorer sees a recipe and the model's own text, never an error: calls that did
+A scorer sees a sample and the model's own text, never an error: calls that did
 not give an answer are "not measured" and do not get here.
 """
 
@@ -63,21 +63,21 @@ class Scorer(ABC):
         """Keep the settings (complete, checked)."""
         self.options = dict(options)
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:  # noqa: B027 - nothing to check by default
-        """Raise ``ConfigError`` if a recipe's target is not of the kind that this scorer reads."""
+    def validate(self, sample: Mapping[str, Any]) -> None:  # noqa: B027 - nothing to check by default
+        """Raise ``ConfigError`` if a sample's target is not of the kind that this scorer reads."""
 
     @abstractmethod
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric.
 
         Args:
-            recipe: The sample; ``recipe["target"]`` is the right answer.
+            sample: The sample; ``sample["target"]`` is the right answer.
             answer: The model's own text.
 
         Raises:
             Unparsed: The answer cannot be read.
         """
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002
         """Return further plain values to keep with the sample (errors by position and the like)."""
         return {}

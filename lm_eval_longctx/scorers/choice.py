@@ -36,21 +36,21 @@ _ALONE = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?")
 class ChoiceScorer(Scorer):
     """Compares the chosen letter with the right one.
 
-    Reads from the recipe: ``target`` (a letter, or ``None`` if nobody knows) and ``options`` (the texts,
+    Reads from the sample: ``target`` (a letter, or ``None`` if nobody knows) and ``options`` (the texts,
     the first of which is A).
     """
 
     METRICS = (Metric("accuracy", "1 if the right option is chosen, else 0; unparsed answers are left out"),)
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is the letter of one of the options."""
-        options, target = recipe.get("options"), recipe.get("target")
+        options, target = sample.get("options"), sample.get("target")
         if not isinstance(options, (list, tuple)) or not 1 < len(options) < _PLACEHOLDER:
-            raise ConfigError(f"a multiple-choice recipe needs 2 to {_PLACEHOLDER - 1} options, not {options!r}")
+            raise ConfigError(f"a multiple-choice sample needs 2 to {_PLACEHOLDER - 1} options, not {options!r}")
         if target is not None and target not in list(_letters(options)):
             raise ConfigError(f"the target {target!r} is not the letter of an option; use one of {_letters(options)}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``accuracy``.
 
         Raises:
@@ -58,14 +58,14 @@ class ChoiceScorer(Scorer):
                 data set keeps the right one secret, and there is nothing to
                 compare with.
         """
-        if recipe["target"] is None:
+        if sample["target"] is None:
             raise Unparsed("the data set has no answer key: a prediction only")
-        return {"accuracy": float(chosen(answer, recipe["options"]) == recipe["target"])}
+        return {"accuracy": float(chosen(answer, sample["options"]) == sample["target"])}
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the chosen letter, and the kind of question where there are kinds."""
-        kind = {"kind": recipe["kind"]} if "kind" in recipe else {}
-        return {"chosen": chosen(answer, recipe["options"]), **kind}
+        kind = {"kind": sample["kind"]} if "kind" in sample else {}
+        return {"chosen": chosen(answer, sample["options"]), **kind}
 
 
 def chosen(answer: str, options: Sequence[str]) -> str:

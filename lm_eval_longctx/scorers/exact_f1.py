@@ -5,7 +5,7 @@ exact match after normalisation, and the overlap of words (F1), each the best
 over all accepted answers. Beyond SQuAD's normalisation (case, punctuation and
 articles do not count) numbers may be spelt: *three hundred and twelve* is 312.
 
-Where the document does not tell (``absent`` in the recipe) the right answer is
+Where the document does not tell (``absent`` in the sample) the right answer is
 to say so. Empty answers are wrong, never unscored.
 """
 
@@ -43,7 +43,7 @@ _NUMERALS = {**_SMALL, **_TENS, **_SCALES}
 class ExactF1Scorer(Scorer):
     """Compares a short answer with the accepted ones.
 
-    Reads from the recipe: ``target`` (a text or a list of accepted texts) and
+    Reads from the sample: ``target`` (a text or a list of accepted texts) and
     ``absent`` (true where the document does not tell); of tasks that ask a
     question in several contexts also ``context`` (``full``, ``retrieved``,
     ``none``) and ``control`` (true where this one is not what is measured:
@@ -63,26 +63,26 @@ class ExactF1Scorer(Scorer):
         Metric("exact_closed_book", "exact, where there was no document"),
     )
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts with words in them."""
-        target = _accepted(recipe)
+        target = _accepted(sample)
         if not target or not all(map(_has_words, target)):
             raise ConfigError(
-                f"the target of a question must be a text or a list of texts, not {recipe.get('target')!r}"
+                f"the target of a question must be a text or a list of texts, not {sample.get('target')!r}"
             )
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric, ``None`` where it does not apply."""
-        values = self._compared(recipe, answer)
-        named = {name: values["exact"] if recipe.get("context") == context else None for name, context in _NAMED}
-        return {**(dict.fromkeys(values) if recipe.get("control") else values), **named}
+        values = self._compared(sample, answer)
+        named = {name: values["exact"] if sample.get("context") == context else None for name, context in _NAMED}
+        return {**(dict.fromkeys(values) if sample.get("control") else values), **named}
 
-    def _compared(self, recipe: Mapping[str, Any], answer: str) -> dict[str, float | None]:
+    def _compared(self, sample: Mapping[str, Any], answer: str) -> dict[str, float | None]:
         text = stated(answer)
         withheld = declines(text)
-        if recipe.get("absent"):
+        if sample.get("absent"):
             return {"exact": float(withheld), "f1": float(withheld), "invented": float(not withheld), "abstained": None}
-        given, accepted = answer_words(text), [answer_words(a) for a in _accepted(recipe)]
+        given, accepted = answer_words(text), [answer_words(a) for a in _accepted(sample)]
         return {
             "exact": float(given in accepted),
             "f1": max(overlap(given, right) for right in accepted),
@@ -90,13 +90,13 @@ class ExactF1Scorer(Scorer):
             "abstained": float(withheld and given not in accepted),
         }
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002 - the seam's signature
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002 - the seam's signature
         """Return the answer as it was compared."""
         return {"compared": " ".join(answer_words(stated(answer)))[:200]}
 
 
-def _accepted(recipe: Mapping[str, Any]) -> Sequence[str]:
-    target = recipe.get("target") or ()
+def _accepted(sample: Mapping[str, Any]) -> Sequence[str]:
+    target = sample.get("target") or ()
     return [target] if isinstance(target, str) else list(target)
 
 

@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 class LabelScorer(Scorer):
     """Compares the label that an answer gives with the right one.
 
-    Reads from the recipe: ``target`` and ``labels``, all labels that there are.
+    Reads from the sample: ``target`` and ``labels``, all labels that there are.
     """
 
     METRICS = (Metric("accuracy", "1 if the right label is given, else 0; unparsed answers are left out"),)
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is one of at least two labels."""
-        labels, target = recipe.get("labels"), recipe.get("target")
+        labels, target = sample.get("labels"), sample.get("target")
         if not isinstance(labels, (list, tuple)) or len(set(labels)) <= 1 or target not in labels:
             raise ConfigError(f"the target must be one of at least two labels, not {target!r} of {labels!r}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``accuracy``.
 
         Raises:
             Unparsed: The answer gives no label, or more than one.
         """
-        return {"accuracy": float(given(answer, recipe["labels"]) == recipe["target"])}
+        return {"accuracy": float(given(answer, sample["labels"]) == sample["target"])}
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the label that was given."""
-        return {"given": given(answer, recipe["labels"])}
+        return {"given": given(answer, sample["labels"])}
 
 
 def given(answer: str, labels: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ Run = tuple[bool, list[Mention]]
 class MultiNeedleScorer(Scorer):
     """Compares an answer with the values of many needles.
 
-    Reads from the recipe: ``target``, ``{key: value}`` or a list of values, and,
+    Reads from the sample: ``target``, ``{key: value}`` or a list of values, and,
     where there, ``distractors`` (needles that were not asked for, or their
     values) and ``absent`` (true where none of the needles was hidden: the right
     answer says so and names no value).
@@ -51,36 +51,36 @@ class MultiNeedleScorer(Scorer):
         Metric("complete", "1 if every hidden value is given, else 0"),
     )
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a dictionary or list of texts that is not empty."""
-        target = recipe.get("target")
+        target = sample.get("target")
         values = list(target.values()) if isinstance(target, dict) else target
         if not isinstance(values, list) or not values or not all(isinstance(v, str) and v.strip() for v in values):
             raise ConfigError(f"the target of many needles must be a dictionary or a list of texts, not {target!r}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``recall``, ``extra`` and ``complete``; an empty answer scores 0, 0 and 0."""
-        if recipe.get("absent"):
-            return _judge_absent(recipe, normalise(answer))
-        hidden, right, wrong = _judge(recipe, answer)
+        if sample.get("absent"):
+            return _judge_absent(sample, normalise(answer))
+        hidden, right, wrong = _judge(sample, answer)
         named = len(right) + wrong
         recall = len(right) / hidden
         return {"recall": recall, "extra": wrong / named if named else 0.0, "complete": float(len(right) == hidden)}
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return how many needles were hidden and found, and how many values were wrong."""
-        if recipe.get("absent"):
+        if sample.get("absent"):
             return {"hidden": 0, "found": 0}
-        hidden, right, wrong = _judge(recipe, answer)
+        hidden, right, wrong = _judge(sample, answer)
         return {"hidden": hidden, "found": len(right), "wrong": wrong}
 
 
-def _judge(recipe: Mapping[str, Any], answer: str) -> tuple[int, set[str], int]:
+def _judge(sample: Mapping[str, Any], answer: str) -> tuple[int, set[str], int]:
     """Return the number of hidden needles, those that were found, and the number of wrong values."""
-    text, target = _without_markers(normalise(answer)), recipe["target"]
+    text, target = _without_markers(normalise(answer)), sample["target"]
     pairs = dict(target) if isinstance(target, dict) else {value: value for value in dict.fromkeys(target)}
     values = {canonical(value) for value in pairs.values()}
-    named = _named([*pairs.values(), *_unasked(recipe)], text)
+    named = _named([*pairs.values(), *_unasked(sample)], text)
     keys = _keys(pairs, text, named) if isinstance(target, dict) else []
     if not keys:
         given = {mention.value for mention in named}
@@ -95,18 +95,18 @@ def _judge(recipe: Mapping[str, Any], answer: str) -> tuple[int, set[str], int]:
     return len(pairs), found, len(wrong)
 
 
-def _judge_absent(recipe: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _judge_absent(sample: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Judge an answer where nothing was hidden."""
-    target = recipe["target"]
+    target = sample["target"]
     values = list(target.values()) if isinstance(target, dict) else list(target)
-    invented = bool(_named([*values, *_unasked(recipe)], text)) or affirms(text)
+    invented = bool(_named([*values, *_unasked(sample)], text)) or affirms(text)
     right = float(denies(text) and not invented)
     return {"recall": right, "extra": float(invented), "complete": right}
 
 
-def _unasked(recipe: Mapping[str, Any]) -> list[str]:
+def _unasked(sample: Mapping[str, Any]) -> list[str]:
     """Return the values of needles that were not asked for."""
-    given = recipe.get("distractors") or ()
+    given = sample.get("distractors") or ()
     return list(given.values()) if isinstance(given, dict) else list(given)
 
 

@@ -31,7 +31,7 @@ _KEPT = 5
 class RetrievalScorer(Scorer):
     """Compares an answer with the value of one needle.
 
-    Reads from the recipe: ``target`` (a text, or a list of accepted texts),
+    Reads from the sample: ``target`` (a text, or a list of accepted texts),
     ``absent`` (true where no needle was hidden) and, where there, ``distractors``
     (values of needles with other keys) and ``question``.
     """
@@ -42,57 +42,57 @@ class RetrievalScorer(Scorer):
         Metric("invented", "needle-absent samples only: 1 if the answer names a value; else 0", higher_is_better=False),
     )
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts."""
-        target = recipe.get("target")
+        target = sample.get("target")
         accepted = [target] if isinstance(target, str) else target
         listed = isinstance(accepted, (list, tuple)) and all(isinstance(text, str) for text in accepted)
-        if not recipe.get("absent") and not (listed and accepted and all(text.strip() for text in accepted)):
+        if not sample.get("absent") and not (listed and accepted and all(text.strip() for text in accepted)):
             raise ConfigError(f"the target of a needle must be a text or a list of texts, not {target!r}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``recall``, ``exact`` and, for needle-absent samples, ``invented`` (else ``None``)."""
         text = normalise(answer)
-        others = _others(recipe, text)
-        if recipe.get("absent"):
-            invented = bool(others) or (_affirmable(recipe) and affirms(text))
+        others = _others(sample, text)
+        if sample.get("absent"):
+            invented = bool(others) or (_affirmable(sample) and affirms(text))
             right = float(denies(text) and not invented)
             return {"recall": right, "exact": right, "invented": float(invented)}
-        right = float(bool(mentions(_accepted(recipe), text)))
+        right = float(bool(mentions(_accepted(sample), text)))
         return {"recall": right, "exact": float(right and not others), "invented": None}
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return which other values the answer named (at most five) and whether it denied the needle."""
         text = normalise(answer)
-        return {"other_values": _others(recipe, text)[:_KEPT], "said_absent": denies(text)}
+        return {"other_values": _others(sample, text)[:_KEPT], "said_absent": denies(text)}
 
 
-def _accepted(recipe: Mapping[str, Any]) -> Sequence[str]:
-    target = recipe.get("target") or ()
+def _accepted(sample: Mapping[str, Any]) -> Sequence[str]:
+    target = sample.get("target") or ()
     return [target] if isinstance(target, str) else list(target)
 
 
-def _distractors(recipe: Mapping[str, Any]) -> list[str]:
-    given = recipe.get("distractors") or ()
+def _distractors(sample: Mapping[str, Any]) -> list[str]:
+    given = sample.get("distractors") or ()
     values = given.values() if isinstance(given, dict) else given
     return [value for value in values if isinstance(value, str) and value.strip()]
 
 
-def _affirmable(recipe: Mapping[str, Any]) -> bool:
+def _affirmable(sample: Mapping[str, Any]) -> bool:
     """Whether values of this needle cannot be told by their shape: they are words."""
-    return recipe.get("value_kind", "words") in {"word", "words"}
+    return sample.get("value_kind", "words") in {"word", "words"}
 
 
-def _others(recipe: Mapping[str, Any], text: str) -> list[str]:
+def _others(sample: Mapping[str, Any], text: str) -> list[str]:
     """Return the values in an answer that look like the needle's but are not, in order.
 
     Words have no shape: of them, only known distractors can be told.
     """
-    models = [*(() if recipe.get("absent") else _accepted(recipe)), *_distractors(recipe)]
-    kinds = {kind_of(value) for value in models} | _declared_kind(recipe)
-    right = set() if recipe.get("absent") else {canonical(value) for value in _accepted(recipe)}
-    asked = {m.value for m in numbers(normalise(str(recipe.get("question", ""))))}
-    found = mentions(_distractors(recipe), text)
+    models = [*(() if sample.get("absent") else _accepted(sample)), *_distractors(sample)]
+    kinds = {kind_of(value) for value in models} | _declared_kind(sample)
+    right = set() if sample.get("absent") else {canonical(value) for value in _accepted(sample)}
+    asked = {m.value for m in numbers(normalise(str(sample.get("question", ""))))}
+    found = mentions(_distractors(sample), text)
     if Kind.NUMBER in kinds:
         shortest = min((len(canonical(v)) for v in models if kind_of(v) is Kind.NUMBER), default=4)
         found += [m for m in numbers(text) if len(m.value) >= shortest and m.value not in asked]
@@ -102,7 +102,7 @@ def _others(recipe: Mapping[str, Any], text: str) -> list[str]:
     return [value for value in dict.fromkeys(ordered) if value not in right]
 
 
-def _declared_kind(recipe: Mapping[str, Any]) -> set[Kind]:
+def _declared_kind(sample: Mapping[str, Any]) -> set[Kind]:
     names = {"numbers": Kind.NUMBER, "number": Kind.NUMBER, "uuids": Kind.UUID, "uuid": Kind.UUID}
-    kind = names.get(str(recipe.get("value_kind", "")))
+    kind = names.get(str(sample.get("value_kind", "")))
     return {kind} if kind else set()

@@ -33,7 +33,7 @@ GRADINGS = ("v2", "v2_lenient", "openai")
 class SequenceMatchScorer(Scorer):
     """Compares an answer with a text that was to be repeated after a prefix.
 
-    Reads from the recipe: ``target`` (the text, without the prefix), ``prefix``
+    Reads from the sample: ``target`` (the text, without the prefix), ``prefix``
     and, where there, ``noise_floor`` and ``openings`` (how each of the answers
     to the same request begins).
     """
@@ -45,25 +45,25 @@ class SequenceMatchScorer(Scorer):
     )
     OPTIONS = (Option("grading", "v2", "whose rules: Google DeepMind's, their lenient ones, or OpenAI's", GRADINGS),)
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless target and prefix are texts that are not empty."""
         for key in ("target", "prefix"):
-            if not isinstance(recipe.get(key), str) or not recipe[key]:
-                raise ConfigError(f"a text to be repeated needs {key} as a text, not {recipe.get(key)!r}")
+            if not isinstance(sample.get(key), str) or not sample[key]:
+                raise ConfigError(f"a text to be repeated needs {key} as a text, not {sample.get(key)!r}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``match``, ``prefix`` and ``noise_floor`` (``None`` where nobody worked it out)."""
-        ratio = _GRADES[self.options["grading"]](answer, recipe["prefix"], recipe["target"])
-        floor = recipe.get("noise_floor")
+        ratio = _GRADES[self.options["grading"]](answer, sample["prefix"], sample["target"])
+        floor = sample.get("noise_floor")
         return {"match": ratio or 0.0, "prefix": float(ratio is not None), "noise_floor": floor}
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return which of the answers to the same request was repeated, from 1; ``None`` if none begins so."""
         said = answer.strip()
         text = (
-            said[said.rfind(recipe["prefix"]) + len(recipe["prefix"]) :].strip() if recipe["prefix"] in said else said
+            said[said.rfind(sample["prefix"]) + len(sample["prefix"]) :].strip() if sample["prefix"] in said else said
         )
-        openings = recipe.get("openings") or ()
+        openings = sample.get("openings") or ()
         given = next((number for number, opening in enumerate(openings, 1) if text.startswith(opening)), None)
         return {"repeated": given}
 

@@ -123,7 +123,7 @@ _LIKELY_CHARACTERS_AN_ERROR = 4
 class TranscriptScorer(Scorer):
     """Compares what was written down with what was said.
 
-    Reads from the recipe: ``target`` (what is said) and, where there,
+    Reads from the sample: ``target`` (what is said) and, where there,
     ``words_by_minute`` (how many of its words fall into each minute).
     """
 
@@ -145,14 +145,14 @@ class TranscriptScorer(Scorer):
     )
     OPTIONS = (Option("normalizer", "whisper-english", "what is done to both texts first", choices=tuple(NORMALISERS)),)
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text."""
-        if not isinstance(recipe.get("target"), str):
-            raise ConfigError(f"the target of a transcript must be a text, not {type(recipe.get('target')).__name__}")
+        if not isinstance(sample.get("target"), str):
+            raise ConfigError(f"the target of a transcript must be a text, not {type(sample.get('target')).__name__}")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the metrics; rates carry their counts (see ``transcript_rate.Ratio``)."""
-        found = compare(recipe["target"], answer, self.options["normalizer"])
+        found = compare(sample["target"], answer, self.options["normalizer"])
         return {
             "wer": found.rate(found.errors),
             "cer": found.cer,
@@ -163,10 +163,10 @@ class TranscriptScorer(Scorer):
             "stopped_early": float(found.stop is not None),
         }
 
-    def details(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return counts, the rate by tenth and by minute, and where a transcript stopped or looped."""
-        found = compare(recipe["target"], answer, self.options["normalizer"])
-        minutes = recipe.get("words_by_minute")
+        found = compare(sample["target"], answer, self.options["normalizer"])
+        minutes = sample.get("words_by_minute")
         return {
             "normalizer": self.options["normalizer"],
             "words": found.words,

@@ -102,21 +102,21 @@ class TranslationScorer(Scorer):
         Metric("exact", "share of translations equal to the reference but for case and punctuation, 0 to 1"),
     )
 
-    def validate(self, recipe: Mapping[str, Any]) -> None:
+    def validate(self, sample: Mapping[str, Any]) -> None:
         """A reference is one text."""
-        if not isinstance(recipe.get("target"), str) or not recipe["target"].strip():
-            raise ConfigError(f"sample {recipe.get('id')} has no reference translation")
+        if not isinstance(sample.get("target"), str) or not sample["target"].strip():
+            raise ConfigError(f"sample {sample.get('id')} has no reference translation")
 
-    def score(self, recipe: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the pair for each metric that the sample belongs to.
 
         The translation is the answer's first line that is not empty: models
         were asked for nothing else, and an explanation is not a translation.
         """
-        pair = Pair(_first_line(answer), recipe["target"])
+        pair = Pair(_first_line(answer), sample["target"])
         value = Scored(pair)
-        short = recipe.get("source_words", len(str(recipe.get("source", "")).split())) <= SHORT
-        listed = recipe.get("words_in_list", 0.0) >= 1
+        short = sample.get("source_words", len(str(sample.get("source", "")).split())) <= SHORT
+        listed = sample.get("words_in_list", 0.0) >= 1
         return {
             "chrf": value,
             "chrf_pp": value,

@@ -1,7 +1,7 @@
 """The seam between the harness and everything that builds contexts.
 
-A *builder* turns planned samples into *recipes* (plain JSON values, about
-1 kB each, what lm-eval keeps and logs) and a recipe into a *prompt*, at the
+A *builder* turns planned samples into *samples* (plain JSON values, about
+1 kB each, what lm-eval keeps and logs) and a sample into a *prompt*, at the
 moment it is sent, byte for byte the same on every machine. A *source* gives
 the hay that builders cut.
 """
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from lm_eval_longctx.settings import Option
     from lm_eval_longctx.sweep import Sweep
 
-Recipe = dict[str, Any]
-"""A sample as plain values; see ``base_recipe`` for the keys that all share."""
+Sample = dict[str, Any]
+"""A sample as plain values; see ``base_sample`` for the keys that all share."""
 
 
 class Builder(ABC):
-    """Turns planned samples into recipes, and recipes into prompts.
+    """Turns planned samples into samples, and samples into prompts.
 
     A builder is made once per task and run. Making it must be cheap: corpora
-    are opened on the first recipe.
+    are opened on the first sample.
 
     Attributes:
         MODALITY: ``text``, ``image``, ``video``, ``audio`` or ``mixed``.
@@ -51,49 +51,49 @@ class Builder(ABC):
         self.sweep = sweep
         self.context = context
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples in stratified order."""
         return expand(self.sweep)
 
-    def recipes(self) -> list[Recipe]:
-        """Return all recipes in stratified order.
+    def samples(self) -> list[Sample]:
+        """Return all samples in stratified order.
 
         Raises:
             HaystackError: The hay cannot be had.
             LengthError: A context length is too short for question and needle.
         """
-        return [self.recipe(sample) for sample in self.samples()]
+        return [self.sample(plan) for plan in self.plans()]
 
     @abstractmethod
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Work out one sample: needle, placement, realised length and depth, target."""
 
-    def reveal(self, recipe: Recipe) -> Recipe:
-        """Return the recipe as the scorer needs it.
+    def reveal(self, sample: Sample) -> Sample:
+        """Return the sample as the scorer needs it.
 
         The same, unless a benchmark's texts must not be written to logs: such
-        a recipe has ``private: True`` and a placeholder for its target.
+        a sample has ``private: True`` and a placeholder for its target.
         """
-        return recipe
+        return sample
 
-    def contents(self, recipe: Recipe) -> tuple[str, ...]:
+    def contents(self, sample: Sample) -> tuple[str, ...]:
         """Return which kinds of content the prompt holds, of ``text``, ``image``, ``audio``, ``video``.
 
         A run is refused before its first request if the model does not take
-        them. Film that a recipe's ``form`` sends as ``frames`` is pictures,
+        them. Film that a sample's ``form`` sends as ``frames`` is pictures,
         and with no ``pictures`` there is only text.
         """
-        if self.MODALITY == "text" or recipe.get("pictures") == 0:
+        if self.MODALITY == "text" or sample.get("pictures") == 0:
             return ("text",)
-        return ("text", "image" if recipe.get("form") == "frames" else self.MODALITY)
+        return ("text", "image" if sample.get("form") == "frames" else self.MODALITY)
 
     @abstractmethod
-    def render(self, recipe: Recipe) -> Prompt:
-        """Make the prompt of a recipe: a pure function of the recipe and the hay it names."""
+    def render(self, sample: Sample) -> Prompt:
+        """Make the prompt of a sample: a pure function of the sample and the hay it names."""
 
 
-def base_recipe(sample: PlannedSample, sweep: Sweep) -> Recipe:
-    """Return the keys that every recipe has; builders add the rest.
+def base_sample(plan: PlannedSample, sweep: Sweep) -> Sample:
+    """Return the keys that every sample has; builders add the rest.
 
     Builders must add ``target`` (what the scorer compares with: a text, a list
     of texts or a dictionary), ``question`` (for people), ``haystack``
@@ -101,28 +101,28 @@ def base_recipe(sample: PlannedSample, sweep: Sweep) -> Recipe:
     ``realised_depth`` (in the unit of the task, and a fraction or ``None``).
     """
     return {
-        "id": sample.id,
-        "task": sample.task,
-        "version": sample.version,
-        "seed": sample.seed,
-        "context_length": sample.length.amount,
-        "context_label": sample.length.label,
-        "unit": sample.length.unit.value,
+        "id": plan.id,
+        "task": plan.task,
+        "version": plan.version,
+        "seed": plan.seed,
+        "context_length": plan.length.amount,
+        "context_label": plan.length.label,
+        "unit": plan.length.unit.value,
         "tokenizer": sweep.tokenizer,
-        "depth": sample.depth,
-        "index": sample.index,
-        "variant": sample.variant,
+        "depth": plan.depth,
+        "index": plan.index,
+        "variant": plan.variant,
     }
 
 
-def planned(recipe: Recipe) -> PlannedSample:
-    """Return the planned sample that a recipe was made from."""
+def planned(sample: Sample) -> PlannedSample:
+    """Return the planned sample that a sample was made from."""
     return PlannedSample(
-        task=recipe["task"],
-        version=recipe["version"],
-        seed=recipe["seed"],
-        length=parse_length(recipe["context_length"], Unit(recipe["unit"]), recipe.get("tokenizer", "")),
-        depth=recipe["depth"],
-        index=recipe["index"],
-        variant=recipe.get("variant", ""),
+        task=sample["task"],
+        version=sample["version"],
+        seed=sample["seed"],
+        length=parse_length(sample["context_length"], Unit(sample["unit"]), sample.get("tokenizer", "")),
+        depth=sample["depth"],
+        index=sample["index"],
+        variant=sample.get("variant", ""),
     )

@@ -45,9 +45,9 @@ def open_film(spec: str, context: BuildContext) -> FilmSource:
     return source
 
 
-def hay_name(sample: PlannedSample) -> str:
+def hay_name(plan: PlannedSample) -> str:
     """Name the hay that all lengths, depths and ladder steps of an index share."""
-    return f"{sample.task}|{sample.version}|{sample.seed}|{sample.index}"
+    return f"{plan.task}|{plan.version}|{plan.seed}|{plan.index}"
 
 
 WATCH = "Watch the whole video carefully. A question about it follows.\n"

@@ -1,4 +1,4 @@
-"""The bill before it is paid: arithmetic on recipes, and against what a server bills in the end."""
+"""The bill before it is paid: arithmetic on samples, and against what a server bills in the end."""
 
 from __future__ import annotations
 
@@ -110,19 +110,19 @@ def test_the_expected_bill_is_never_above_the_most(shapes):
         assert 0 <= cell.expected <= cell.most + 1e-9
 
 
-def recipe(**changes):
+def sample(**changes):
     return {"unit": "seconds", "context_length": 600, "realised_length": 599.5, "question": "What is it?", **changes}
 
 
-def test_media_are_counted_as_documented_or_as_the_recipe_says():
-    """Frames and seconds follow the model's documented tokens; where nobody knows them, the recipe's own estimate."""
+def test_media_are_counted_as_documented_or_as_the_sample_says():
+    """Frames and seconds follow the model's documented tokens; where nobody knows them, the sample's own estimate."""
     flash = GEMINI["gemini-3.8-flash"]
-    film = recipe(pictures=600, form="native", media_tokens=999)
+    film = sample(pictures=600, form="native", media_tokens=999)
     assert prompt_tokens(film, "video", flash)["video"] == 600 * 70
     assert prompt_tokens({**film, "form": "frames"}, "video", flash)["video"] == 999
     assert prompt_tokens(film, "video", Capabilities())["video"] == 999
-    assert prompt_tokens(recipe(media_tokens=5), "audio", flash)["audio"] == 19184
-    assert prompt_tokens(recipe(unit="tokens", realised_length=1000), "text", flash) == {"text": 1000}
+    assert prompt_tokens(sample(media_tokens=5), "audio", flash)["audio"] == 19184
+    assert prompt_tokens(sample(unit="tokens", realised_length=1000), "text", flash) == {"text": 1000}
 
 
 def test_answers_are_as_long_as_the_right_one():

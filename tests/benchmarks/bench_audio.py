@@ -109,22 +109,22 @@ def warm(hours: list[float], cache: str) -> dict[str, object]:
     """Speak the pool and the needles, and encode the pool in both codecs."""
     for codec in ("flac", "opus"):
         made = builder(0.2, 0.5, cache, codec)
-        made.render(made.recipes()[0])
+        made.render(made.samples()[0])
     for length in hours:
         for depth in (0.25, 0.5):
-            builder(length, depth, cache).recipes()
+            builder(length, depth, cache).samples()
     return {}
 
 
 def render(hours: float, depth: float, cache: str) -> dict[str, object]:
     """Plan and write one file, from cached utterances (the needle of this sample is spoken first)."""
     made = builder(hours, depth, cache)
-    (recipe,) = made.recipes()
+    (sample,) = made.samples()
     clock = Clock()
-    part = next(made.render(recipe).media())
+    part = next(made.render(sample).media())
     times = clock.read()
     Path(part.path).unlink()
-    return {**times, "codec": recipe["codec"]}
+    return {**times, "codec": sample["codec"]}
 
 
 def naive(hours: float, codec: str, cache: str) -> dict[str, object]:
@@ -153,10 +153,10 @@ def score() -> dict[str, object]:
     said = [f"word{source.randrange(8000)}" for _ in range(WORDS)]
     written = [w if i % 12 else f"word{source.randrange(8000)}" for i, w in enumerate(said) if i % 50]
     scorer = TranscriptScorer({"normalizer": "whisper-english"})
-    recipe, answer = {"target": " ".join(said)}, " ".join(written)
+    sample, answer = {"target": " ".join(said)}, " ".join(written)
     clock = Clock()
-    values = scorer.score(recipe, answer)
-    scorer.details(recipe, answer)
+    values = scorer.score(sample, answer)
+    scorer.details(sample, answer)
     return {**clock.read(), "wer": values["wer"]}
 
 

@@ -168,7 +168,7 @@ def ruler_pass(folder: Path, length: str, _samples: int) -> dict[str, float]:
 
 
 def ours(folder: Path, length: str, samples: int, *, cold: bool = False) -> dict[str, float]:
-    """Make recipes and prompts of a length; ``cold`` counts opening (and, the first time, making) the corpus."""
+    """Make samples and prompts of a length; ``cold`` counts opening (and, the first time, making) the corpus."""
     from text_kit import builder_for
 
     builder = builder_for(
@@ -181,8 +181,8 @@ def ours(folder: Path, length: str, samples: int, *, cold: bool = False) -> dict
         key="words",
     )
     if not cold:
-        builder.recipe(next(iter(builder.samples())))  # RULER's words and tokenizer are in memory by now, too
-    return measured(lambda: [builder.render(recipe) for recipe in builder.recipes()])
+        builder.sample(next(iter(builder.plans())))  # RULER's words and tokenizer are in memory by now, too
+    return measured(lambda: [builder.render(sample) for sample in builder.samples()])
 
 
 MEASURES = {

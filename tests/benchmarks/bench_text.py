@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_text.py [books:/path/to/book.txt | chronicle | code:stdlib] [--no-10M]
 
-Prints, for each length: seconds for a recipe (needle, placement, exact length)
+Prints, for each length: seconds for a sample (needle, placement, exact length)
 and for the prompt (the slices), of processor time of one thread, and the peak memory of making the prompt as a
 multiple of its UTF-8 size, once by ``tracemalloc`` (what Python allocates, the
 finished prompt included) and once by the growth of the process's resident set
@@ -74,23 +74,23 @@ def best(action) -> float:
 def measure_one(folder: str, haystack: str, length: str, kind: str) -> dict[str, float]:
     """Measure one length in this process, with the corpus in the cache."""
     builder = builder_for(Path(folder), haystack, KINDS[kind], context_lengths=[length], depths=[0.5])
-    sample = next(iter(builder.samples()))
-    recipe = builder.recipe(sample)
+    plan = next(iter(builder.plans()))
+    sample = builder.sample(plan)
     gc.collect()
     reset_highest()
     before = resident()
-    size = builder.render(recipe).text_bytes
+    size = builder.render(sample).text_bytes
     grown = peak_resident() - before
     tracemalloc.start()
-    prompt = builder.render(recipe)
+    prompt = builder.render(sample)
     allocated = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     del prompt
     return {
-        "recipe": best(lambda: builder.recipe(sample)),
-        "render": best(lambda: builder.render(recipe)),
+        "sample": best(lambda: builder.sample(plan)),
+        "render": best(lambda: builder.render(sample)),
         "bytes": size,
-        "tokens": recipe["realised_length"],
+        "tokens": sample["realised_length"],
         "allocated": allocated / size,
         "resident": max(0, grown) / size,
     }
@@ -100,7 +100,7 @@ def prepare(folder: str, haystack: str, lengths: list[str]) -> None:
     """Read and tokenise as much of the corpus as the longest context needs, and say how long that took."""
     start = time.perf_counter()
     builder = builder_for(Path(folder), haystack, context_lengths=[lengths[-1]], depths=[0.5])
-    builder.recipes()
+    builder.samples()
     store = builder.corpus.store
     print(f"{haystack}: {store.size / 1e6:.1f} MB read and tokenised in {time.perf_counter() - start:.1f} s\n")
 
@@ -119,18 +119,18 @@ def main() -> int:
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder, given.haystack, lengths)
-        print(f"{'':12} {'length':>6} {'tokens':>9} {'MB':>6} {'recipe':>9} {'prompt':>9} {'allocated':>10} resident")
+        print(f"{'':12} {'length':>6} {'tokens':>9} {'MB':>6} {'sample':>9} {'prompt':>9} {'allocated':>10} resident")
         for kind in KINDS:
             for length in lengths:
                 command = [sys.executable, __file__, given.haystack, "--one", folder, length, kind]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 row = json.loads(done.stdout)
                 print(
-                    f"{kind:12} {length:>6} {row['tokens']:>9} {row['bytes'] / 1e6:>6.2f} {row['recipe']:>7.4f} s "
+                    f"{kind:12} {length:>6} {row['tokens']:>9} {row['bytes'] / 1e6:>6.2f} {row['sample']:>7.4f} s "
                     f"{row['render']:>7.4f} s {row['allocated']:>8.2f} x {row['resident']:>7.2f} x"
                 )
-                if row["recipe"] + row["render"] > TARGETS.get(length, 1e9):
-                    missed.append(f"{kind} at {length} took {row['recipe'] + row['render']:.3f} s")
+                if row["sample"] + row["render"] > TARGETS.get(length, 1e9):
+                    missed.append(f"{kind} at {length} took {row['sample'] + row['render']:.3f} s")
                 if length in TARGETS and row["allocated"] > MEMORY_TARGET:
                     missed.append(f"{kind} at {length} allocated {row['allocated']:.2f} times its text")
     print("\n" + ("missed: " + "; ".join(missed) if missed else "all targets are met"))

@@ -151,14 +151,14 @@ def test_model_arguments_of_lm_eval_are_known_by_name() -> None:
 
 def test_media_prompts_are_reserved_and_paced_by_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job of film carries the tokens that its pictures cost at the model, so that caps and limits see them."""
-    from lm_eval_longctx.harness.instances import RecipeInstance
+    from lm_eval_longctx.harness.instances import SampleInstance
 
     monkeypatch.setenv("GEMINI_API_KEY", "a-key-for-tests")
-    recipe = {
+    sample = {
         "id": "x", "task": "t", "unit": "seconds", "context_length": 60.0, "realised_length": 60.0, "depth": 0.5,
         "index": 0, "pictures": 60, "form": "native", "question": "What is the secret word?",
     }  # fmt: skip
-    builder = type("Film", (), {"MODALITY": "video", "contents": lambda self, recipe: ("text", "video")})()
-    request = RecipeInstance(recipe, {}, builder=builder, metadata=("t", 0, 1), model="gemini")  # type: ignore[arg-type]
+    builder = type("Film", (), {"MODALITY": "video", "contents": lambda self, sample: ("text", "video")})()
+    request = SampleInstance(sample, {}, builder=builder, metadata=("t", 0, 1), model="gemini")  # type: ignore[arg-type]
     lm = make("gemini/gemini-3.8-flash")
     assert lm._job(request, 0).tokens >= 60 * lm.provider.capabilities.frame_tokens["default"]  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD
 from lm_eval_longctx.units import Unit
 
 GOLDEN = "e2f442ed81a2a587024b4954ff07071babccf8e72283c3b97d55e9ec4bc11d80"
-"""The sha256 over recipes and prompts of a small sweep; a change is a new version of the task."""
+"""The sha256 over samples and prompts of a small sweep; a change is a new version of the task."""
 
 SCORER = ExactF1Scorer({})
 
@@ -46,25 +46,25 @@ def cache(tmp_path_factory):
 def asked(cache):
     """Return a builder and 210 samples: all kinds, three lengths, two depths, five documents."""
     builder = builder_in(cache, context_lengths=["2k", "4k", "8k"], depths=2, samples_per_cell=5)
-    return builder, builder.recipes()
+    return builder, builder.samples()
 
 
-def document(builder, recipe):
+def document(builder, sample):
     """Return the text between the marks of a prompt, without the line that fills it."""
-    text = builder.render(recipe).text()
+    text = builder.render(sample).text()
     inside = text[len(HEADER) : text.index("\n</context>")]
-    return inside.removesuffix(recipe["closing"])
+    return inside.removesuffix(sample["closing"])
 
 
 @pytest.fixture(scope="module")
 def readings(asked):
     """Return what an independent reader finds in each document, by its place in the chronicle."""
-    builder, recipes = asked
+    builder, samples = asked
     found = {}
-    for recipe in recipes:
-        place = tuple(recipe["document"])
+    for sample in samples:
+        place = tuple(sample["document"])
         if place not in found:
-            found[place] = read(document(builder, recipe))
+            found[place] = read(document(builder, sample))
     return found
 
 
@@ -81,42 +81,42 @@ def test_the_text_states_the_world_and_nothing_else(asked, readings):
 
 def test_the_reader_of_the_text_finds_the_same_answer(asked, readings):
     """Solved over the facts that stand in the rendered text, each question has the target for its answer."""
-    _, recipes = asked
-    assert len(recipes) == 210
-    for recipe in recipes:
-        start, stop = recipe["document"]
+    _, samples = asked
+    assert len(samples) == 210
+    for sample in samples:
+        start, stop = sample["document"]
         told = Statements(readings[start, stop], 0, stop - start)
-        solution = KINDS[recipe["kind"]].solve(recipe["query"], told)
-        assert solution is not None, recipe["question"]
-        assert list(solution.accepted) == recipe["target"]
+        solution = KINDS[sample["kind"]].solve(sample["query"], told)
+        assert solution is not None, sample["question"]
+        assert list(solution.accepted) == sample["target"]
         depths = [[n + start, round(n / (stop - start), 4)] for n in sorted(solution.evidence)[:24]]
-        assert depths == recipe["evidence"]
+        assert depths == sample["evidence"]
 
 
 def test_a_single_fact_is_stated_once(asked, readings):
     """No statement in the text contradicts the answer to a single fact, and a corrected one has two values."""
-    _, recipes = asked
-    for recipe in recipes:
-        if recipe["kind"] in {"single", "corrected"}:
-            query = recipe["query"]
+    _, samples = asked
+    for sample in samples:
+        if sample["kind"] in {"single", "corrected"}:
+            query = sample["query"]
             stated = [
                 fact
-                for fact in readings[tuple(recipe["document"])]
+                for fact in readings[tuple(sample["document"])]
                 if (fact.relation, fact.subject) == (query["relation"], query["subject"])
             ]
-            assert len(stated) == (1 if recipe["kind"] == "single" else 2)
-            assert stated[-1].value == recipe["target"][0]
-            assert recipe["kind"] == "single" or stated[1].corrects == stated[0].value != stated[1].value
+            assert len(stated) == (1 if sample["kind"] == "single" else 2)
+            assert stated[-1].value == sample["target"][0]
+            assert sample["kind"] == "single" or stated[1].corrects == stated[0].value != stated[1].value
 
 
 def test_what_is_not_told_is_nowhere(asked, readings):
     """No statement of the text gives what an unanswerable question asks for."""
-    _, recipes = asked
-    for recipe in recipes:
-        if recipe["kind"] == "unanswerable":
-            relation, subject = recipe["query"]["relation"], recipe["query"]["subject"]
-            facts = readings[tuple(recipe["document"])]
-            assert recipe["target"] == [NOT_TOLD]
+    _, samples = asked
+    for sample in samples:
+        if sample["kind"] == "unanswerable":
+            relation, subject = sample["query"]["relation"], sample["query"]["subject"]
+            facts = readings[tuple(sample["document"])]
+            assert sample["target"] == [NOT_TOLD]
             assert not [f for f in facts if (f.relation, f.subject) == (relation, subject)]
             assert relation != "office_holder" or not [f for f in facts if f.value == subject]
             assert relation != "trade" or not [f for f in facts if (f.relation, f.value) == ("master", subject)]
@@ -124,59 +124,59 @@ def test_what_is_not_told_is_nowhere(asked, readings):
 
 def test_questions_of_several_facts_need_them(asked):
     """Bridges lie far apart, comparisons have two sentences, orders three or more, and counts differ."""
-    _, recipes = asked
-    of = {kind: [r for r in recipes if r["kind"] == kind] for kind in KINDS}
+    _, samples = asked
+    of = {kind: [r for r in samples if r["kind"] == kind] for kind in KINDS}
     assert {kind: len(found) for kind, found in of.items()} == dict.fromkeys(KINDS, 30)
-    for recipe in of["bridge"]:
-        (_, one), (_, two) = recipe["evidence"]
+    for sample in of["bridge"]:
+        (_, one), (_, two) = sample["evidence"]
         assert two - one >= 0.12
-        assert recipe["target"][0] not in recipe["question"].split()
-    assert all(len(recipe["evidence"]) == 2 for recipe in [*of["comparison"], *of["corrected"]])
-    assert all(len(recipe["evidence"]) >= 2 for recipe in of["order"])
-    assert len({recipe["target"][0] for recipe in of["count"]}) >= 3
-    assert len({json.dumps(recipe["query"]) for recipe in recipes}) > 150
+        assert sample["target"][0] not in sample["question"].split()
+    assert all(len(sample["evidence"]) == 2 for sample in [*of["comparison"], *of["corrected"]])
+    assert all(len(sample["evidence"]) >= 2 for sample in of["order"])
+    assert len({sample["target"][0] for sample in of["count"]}) >= 3
+    assert len({json.dumps(sample["query"]) for sample in samples}) > 150
 
 
 def test_evidence_stands_where_it_says(asked):
     """The sentences of the evidence stand in the rendered text, in their places, and name the subject or the value."""
-    builder, recipes = asked
-    for recipe in recipes[::5]:
-        lines = list(split(document(builder, recipe)))
-        start, stop = recipe["document"]
+    builder, samples = asked
+    for sample in samples[::5]:
+        lines = list(split(document(builder, sample)))
+        start, stop = sample["document"]
         assert len(lines) == stop - start
-        for sentence, depth in recipe["evidence"]:
+        for sentence, depth in sample["evidence"]:
             assert depth == pytest.approx((sentence - start) / len(lines), abs=1e-4)
-        if recipe["kind"] == "single":
-            line = lines[recipe["evidence"][0][0] - start]
-            names = [word.strip('",') for word in recipe["query"]["subject"].split() if word[0].isupper()]
+        if sample["kind"] == "single":
+            line = lines[sample["evidence"][0][0] - start]
+            names = [word.strip('",') for word in sample["query"]["subject"].split() if word[0].isupper()]
             assert all(name in line for name in names)
 
 
 def test_the_length_is_hit(asked):
     """No prompt is longer than asked, none shorter by more than 16 tokens, counted by tokenising it whole."""
-    builder, recipes = asked
-    for recipe in recipes:
-        tokens = builder.corpus.tokenizer.count(builder.render(recipe).text())
-        assert tokens == recipe["realised_length"]
-        assert recipe["context_length"] - 16 <= tokens <= recipe["context_length"]
+    builder, samples = asked
+    for sample in samples:
+        tokens = builder.corpus.tokenizer.count(builder.render(sample).text())
+        assert tokens == sample["realised_length"]
+        assert sample["context_length"] - 16 <= tokens <= sample["context_length"]
 
 
 def test_depths_are_sought(asked):
     """Evidence for deep questions lies deeper than for shallow ones."""
-    _, recipes = asked
+    _, samples = asked
     mean = {
-        depth: sum(r["realised_depth"] for r in recipes if r["depth"] == depth) / (len(recipes) / 2) for depth in (0, 1)
+        depth: sum(r["realised_depth"] for r in samples if r["depth"] == depth) / (len(samples) / 2) for depth in (0, 1)
     }
     assert mean[0] < 0.3
     assert mean[1] > 0.7
 
 
 def test_an_oracle_gets_everything_right(asked):
-    """Whoever regenerates the world that a recipe names answers every question."""
-    _, recipes = asked
+    """Whoever regenerates the world that a sample names answers every question."""
+    _, samples = asked
     log = FactLog(0)
-    for recipe in recipes:
-        plain = json.loads(json.dumps(recipe))
+    for sample in samples:
+        plain = json.loads(json.dumps(sample))
         start, stop = plain["document"]
         solution = KINDS[plain["kind"]].solve(plain["query"], Statements(log.between(start, stop), start, stop))
         SCORER.validate(plain)
@@ -189,15 +189,15 @@ def test_an_oracle_gets_everything_right(asked):
         (lambda _: NOT_TOLD, 1 / 7),
         (lambda _: "2", 1 / 7),
         (lambda _: "1", 1 / 7),
-        (lambda recipe: recipe["question"].split(":")[-1].split(" or ")[0].strip(), 1 / 7),
-        (lambda recipe: recipe["question"].rstrip("?").rpartition(" or ")[2], 1 / 7),
-        (lambda recipe: recipe["question"], 1 / 7),
+        (lambda sample: sample["question"].split(":")[-1].split(" or ")[0].strip(), 1 / 7),
+        (lambda sample: sample["question"].rstrip("?").rpartition(" or ")[2], 1 / 7),
+        (lambda sample: sample["question"], 1 / 7),
     ],
 )
 def test_a_blind_reader_is_at_chance(asked, guess, chance):
     """Answers that do not come from the text get no more than one kind of question can give by luck."""
-    _, recipes = asked
-    scores = [SCORER.score(recipe, guess(recipe))["exact"] for recipe in recipes]
+    _, samples = asked
+    scores = [SCORER.score(sample, guess(sample))["exact"] for sample in samples]
     assert sum(scores) / len(scores) <= chance + 0.02
 
 
@@ -206,12 +206,12 @@ def test_contexts_show_all_some_or_nothing(cache):
     builder = builder_in(
         cache, context_lengths=["16k"], depths=2, contexts=["full", "retrieved", "none"], retrieved_tokens=1024
     )
-    recipes = builder.recipes()
-    by = {context: [r for r in recipes if r["context"] == context] for context in ("full", "retrieved", "none")}
+    samples = builder.samples()
+    by = {context: [r for r in samples if r["context"] == context] for context in ("full", "retrieved", "none")}
     assert [r["query"] for r in by["full"]] == [r["query"] for r in by["retrieved"]] == [r["query"] for r in by["none"]]
     found = Counter()
     for full, some, nothing in zip(by["full"], by["retrieved"], by["none"], strict=True):
-        whole, part, bare = (builder.render(recipe).text() for recipe in (full, some, nothing))
+        whole, part, bare = (builder.render(sample).text() for sample in (full, some, nothing))
         assert bare.startswith(full["question"])
         assert nothing["realised_length"] < 150
         assert 700 < some["realised_length"] <= 1024
@@ -227,21 +227,21 @@ def test_contexts_show_all_some_or_nothing(cache):
 def test_a_short_document_is_retrieved_whole(cache):
     """Where the document is no longer than what may be retrieved, hardly any of it is missing."""
     builder = builder_in(cache, context_lengths=["2k"], depths=1, contexts=["retrieved"], questions=["single"])
-    (recipe,) = builder.recipes()
-    start, stop = recipe["document"]
-    shown = sum(high - low for low, high in recipe["spans"])
-    assert recipe["realised_length"] <= 2048
+    (sample,) = builder.samples()
+    start, stop = sample["document"]
+    shown = sum(high - low for low, high in sample["spans"])
+    assert sample["realised_length"] <= 2048
     assert shown > 0.8 * (stop - start)
 
 
-def test_recipes_are_small_and_fixed(cache):
-    """Recipes are plain values of about 1 kB, and recipes and prompts are the same on every machine."""
+def test_samples_are_small_and_fixed(cache):
+    """Samples are plain values of about 1 kB, and samples and prompts are the same on every machine."""
     builder = builder_in(
         cache, context_lengths=["2k", "4k"], depths=[0.3], contexts=["full", "none"], haystack="chronicle:5"
     )
     sha = hashlib.sha256()
-    for recipe in builder.recipes():
-        plain = json.dumps(recipe, ensure_ascii=False)
+    for sample in builder.samples():
+        plain = json.dumps(sample, ensure_ascii=False)
         assert len(plain) < 2000
         sha.update(plain.encode())
         sha.update(builder.render(json.loads(plain)).text().encode())
@@ -249,17 +249,17 @@ def test_recipes_are_small_and_fixed(cache):
 
 
 def test_a_cell_does_not_depend_on_others(cache):
-    """Adding lengths, depths and kinds changes no recipe that was there before."""
+    """Adding lengths, depths and kinds changes no sample that was there before."""
     small = builder_in(cache, context_lengths=["4k"], depths=[0.5], questions=["bridge", "count"])
     large = builder_in(cache, context_lengths=["2k", "4k", "8k"], depths=[0, 0.5], samples_per_cell=2)
-    known = {recipe["id"]: recipe for recipe in large.recipes()}
-    assert all(known[recipe["id"]] == recipe for recipe in small.recipes())
+    known = {sample["id"]: sample for sample in large.samples()}
+    assert all(known[sample["id"]] == sample for sample in small.samples())
 
 
 def test_other_seeds_ask_other_questions(cache):
     """Another seed of the sweep, and another chronicle, ask something else."""
     one, two, three = (
-        {r["question"] for r in builder_in(cache, context_lengths=["4k"], depths=2, **change).recipes()}
+        {r["question"] for r in builder_in(cache, context_lengths=["4k"], depths=2, **change).samples()}
         for change in ({}, {"seed": 1}, {"haystack": "chronicle:2"})
     )
     assert not one & two
@@ -302,7 +302,7 @@ def test_every_relation_has_a_question():
 def test_too_short_a_document_is_refused(cache):
     """A length at which a kind cannot be asked is an error that names the kind and what to do."""
     with pytest.raises(LengthError, match="no bridge question can be asked of 200 tokens"):
-        builder_in(cache, context_lengths=[200], depths=1, questions=["bridge"]).recipes()
+        builder_in(cache, context_lengths=[200], depths=1, questions=["bridge"]).samples()
 
 
 @pytest.mark.parametrize(

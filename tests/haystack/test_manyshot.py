@@ -37,14 +37,14 @@ def test_oracle_is_right_and_blind_guessing_is_at_chance(tmp_path, deciding):
     """Over 200 samples the examples allow the right label only; the commonest and the first label are at chance."""
     builder = make(tmp_path, context_lengths=[10, 30, 100, 300], samples_per_cell=50, deciding=deciding)
     scorer, right = LabelScorer({}), Counter()
-    for recipe in builder.recipes():
-        shots, asked = read(builder.render(recipe).text())
-        assert len(shots) == recipe["context_length"]
+    for sample in builder.samples():
+        shots, asked = read(builder.render(sample).text())
+        assert len(shots) == sample["context_length"]
         assert asked not in [thing for thing, _ in shots]
         (label,) = conclusions(shots, asked, deciding)
         commonest = Counter(label for _, label in shots).most_common(1)[0][0]
-        for name, said in (("oracle", label), ("commonest", commonest), ("first", recipe["labels"][0])):
-            right[name] += scorer.score(recipe, said)["accuracy"]
+        for name, said in (("oracle", label), ("commonest", commonest), ("first", sample["labels"][0])):
+            right[name] += scorer.score(sample, said)["accuracy"]
     assert right["oracle"] == 200
     assert 25 < right["first"] < 75
     assert 25 < right["commonest"] < 100
@@ -53,7 +53,7 @@ def test_oracle_is_right_and_blind_guessing_is_at_chance(tmp_path, deciding):
 def test_more_shots_are_more_of_the_same(tmp_path):
     """The examples of an index at a small number of shots are the first of those at a larger one."""
     builder = make(tmp_path, samples_per_cell=2)
-    texts = {(r["context_length"], r["index"]): read(builder.render(r).text())[0] for r in builder.recipes()}
+    texts = {(r["context_length"], r["index"]): read(builder.render(r).text())[0] for r in builder.samples()}
     for index in (0, 1):
         assert texts[100, index][:10] == texts[10, index]
     assert texts[10, 0] != texts[10, 1]
@@ -62,7 +62,7 @@ def test_more_shots_are_more_of_the_same(tmp_path):
 def test_labels_are_spread_evenly(tmp_path):
     """Over many samples each label is right about equally often."""
     builder = make(tmp_path, context_lengths=[100], samples_per_cell=200)
-    places = Counter(recipe["labels"].index(recipe["target"]) for recipe in builder.recipes())
+    places = Counter(sample["labels"].index(sample["target"]) for sample in builder.samples())
     assert all(30 < places[i] < 70 for i in range(4))
 
 
@@ -72,10 +72,10 @@ def test_every_word_is_of_one_property():
     assert len(words) == len(set(words))
 
 
-def test_the_same_recipe_gives_the_same_bytes(tmp_path):
+def test_the_same_sample_gives_the_same_bytes(tmp_path):
     """A prompt is a function of seed and version: its digest never changes."""
-    recipe = make(tmp_path).recipes()[1]
-    assert make(tmp_path).render(recipe).digest == GOLDEN
+    sample = make(tmp_path).samples()[1]
+    assert make(tmp_path).render(sample).digest == GOLDEN
 
 
 def test_bad_settings_are_refused(tmp_path, monkeypatch):
@@ -84,6 +84,6 @@ def test_bad_settings_are_refused(tmp_path, monkeypatch):
         make(tmp_path, context_lengths=["16k"])
     monkeypatch.setattr(manyshot, "_TRIES", 1)
     with pytest.raises(LengthError, match="decide nothing"):
-        make(tmp_path, context_lengths=[10], deciding=3).recipes()
+        make(tmp_path, context_lengths=[10], deciding=3).samples()
     with pytest.raises(ConfigError, match="makes its own examples"):
         make(tmp_path, haystack="chronicle")

@@ -59,13 +59,13 @@ def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles):
     builder = make(cache, context_lengths=["2k", "4k"], depths=5, samples_per_cell=20, needles=needles)
     scorer = SequenceMatchScorer(dict(builder.sweep.options))
     scores = {"oracle": [], "guess": [], "blind": [], "floor": []}
-    for number, recipe in enumerate(builder.recipes()):
-        right, alike = oracle(builder.render(recipe).text())
+    for number, sample in enumerate(builder.samples()):
+        right, alike = oracle(builder.render(sample).text())
         assert len(alike) == needles
-        scores["oracle"].append(scorer.score(recipe, right)["match"])
-        scores["guess"].append(scorer.score(recipe, alike[number % needles])["match"])
-        scores["floor"].append(scorer.score(recipe, right)["noise_floor"])
-        scores["blind"].append(scorer.score(recipe, recipe["prefix"] + "The quick brown fox. " * 20)["match"])
+        scores["oracle"].append(scorer.score(sample, right)["match"])
+        scores["guess"].append(scorer.score(sample, alike[number % needles])["match"])
+        scores["floor"].append(scorer.score(sample, right)["noise_floor"])
+        scores["blind"].append(scorer.score(sample, sample["prefix"] + "The quick brown fox. " * 20)["match"])
     mean = {name: sum(values) / len(values) for name, values in scores.items()}
     assert len(scores["oracle"]) == 200
     assert min(scores["oracle"]) == 1
@@ -79,12 +79,12 @@ def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles):
 def test_length_is_hit_and_depth_is_near(cache, length, depth, seed):
     """A prompt is never longer than asked, at most 16 tokens shorter, and its depth is right to a round."""
     builder = make(cache, context_lengths=[length], depths=[depth], seed=seed)
-    (recipe,) = builder.recipes()
-    tokens = load_tokenizer("o200k_base").count(builder.render(recipe).text())
-    assert tokens == recipe["realised_length"]
+    (sample,) = builder.samples()
+    tokens = load_tokenizer("o200k_base").count(builder.render(sample).text())
+    assert tokens == sample["realised_length"]
     assert length - 16 < tokens <= length
-    assert abs(recipe["realised_depth"] - depth) * length < 400 or recipe["hay"]["units"] < 2
-    assert len(json.dumps(recipe)) < 3000
+    assert abs(sample["realised_depth"] - depth) * length < 400 or sample["hay"]["units"] < 2
+    assert len(json.dumps(sample)) < 3000
 
 
 def test_hay_never_holds_what_is_asked():
@@ -118,10 +118,10 @@ def test_writings_differ():
 
 def test_the_rounds_come_apart_as_they_were_put_together(cache):
     """As turns of a chat, the conversation has the same rounds as the text, and the question last."""
-    text = make(cache).recipes()[0]
+    text = make(cache).samples()[0]
     as_text = make(cache).render(text)
     builder = make(cache, rounds="turns")
-    as_turns = builder.render(builder.recipes()[0])
+    as_turns = builder.render(builder.samples()[0])
     spoken = [(turn.role, "".join(part.text for part in turn.parts)) for turn in as_turns.turns]
     assert [role for role, _ in spoken] == ["user", "assistant"] * (len(spoken) // 2) + ["user"]
     pairs = list(zip((t for _, t in spoken[:-1:2]), (t for _, t in spoken[1::2]), strict=True))
@@ -129,28 +129,28 @@ def test_the_rounds_come_apart_as_they_were_put_together(cache):
     assert spoken[-1][1].startswith("Prepend ")
 
 
-def test_the_same_recipe_gives_the_same_bytes(cache, tmp_path):
+def test_the_same_sample_gives_the_same_bytes(cache, tmp_path):
     """Hay and prompt are functions of seed and version: their digests never change."""
     hay = "".join(text for text, _ in zip(RoundsSource.seeded(0).texts(), range(200), strict=False))
     assert hashlib.sha256(hay.encode()).hexdigest() == GOLDEN_HAY
-    recipe = make(cache).recipes()[0]
-    assert make(tmp_path).render(recipe).digest == make(cache).render(recipe).digest == GOLDEN_PROMPT
+    sample = make(cache).samples()[0]
+    assert make(tmp_path).render(sample).digest == make(cache).render(sample).digest == GOLDEN_PROMPT
 
 
 def test_adding_a_length_changes_no_other_sample(cache):
     """Samples depend on what they are, not on what else is asked."""
-    alone = {recipe["id"]: recipe for recipe in make(cache).recipes()}
+    alone = {sample["id"]: sample for sample in make(cache).samples()}
     among = {
-        recipe["id"]: recipe for recipe in make(cache, context_lengths=["2k", "3k"], depths=[0, 0.5, 0.7, 1]).recipes()
+        sample["id"]: sample for sample in make(cache, context_lengths=["2k", "3k"], depths=[0, 0.5, 0.7, 1]).samples()
     }
     assert len(alone) == 3
-    assert all(among[name] == recipe for name, recipe in alone.items())
+    assert all(among[name] == sample for name, sample in alone.items())
 
 
 def test_bad_settings_are_refused(cache):
     """A length without room, another haystack and a question without its blanks get one clear line each."""
     with pytest.raises(LengthError, match="ask for context_lengths above"):
-        make(cache, context_lengths=[600], needles=8).recipes()
+        make(cache, context_lengths=[600], needles=8).samples()
     with pytest.raises(ConfigError, match="set haystack to rounds"):
         make(cache, haystack="chronicle")
     with pytest.raises(ConfigError, match=r"\{ordinal\}"):
@@ -160,7 +160,7 @@ def test_bad_settings_are_refused(cache):
 def test_another_seed_is_another_conversation(cache):
     """``rounds:1`` shares no round with ``rounds``."""
     first, second = (make(cache, haystack=spec, needles=2) for spec in ("rounds", "rounds:1"))
-    texts = [set(rounds_of(builder.render(builder.recipes()[0]).text())) for builder in (first, second)]
+    texts = [set(rounds_of(builder.render(builder.samples()[0]).text())) for builder in (first, second)]
     shared = {pair for pair in texts[0] & texts[1] if "weather" not in pair[0]}
     assert len(shared) <= 2  # the needles belong to the sample
 
@@ -175,23 +175,23 @@ def tables(tmp_path_factory, cache):
     for needles in (2, 4):
         builder = make(cache, context_lengths=["2k", "4k"], depths=3, needles=needles, rounds="turns")
         plain = make(cache, context_lengths=["2k", "4k"], depths=3, needles=needles)
-        for recipe in builder.recipes():
-            answer = recipe["prefix"] + recipe["target"]
-            turns = builder.render(recipe).turns
+        for sample in builder.samples():
+            answer = sample["prefix"] + sample["target"]
+            turns = builder.render(sample).turns
             messages = [{"role": t.role, "content": t.parts[0].text} for t in turns]
             openai.append(
                 {
                     "prompt": json.dumps(messages),
                     "answer": answer,
-                    "random_string_to_prepend": recipe["prefix"],
+                    "random_string_to_prepend": sample["prefix"],
                     "n_needles": needles,
                     "desired_msg_index": 1,
                     "total_messages": len(messages),
                     "n_chars": sum(len(m["content"]) for m in messages),
                 }
             )
-            row = {"queries": plain.render(recipe).text(), "answer": answer, "view_ops": recipe["question"]}
-            v2.append({**row, "context_len": recipe["realised_length"]})
+            row = {"queries": plain.render(sample).text(), "answer": answer, "view_ops": sample["question"]}
+            v2.append({**row, "context_len": sample["realised_length"]})
     datasets.Dataset.from_list(openai).to_parquet(str(folder / "needles.parquet"))
     datasets.Dataset.from_list(v2).to_csv(str(folder / "v2.csv"))
     return folder
@@ -201,38 +201,38 @@ def tables(tmp_path_factory, cache):
 def test_public_tables_are_read(tables, cache, name, builder):
     """Rows of the asked lengths become samples whose prompt is the row's, and whose oracle is right."""
     made = make(cache, builder, haystack=f"file:{tables / name}", context_lengths=["2k", "4k"], samples_per_cell=3)
-    recipes = made.recipes()
-    assert [recipe["context_label"] for recipe in recipes] == ["2k", "4k"] * 3
+    samples = made.samples()
+    assert [sample["context_label"] for sample in samples] == ["2k", "4k"] * 3
     scorer = SequenceMatchScorer(dict(made.sweep.options))
-    for recipe in recipes:
-        prompt = made.render(recipe)
+    for sample in samples:
+        prompt = made.render(sample)
         text = "\n\n".join(part.text for part in prompt.parts())
-        assert recipe["context_length"] / 2 < recipe["realised_length"] <= recipe["context_length"]
-        assert recipe["target"] in text
-        assert scorer.score(recipe, recipe["prefix"] + recipe["target"])["match"] == 1
-        assert len(json.dumps(recipe)) < 4000
+        assert sample["context_length"] / 2 < sample["realised_length"] <= sample["context_length"]
+        assert sample["target"] in text
+        assert scorer.score(sample, sample["prefix"] + sample["target"])["match"] == 1
+        assert len(json.dumps(sample)) < 4000
 
 
 def test_openai_rows_tell_their_noise_floor(tables, cache):
     """In OpenAI's set the other answers to the same request are found, and with them the noise floor."""
     made = make(cache, OpenAiMrcrBuilder, haystack=f"file:{tables / 'needles.parquet'}", needles=4, samples_per_cell=2)
-    for recipe in made.recipes():
-        assert len(recipe["openings"]) == 4
-        assert 0.25 < recipe["noise_floor"] < 0.45
-        assert [turn.role for turn in made.render(recipe).turns][-1] == "user"
+    for sample in made.samples():
+        assert len(sample["openings"]) == 4
+        assert 0.25 < sample["noise_floor"] < 0.45
+        assert [turn.role for turn in made.render(sample).turns][-1] == "user"
 
 
 def test_public_tables_say_what_is_wrong(tables, cache, tmp_path):
     """No table, a foreign table, a length without rows and a changed row get one clear line each."""
     with pytest.raises(CorpusError, match="set haystack to file"):
-        make(cache, MrcrV2Builder).recipes()
+        make(cache, MrcrV2Builder).samples()
     with pytest.raises(CorpusError, match="no column queries"):
-        make(cache, MrcrV2Builder, haystack=f"file:{tables / 'needles.parquet'}").recipes()
+        make(cache, MrcrV2Builder, haystack=f"file:{tables / 'needles.parquet'}").samples()
     with pytest.raises(CorpusError, match="holds no table"):
-        make(cache, MrcrV2Builder, haystack=f"file:{tmp_path}").recipes()
+        make(cache, MrcrV2Builder, haystack=f"file:{tmp_path}").samples()
     spec = f"file:{tables / 'v2.csv'}"
     with pytest.raises(LengthError, match="no prompt between 32,768 and 65,536"):
-        make(cache, MrcrV2Builder, haystack=spec, context_lengths=["64k"]).recipes()
+        make(cache, MrcrV2Builder, haystack=spec, context_lengths=["64k"]).samples()
     made = make(cache, MrcrV2Builder, haystack=spec)
     with pytest.raises(CorpusError, match="has changed"):
-        made.render({**made.recipes()[0], "row_digest": "0"})
+        made.render({**made.samples()[0], "row_digest": "0"})

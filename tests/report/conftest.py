@@ -28,9 +28,9 @@ def out(tmp_path_factory) -> Path:
     with (folder / "a" / f"samples_{TASK}_2026-01-01T00.jsonl").open("w", encoding="utf-8") as file:
         for result in run(make_sweep(), lost_in_the_middle):
             ended = {"completions": [result.completion.to_dict()]}
-            arguments = {"gen_args_0": {"arg_0": "recipe", "arg_1": {}, "arg_2": {}, "arg_3": ended}}
+            arguments = {"gen_args_0": {"arg_0": "sample", "arg_1": {}, "arg_2": {}, "arg_3": ended}}
             answer = [[f"<b>{result.completion}</b>"]]
-            sample = {"doc": result.recipe, "arguments": arguments, "resps": answer, **(result.values or {})}
+            sample = {"doc": result.sample, "arguments": arguments, "resps": answer, **(result.values or {})}
             file.write(json.dumps(sample) + "\n")
     return folder
 

@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_sweeps import HAY, TARGET, block, judge, lost_in_the_middle, make_recipe, make_sweep, run
+from made_sweeps import HAY, TARGET, block, judge, lost_in_the_middle, make_sample, make_sweep, run
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.plan import expand
@@ -141,9 +141,9 @@ def test_order_of_samples_changes_nothing():
 def test_unparsed_is_an_outcome_of_its_own():
     """An answer that the scorer cannot read is unscored and counted as unparsed."""
     sweep = make_sweep(context_lengths=["1k"], depths=1)
-    recipe = make_recipe(next(iter(expand(sweep))), sweep)
+    sample = make_sample(next(iter(expand(sweep))), sweep)
     made = sweep_block(
-        sweep, RetrievalScorer.METRICS, [SampleResult(recipe, Completion("?"), None, "unparsed: no letter")]
+        sweep, RetrievalScorer.METRICS, [SampleResult(sample, Completion("?"), None, "unparsed: no letter")]
     )
     assert made["summary"]["outcomes"] == {"unparsed": 1}
 
@@ -158,7 +158,7 @@ def test_a_metric_with_its_own_aggregate_keeps_it():
     )
     sweep = make_sweep(context_lengths=["1k", "8k"], depths=2, samples_per_cell=4)
     samples = [
-        SampleResult(make_recipe(s, sweep), Completion("x"), {"wer": (s.index, 10 * (s.index + 1))})
+        SampleResult(make_sample(s, sweep), Completion("x"), {"wer": (s.index, 10 * (s.index + 1))})
         for s in expand(sweep)
     ]
     summary = sweep_block(sweep, [wer], samples)["summary"]
@@ -172,7 +172,7 @@ def test_a_metric_with_its_own_aggregate_keeps_it():
 def test_a_metric_that_some_samples_lack_has_its_own_count():
     """``invented`` is measured on needle-absent samples only, and says on how many."""
     sweep = make_sweep(context_lengths=["1k"], depths=2, samples_per_cell=1)
-    first, second = (make_recipe(sample, sweep) for sample in expand(sweep))
+    first, second = (make_sample(sample, sweep) for sample in expand(sweep))
     samples = [judge(first, Completion(TARGET)), judge({**second, "absent": True}, Completion("It is not there."))]
     metrics = sweep_block(sweep, RetrievalScorer.METRICS, samples)["summary"]["metrics"]
     assert metrics["recall"] == {"value": 1, "n": 2}
@@ -182,17 +182,17 @@ def test_a_metric_that_some_samples_lack_has_its_own_count():
 def test_variants_have_rows_of_their_own():
     """Kinds of question within a cell get a row each, and a row over the whole sweep."""
     sweep = make_sweep(context_lengths=["1k"], depths=1, samples_per_cell=1)
-    samples = [judge(make_recipe(s, sweep), Completion(TARGET)) for s in expand(sweep, variants=("count", "bridge"))]
+    samples = [judge(make_sample(s, sweep), Completion(TARGET)) for s in expand(sweep, variants=("count", "bridge"))]
     made = sweep_block(sweep, RetrievalScorer.METRICS, samples)
     assert [row["variant"] for row in made["cells"]] == ["bridge", "count"]
     assert [(row["variant"], row["n"]) for row in made["variants"]] == [("bridge", 1), ("count", 1)]
 
 
 def test_a_task_without_lengths_and_depths_is_grouped_by_its_labels():
-    """Where the data fix the lengths, rows follow the recipes' own labels."""
+    """Where the data fix the lengths, rows follow the samples' own labels."""
     sweep = make_sweep()
-    recipes = [{**make_recipe(s, sweep), "depth": None, "realised_depth": None} for s in expand(sweep)]
-    made = sweep_block(sweep, RetrievalScorer.METRICS, [judge(r, Completion(TARGET)) for r in recipes])
+    samples = [{**make_sample(s, sweep), "depth": None, "realised_depth": None} for s in expand(sweep)]
+    made = sweep_block(sweep, RetrievalScorer.METRICS, [judge(r, Completion(TARGET)) for r in samples])
     assert [(row["length"], row["depth"], row["n"]) for row in made["cells"]] == [
         ("1k", None, 10),
         ("8k", None, 10),
@@ -249,7 +249,7 @@ def test_few_scores_between_0_and_1_get_a_safe_interval():
     """Five scores just below 1 do not make a model sure: the interval is as wide as for five right answers."""
     share = Metric("share", "0 to 1")
     sweep = make_sweep(context_lengths=["1k"], depths=5, samples_per_cell=1)
-    samples = [SampleResult(make_recipe(s, sweep), Completion("x"), {"share": 0.999}) for s in expand(sweep)]
+    samples = [SampleResult(make_sample(s, sweep), Completion("x"), {"share": 0.999}) for s in expand(sweep)]
     interval = sweep_block(sweep, [share], samples)["summary"]["interval"]
     assert interval["method"] == "wilson_bound"
     assert interval["low"] < 0.6
@@ -258,7 +258,7 @@ def test_few_scores_between_0_and_1_get_a_safe_interval():
 def test_unknown_repeats_stay_unknown():
     """A source that cannot count its repeats leaves them ``None``, not 0."""
     sweep = make_sweep(context_lengths=["1k"], depths=1, samples_per_cell=1)
-    recipe = {**make_recipe(next(iter(expand(sweep))), sweep), "haystack": {**HAY, "repeats": None}}
-    made = sweep_block(sweep, RetrievalScorer.METRICS, [judge(recipe, Completion(TARGET))])
+    sample = {**make_sample(next(iter(expand(sweep))), sweep), "haystack": {**HAY, "repeats": None}}
+    made = sweep_block(sweep, RetrievalScorer.METRICS, [judge(sample, Completion(TARGET))])
     assert made["haystacks"][0]["repeats"] is None
     assert made["summary"]["corpus_repeats"] is None

@@ -11,7 +11,7 @@ from lm_eval_longctx.scorers.base import Unparsed
 from lm_eval_longctx.scorers.choice import ChoiceScorer, chosen
 
 OPTIONS = ["a red car", "a blue car", "two", "Barcelona", "none of them"]
-RECIPE = {"target": "B", "options": OPTIONS, "kind": "moment"}
+SAMPLE = {"target": "B", "options": OPTIONS, "kind": "moment"}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_what_does_not(answer: str, why: str | None) -> None:
 def test_accuracy_is_one_for_the_right_letter_only() -> None:
     """Perfect answers score one, others zero; the letter and the kind of question are kept."""
     scorer = ChoiceScorer({})
-    assert scorer.score(RECIPE, "Final Answer: (B)") == {"accuracy": 1.0}
-    assert scorer.score(RECIPE, "Final Answer: (A)") == {"accuracy": 0.0}
-    assert scorer.details(RECIPE, "Final Answer: (A)") == {"chosen": "A", "kind": "moment"}
+    assert scorer.score(SAMPLE, "Final Answer: (B)") == {"accuracy": 1.0}
+    assert scorer.score(SAMPLE, "Final Answer: (A)") == {"accuracy": 0.0}
+    assert scorer.details(SAMPLE, "Final Answer: (A)") == {"chosen": "A", "kind": "moment"}
 
 
 @given(before=st.text(max_size=80), letter=st.sampled_from("ABCDE"), after=st.text(max_size=80))
@@ -93,13 +93,13 @@ def test_no_text_without_a_final_answer_is_guessed(answer: str) -> None:
 def test_a_secret_key_makes_predictions_only() -> None:
     """Where the data set hides the right option the sample is unscored, not wrong."""
     scorer = ChoiceScorer({})
-    scorer.validate({**RECIPE, "target": None})
+    scorer.validate({**SAMPLE, "target": None})
     with pytest.raises(Unparsed, match="no answer key"):
-        scorer.score({**RECIPE, "target": None}, "Final Answer: (B)")
+        scorer.score({**SAMPLE, "target": None}, "Final Answer: (B)")
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "sample",
     [
         {"target": "F", "options": OPTIONS},
         {"target": "AB", "options": OPTIONS},
@@ -108,7 +108,7 @@ def test_a_secret_key_makes_predictions_only() -> None:
         {"target": "A"},
     ],
 )
-def test_recipes_of_another_kind_are_refused(recipe: dict[str, object]) -> None:
+def test_samples_of_another_kind_are_refused(sample: dict[str, object]) -> None:
     """A target must be the letter of one of the options."""
     with pytest.raises(ConfigError):
-        ChoiceScorer({}).validate(recipe)
+        ChoiceScorer({}).validate(sample)

@@ -140,17 +140,17 @@ def test_the_first_line_counts():
 def test_controls_count_only_under_their_own_name():
     """An answer without the document, or with passages of it, stays out of the measures of the whole document."""
     names = {metric.name for metric in ExactF1Scorer.METRICS}
-    recipe = {"target": "Orlmere", "context": "none", "control": True}
-    scores = SCORER.score(recipe, "Orlmere")
+    sample = {"target": "Orlmere", "context": "none", "control": True}
+    scores = SCORER.score(sample, "Orlmere")
     assert scores.keys() == names
     assert {name: value for name, value in scores.items() if value is not None} == {"exact_closed_book": 1.0}
-    scores = SCORER.score({**recipe, "context": "retrieved", "control": False}, "Tarvick")
+    scores = SCORER.score({**sample, "context": "retrieved", "control": False}, "Tarvick")
     assert (scores["exact"], scores["f1"], scores["exact_retrieved"], scores["exact_closed_book"]) == (0, 0, 0, None)
-    assert SCORER.score({**recipe, "context": "full", "control": False}, "Orlmere")["exact_retrieved"] is None
+    assert SCORER.score({**sample, "context": "full", "control": False}, "Orlmere")["exact_retrieved"] is None
 
 
 @pytest.mark.parametrize("target", [None, "", [], ["..."], [3]])
 def test_a_target_without_words_is_refused(target):
-    """A recipe whose target cannot be matched is an error before anything runs."""
+    """A sample whose target cannot be matched is an error before anything runs."""
     with pytest.raises(ConfigError, match="target"):
         SCORER.validate({"target": target})

@@ -17,17 +17,17 @@ LABELS = ["bamodi", "zelupa", "tavoke", "Garin-o"]
 @given(st.sampled_from(LABELS), st.sampled_from(LABELS), st.sampled_from(["{}", " {}.", "**{}**", "Label: {}", '"{}"']))
 def test_the_label_decides(target, said, form):
     """The right label scores 1 and any other 0, in any case and typography."""
-    recipe = {"target": target, "labels": LABELS}
+    sample = {"target": target, "labels": LABELS}
     for answer in (form.format(said), form.format(said).upper()):
-        assert SCORER.score(recipe, answer) == {"accuracy": float(said == target)}
-        assert SCORER.details(recipe, answer) == {"given": said}
+        assert SCORER.score(sample, answer) == {"accuracy": float(said == target)}
+        assert SCORER.details(sample, answer) == {"given": said}
 
 
 def test_the_first_line_comes_first():
     """What a base model goes on to write after its first line does not count."""
-    recipe = {"target": "bamodi", "labels": LABELS}
-    assert SCORER.score(recipe, "\nbamodi\n\nInput: a tin flute\nLabel: zelupa") == {"accuracy": 1}
-    assert SCORER.score(recipe, "Let me think.\nIt is bamodi.") == {"accuracy": 1}
+    sample = {"target": "bamodi", "labels": LABELS}
+    assert SCORER.score(sample, "\nbamodi\n\nInput: a tin flute\nLabel: zelupa") == {"accuracy": 1}
+    assert SCORER.score(sample, "Let me think.\nIt is bamodi.") == {"accuracy": 1}
 
 
 @pytest.mark.parametrize(

@@ -134,15 +134,15 @@ def test_targets_of_another_kind_are_refused(target):
 
 def test_needles_that_were_not_asked_for_are_extra():
     """The value of a distractor is extra, be it a word or a number."""
-    recipe = {
+    sample = {
         "target": {"Paris": "red-otter", "Rome": "1234567"},
         "distractors": {"Oslo": "blue-badger", "Bonn": "7654321"},
     }
     right = "Paris: red-otter\nRome: 1234567"
-    assert SCORER.score(recipe, right)["extra"] == 0
-    for unasked in (recipe["distractors"], list(recipe["distractors"].values())):
+    assert SCORER.score(sample, right)["extra"] == 0
+    for unasked in (sample["distractors"], list(sample["distractors"].values())):
         answer = f"{right}\nOslo: blue-badger\nBonn: 7654321"
-        assert SCORER.score({**recipe, "distractors": unasked}, answer)["extra"] == 0.5
+        assert SCORER.score({**sample, "distractors": unasked}, answer)["extra"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ values = st.one_of(
 )
 
 
-def recall(target, answer, **recipe):
-    return SCORER.score({"target": target, **recipe}, answer)["recall"]
+def recall(target, answer, **sample):
+    return SCORER.score({"target": target, **sample}, answer)["recall"]
 
 
 @given(values)
@@ -138,18 +138,18 @@ def test_any_accepted_text_is_enough():
 
 def test_exact_is_lost_by_naming_other_values():
     """Naming another value of the kind keeps recall and loses exact; small figures and keys do not count."""
-    recipe = {"target": "1234567", "distractors": ["7654321"], "question": "What is the number of Paris 1900?"}
-    assert SCORER.score(recipe, "In chapter 12 of Paris 1900: 1234567")["exact"] == 1
-    both = SCORER.score(recipe, "1234567 or 7654321")
+    sample = {"target": "1234567", "distractors": ["7654321"], "question": "What is the number of Paris 1900?"}
+    assert SCORER.score(sample, "In chapter 12 of Paris 1900: 1234567")["exact"] == 1
+    both = SCORER.score(sample, "1234567 or 7654321")
     assert (both["recall"], both["exact"]) == (1, 0)
-    assert SCORER.details(recipe, "1234567 or 7654321")["other_values"] == ["7654321"]
+    assert SCORER.details(sample, "1234567 or 7654321")["other_values"] == ["7654321"]
 
 
 def test_exact_tells_distractors_that_are_words():
     """Of words, known distractors lose exact; other words cannot be told from prose."""
-    recipe = {"target": "otter", "distractors": {"Rome": "badger"}}
-    assert SCORER.score(recipe, "otter, not badger")["exact"] == 0
-    assert SCORER.score(recipe, "otter, a fine animal")["exact"] == 1
+    sample = {"target": "otter", "distractors": {"Rome": "badger"}}
+    assert SCORER.score(sample, "otter, not badger")["exact"] == 0
+    assert SCORER.score(sample, "otter, a fine animal")["exact"] == 1
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_denials_are_right_where_no_needle_is_hidden(answer, kind):
 )
 def test_other_answers_are_wrong_where_no_needle_is_hidden(answer, kind, invented):
     """Silence, chatter and any named value are wrong on a needle-absent sample; naming one is an invention."""
-    recipe = {"target": "", "absent": True, "value_kind": kind, "distractors": ["badger"]}
-    assert SCORER.score(recipe, answer) == {"recall": 0.0, "exact": 0.0, "invented": float(invented)}
+    sample = {"target": "", "absent": True, "value_kind": kind, "distractors": ["badger"]}
+    assert SCORER.score(sample, answer) == {"recall": 0.0, "exact": 0.0, "invented": float(invented)}
 
 
 @pytest.mark.parametrize("target", [None, "", [], [1], {"a": "b"}, [" "]])

@@ -41,10 +41,10 @@ def v2_reference(prediction, target, *, lenient):
 @given(text=texts.map(str.strip).filter(bool))
 def test_perfect_answer_scores_one_and_empty_scores_zero(grading, text):
     """Prefix and text score 1; an empty answer, and the text without the prefix, score 0."""
-    recipe = {"target": text, "prefix": PREFIX, "noise_floor": 0.3}
-    assert scorer(grading).score(recipe, PREFIX + text) == {"match": 1, "prefix": 1, "noise_floor": 0.3}
-    assert scorer(grading).score(recipe, "") == {"match": 0, "prefix": 0, "noise_floor": 0.3}
-    assert scorer(grading).score(recipe, text)["match"] == 0
+    sample = {"target": text, "prefix": PREFIX, "noise_floor": 0.3}
+    assert scorer(grading).score(sample, PREFIX + text) == {"match": 1, "prefix": 1, "noise_floor": 0.3}
+    assert scorer(grading).score(sample, "") == {"match": 0, "prefix": 0, "noise_floor": 0.3}
+    assert scorer(grading).score(sample, text)["match"] == 0
 
 
 @given(texts, texts, st.sampled_from(["", " ", "\n", "Here: "]), st.booleans())
@@ -69,9 +69,9 @@ def test_gradings_are_their_authors(target, said, lead, with_prefix):
 )
 def test_worked_examples(answer, strict, lenient, exact):
     """Space, a preface, a second prefix and a wrong prefix are treated as each set's authors treat them."""
-    recipe = {"target": TEXT, "prefix": PREFIX}
+    sample = {"target": TEXT, "prefix": PREFIX}
     for grading, expected in zip(GRADINGS, (strict, lenient, exact), strict=True):
-        found = scorer(grading).score(recipe, answer)["match"]
+        found = scorer(grading).score(sample, answer)["match"]
         assert found == expected if expected is not None else 0 < found < 1
 
 
@@ -83,14 +83,14 @@ def test_ratio_of_a_worked_example():
 
 def test_details_say_which_answer_was_repeated():
     """An answer that begins like another one to the same request is told by its number."""
-    recipe = {"target": TEXT, "prefix": PREFIX, "openings": ["Once upon", TEXT[:20], "It rained"]}
-    assert scorer().details(recipe, PREFIX + TEXT) == {"repeated": 2}
-    assert scorer().details(recipe, "It rained all day.") == {"repeated": 3}
-    assert scorer().details(recipe, "no idea") == {"repeated": None}
+    sample = {"target": TEXT, "prefix": PREFIX, "openings": ["Once upon", TEXT[:20], "It rained"]}
+    assert scorer().details(sample, PREFIX + TEXT) == {"repeated": 2}
+    assert scorer().details(sample, "It rained all day.") == {"repeated": 3}
+    assert scorer().details(sample, "no idea") == {"repeated": None}
 
 
 @pytest.mark.parametrize("change", [{"target": ""}, {"target": ["a"]}, {"prefix": ""}, {"prefix": None}])
-def test_recipes_without_text_or_prefix_are_refused(change):
+def test_samples_without_text_or_prefix_are_refused(change):
     """Target and prefix must be texts that are not empty."""
     with pytest.raises(ConfigError, match=next(iter(change))):
         scorer().validate({"target": TEXT, "prefix": PREFIX, **change})

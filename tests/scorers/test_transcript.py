@@ -18,9 +18,9 @@ from lm_eval_longctx.scorers.transcript_shape import repeated_words
 words = st.lists(st.sampled_from("a b c d e the of".split()), max_size=30).map(" ".join)
 
 
-def _score(said: str, written: str, name: str = "none", **recipe):
+def _score(said: str, written: str, name: str = "none", **sample):
     scorer = TranscriptScorer({"normalizer": name})
-    return scorer.score({"target": said, **recipe}, written), scorer.details({"target": said, **recipe}, written)
+    return scorer.score({"target": said, **sample}, written), scorer.details({"target": said, **sample}, written)
 
 
 @given(said=words.filter(bool), written=words)

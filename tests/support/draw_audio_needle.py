@@ -35,9 +35,9 @@ def main() -> None:
     sweep = parse_sweep(metadata, task="drawing", unit=AudioNeedleBuilder.UNIT, options=AudioNeedleBuilder.OPTIONS)
     with tempfile.TemporaryDirectory() as cache:
         builder = AudioNeedleBuilder(sweep, BuildContext(lambda _: VoicesSource, cache_dir=Path(cache)))
-        (recipe,) = builder.recipes()
-        wave, _ = soundfile.read(next(builder.render(recipe).media()).path)
-    draw(wave, recipe["needles"][0], ROOT / "docs" / "audio-needle.png")
+        (sample,) = builder.samples()
+        wave, _ = soundfile.read(next(builder.render(sample).media()).path)
+    draw(wave, sample["needles"][0], ROOT / "docs" / "audio-needle.png")
 
 
 def draw(wave: np.ndarray, needle: dict, out: Path) -> None:

@@ -10,7 +10,7 @@ from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import Sweep, parse_sweep
-from lm_eval_longctx.tasks.base import base_recipe
+from lm_eval_longctx.tasks.base import base_sample
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -30,22 +30,22 @@ def make_sweep(**metadata: Any) -> Sweep:
     return parse_sweep(given, task="longctx_text_niah", unit=Unit.TOKENS)
 
 
-def make_recipe(sample: PlannedSample, sweep: Sweep) -> dict[str, Any]:
-    """Make a recipe as builders do."""
+def make_sample(sample: PlannedSample, sweep: Sweep) -> dict[str, Any]:
+    """Make a sample as builders do."""
     realised = {"realised_length": sample.length.amount - 3, "realised_depth": sample.depth}
-    return {**base_recipe(sample, sweep), **realised, "target": TARGET, "question": "Which number?", "haystack": HAY}
+    return {**base_sample(sample, sweep), **realised, "target": TARGET, "question": "Which number?", "haystack": HAY}
 
 
-def judge(recipe: Mapping[str, Any], answer: Completion) -> SampleResult:
+def judge(sample: Mapping[str, Any], answer: Completion) -> SampleResult:
     """Score as the harness does."""
     if not answer.outcome.answered or answer.outcome is Outcome.REFUSED:
-        return SampleResult(recipe, answer, None, answer.outcome.value)
-    return SampleResult(recipe, answer, SCORER.score(recipe, str(answer)))
+        return SampleResult(sample, answer, None, answer.outcome.value)
+    return SampleResult(sample, answer, SCORER.score(sample, str(answer)))
 
 
 def run(sweep: Sweep, answer: Callable[[PlannedSample], Completion]) -> list[SampleResult]:
     """Answer every sample of a sweep."""
-    return [judge(make_recipe(sample, sweep), answer(sample)) for sample in expand(sweep)]
+    return [judge(make_sample(sample, sweep), answer(sample)) for sample in expand(sweep)]
 
 
 def lost_in_the_middle(sample: PlannedSample) -> Completion:

@@ -16,7 +16,7 @@ import pytest
 
 from lm_eval_longctx.harness.listing import listed_tasks
 
-SAMPLES = 3
+FIRST = 3
 
 PROMPTS: dict[str, tuple[str, str]] = {
     "docqa_closed_book_longctx": ("1", "fa7eaabe361ea0c6"),
@@ -40,16 +40,16 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "translation_none_longctx": ("1", "d2bfa31286843b63"),
     "translation_wordlist_longctx": ("1", "4f4e085b9ce5e847"),
 }
-"""Version, and digest of the first recipes with their whole prompts."""
+"""Version, and digest of the first samples with their whole prompts."""
 
-RECIPES: dict[str, tuple[str, str]] = {
+UNRENDERED: dict[str, tuple[str, str]] = {
     "longctx_image_niah": ("1", "7f7406d5e8b59b14"),
     "longctx_image_niah_shape": ("1", "12b85efd2ffd6629"),
     "longctx_video_niah": ("1", "9b2d94d4454e76c2"),
     "longctx_video_niah_multi": ("1", "575ec764458a41e8"),
     "longctx_video_qa": ("1", "bbb1d2192d780fcc"),
 }
-"""Version, and digest of the first recipes; what is drawn for them is frozen by the tests of film."""
+"""Version, and digest of the first samples; what is drawn for them is frozen by the tests of film."""
 
 NOT_FROZEN = {
     "niah_code_longctx": "Python's own library is another text with each Python",
@@ -64,34 +64,34 @@ def tasks() -> dict[str, Any]:
     """Make all tasks of both tables as lm-eval does."""
     from lm_eval.tasks.manager import TaskManager
 
-    loaded: dict[str, Any] = TaskManager(include_defaults=False).load([*PROMPTS, *RECIPES])["tasks"]
+    loaded: dict[str, Any] = TaskManager(include_defaults=False).load([*PROMPTS, *UNRENDERED])["tasks"]
     return loaded
 
 
 def frozen(task: Any, prompts: bool) -> tuple[str, str]:
-    """Return a task's version, and a digest of its first recipes and, if wanted, of their prompts."""
+    """Return a task's version, and a digest of its first samples and, if wanted, of their prompts."""
     sha = hashlib.sha256()
-    for sample in islice(task.builder.samples(), SAMPLES):
-        recipe = task.builder.recipe(sample)
-        sha.update(json.dumps(recipe, sort_keys=True, ensure_ascii=False).encode())
+    for plan in islice(task.builder.plans(), FIRST):
+        sample = task.builder.sample(plan)
+        sha.update(json.dumps(sample, sort_keys=True, ensure_ascii=False).encode())
         if prompts:
-            sha.update(json.dumps(task.builder.render(recipe).text(), ensure_ascii=False).encode())
+            sha.update(json.dumps(task.builder.render(sample).text(), ensure_ascii=False).encode())
     return str(task.VERSION), sha.hexdigest()[:16]
 
 
 @pytest.mark.parametrize("name", PROMPTS)
 def test_prompts_stay_as_they_are(tasks: dict[str, Any], name: str) -> None:
-    """A text task's recipes and prompts change only with its version."""
+    """A text task's samples and prompts change only with its version."""
     assert frozen(tasks[name], prompts=True) == PROMPTS[name]
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_stay_as_they_are(tasks: dict[str, Any], name: str) -> None:
-    """The recipes of a task of pictures or film change only with its version."""
-    assert frozen(tasks[name], prompts=False) == RECIPES[name]
+@pytest.mark.parametrize("name", UNRENDERED)
+def test_samples_stay_as_they_are(tasks: dict[str, Any], name: str) -> None:
+    """The samples of a task of pictures or film change only with its version."""
+    assert frozen(tasks[name], prompts=False) == UNRENDERED[name]
 
 
 def test_every_generated_task_is_frozen() -> None:
     """No task that is made from a seed is left out of the tables without a reason."""
     made = {task.name for task in listed_tasks() if task.kind == "task" and "longctx-public" not in task.tags}
-    assert made == {*PROMPTS, *RECIPES, *NOT_FROZEN}
+    assert made == {*PROMPTS, *UNRENDERED, *NOT_FROZEN}

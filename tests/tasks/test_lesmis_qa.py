@@ -43,9 +43,9 @@ def novel(book, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recipes(novel):
-    """Return all recipes."""
-    return novel.recipes()
+def samples(novel):
+    """Return all samples."""
+    return novel.samples()
 
 
 def words(text):
@@ -93,52 +93,52 @@ def test_questions_cover_the_whole_book(novel):
     assert all(max(found) - min(found) < 0.01 for question, found in novel.placed if question.kind == "fact")
 
 
-def test_the_whole_book_some_of_it_or_nothing(novel, recipes):
+def test_the_whole_book_some_of_it_or_nothing(novel, samples):
     """Each question is asked of the whole book, of 4k tokens of its passages, and of nothing."""
-    by = {context: [r for r in recipes if r["context"] == context] for context in ("full", "retrieved", "none")}
+    by = {context: [r for r in samples if r["context"] == context] for context in ("full", "retrieved", "none")}
     assert {len(found) for found in by.values()} == {len(QUESTIONS)}
     whole = novel.render(by["full"][0]).text()
     assert novel.corpus.tokenizer.count(whole) == by["full"][0]["realised_length"] > 700_000
-    assert {recipe["control"] for recipe in by["full"]} == {False}
+    assert {sample["control"] for sample in by["full"]} == {False}
     for full, some, nothing in zip(by["full"], by["retrieved"], by["none"], strict=True):
         assert full["name"] == some["name"] == nothing["name"]
         assert some["control"] is nothing["control"] is True
         assert nothing["realised_length"] < 160
         assert 3500 < some["realised_length"] <= 4096
-    for recipe in [*by["retrieved"][:5], *by["none"][:5]]:
-        text = novel.render(recipe).text()
-        assert novel.corpus.tokenizer.count(text) == recipe["realised_length"]
-        assert f"{ABOUT} {recipe['question']}" in text
-        assert text.startswith(HEADER) is (recipe["context"] == "retrieved")
+    for sample in [*by["retrieved"][:5], *by["none"][:5]]:
+        text = novel.render(sample).text()
+        assert novel.corpus.tokenizer.count(text) == sample["realised_length"]
+        assert f"{ABOUT} {sample['question']}" in text
+        assert text.startswith(HEADER) is (sample["context"] == "retrieved")
 
 
-def test_passages_are_of_use(novel, recipes):
+def test_passages_are_of_use(novel, samples):
     """Retrieval brings all of the evidence for most facts and for few links."""
     found = {"fact": [], "link": []}
-    for recipe in recipes:
-        if recipe["context"] == "retrieved":
-            shown = words(novel.render(recipe).text())
-            found[recipe["kind"]].append(all(words(passage) in shown for passage, _ in recipe["evidence"]))
+    for sample in samples:
+        if sample["context"] == "retrieved":
+            shown = words(novel.render(sample).text())
+            found[sample["kind"]].append(all(words(passage) in shown for passage, _ in sample["evidence"]))
     assert sum(found["fact"]) / len(found["fact"]) > 0.6
     assert sum(found["link"]) / len(found["link"]) < 0.5
 
 
-def test_an_oracle_gets_everything_right(recipes):
+def test_an_oracle_gets_everything_right(samples):
     """Every accepted answer scores 1, in every context under its own name."""
-    for recipe in recipes:
-        SCORER.validate(recipe)
-        name = {"full": "exact", "retrieved": "exact_retrieved", "none": "exact_closed_book"}[recipe["context"]]
-        for answer in recipe["target"]:
-            assert SCORER.score(recipe, f"Answer: {answer}.")[name] == 1.0
+    for sample in samples:
+        SCORER.validate(sample)
+        name = {"full": "exact", "retrieved": "exact_retrieved", "none": "exact_closed_book"}[sample["context"]]
+        for answer in sample["target"]:
+            assert SCORER.score(sample, f"Answer: {answer}.")[name] == 1.0
 
 
-def test_recipes_are_small(recipes):
-    """Recipes are plain values of about 1 kB, in an order that is spread over the book."""
-    assert all(len(json.dumps(recipe)) < 2500 for recipe in recipes)
-    early = [recipe["realised_depth"] for recipe in recipes[:24]]
+def test_samples_are_small(samples):
+    """Samples are plain values of about 1 kB, in an order that is spread over the book."""
+    assert all(len(json.dumps(sample)) < 2500 for sample in samples)
+    early = [sample["realised_depth"] for sample in samples[:24]]
     assert min(early) < 0.2
     assert max(early) > 0.8
-    assert len({recipe["id"] for recipe in recipes}) == len(recipes)
+    assert len({sample["id"] for sample in samples}) == len(samples)
 
 
 STORY = (
@@ -182,11 +182,11 @@ def own(tmp_path):
 def test_questions_of_ones_own(own):
     """A user's own book and questions work alike."""
     builder = own()
-    recipes = builder.recipes()
-    assert [(r["name"], r["context"]) for r in recipes] == [("a", "full"), ("a", "none"), ("b", "full"), ("b", "none")]
-    assert recipes[0]["realised_depth"] > 0.8
-    assert STORY in builder.render(recipes[0]).text()
-    assert builder.render(recipes[1]).text().startswith("The question is about a story. Where was Max?")
+    samples = builder.samples()
+    assert [(r["name"], r["context"]) for r in samples] == [("a", "full"), ("a", "none"), ("b", "full"), ("b", "none")]
+    assert samples[0]["realised_depth"] > 0.8
+    assert STORY in builder.render(samples[0]).text()
+    assert builder.render(samples[1]).text().startswith("The question is about a story. Where was Max?")
 
 
 def test_a_passage_that_a_copy_lacks(own, caplog):
@@ -194,12 +194,12 @@ def test_a_passage_that_a_copy_lacks(own, caplog):
     many = [{**OWN["questions"][0], "id": str(n)} for n in range(10)]
     lost = {**OWN["questions"][0], "id": "x", "evidence": ["she found Max in the barn"]}
     with caplog.at_level(logging.WARNING):
-        recipes = own({**OWN, "questions": [*many, lost]}, contexts=["full"]).recipes()
-    assert len(recipes) == 10
-    assert {recipe["left_out"] for recipe in recipes} == {1}
+        samples = own({**OWN, "questions": [*many, lost]}, contexts=["full"]).samples()
+    assert len(samples) == 10
+    assert {sample["left_out"] for sample in samples} == {1}
     assert "1 questions are left out" in caplog.text
     with pytest.raises(CorpusError, match="the passages of 1 of 2 questions"):
-        own({**OWN, "questions": [many[0], lost]}).recipes()
+        own({**OWN, "questions": [many[0], lost]}).samples()
 
 
 def test_a_passage_is_found_by_its_words_and_only_once():
@@ -234,6 +234,6 @@ def test_a_file_that_holds_no_questions(own, data):
 def test_the_book_must_be_given_and_must_end(tmp_path):
     """Without a book, and with an endless one, the error says what to give."""
     with pytest.raises(ConfigError, match="eBook 135"):
-        builder_in(tmp_path, "").recipes()
+        builder_in(tmp_path, "").samples()
     with pytest.raises(ConfigError, match="has no end"):
-        builder_in(tmp_path, "chronicle").recipes()
+        builder_in(tmp_path, "chronicle").samples()

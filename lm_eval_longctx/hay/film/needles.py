@@ -158,15 +158,13 @@ def variants(options: Mapping[str, Any]) -> list[str]:
     return [f"size={size:g}%,contrast={contrast:g}" for size, contrast in steps] if len(steps) > 1 else [""]
 
 
-def hide(
-    sample: PlannedSample, options: Mapping[str, Any], pictures: int, size: tuple[int, int], style: Style
-) -> Hidden:
+def hide(plan: PlannedSample, options: Mapping[str, Any], pictures: int, size: tuple[int, int], style: Style) -> Hidden:
     """Decide on needles, pictures and places.
 
     The steps of a ladder differ in nothing but size and contrast.
 
     Args:
-        sample: The planned sample.
+        plan: The planned sample.
         options: The builder's options, complete.
         pictures: How many pictures there are.
         size: Their width and height in pixels.
@@ -180,11 +178,11 @@ def hide(
     if pictures < count + decoys:
         what = f"{pictures} pictures cannot hold {count} needles and {decoys} distractors"
         raise LengthError(f"{what}; ask for a longer context")
-    percent, contrast = ladder(options)[variants(options).index(sample.variant)]
+    percent, contrast = ladder(options)[variants(options).index(plan.variant)]
     pixels = max(6, round(size[1] * percent / 100))
-    shared = replace(sample, variant="")
+    shared = replace(plan, variant="")
     pairs = style.pairs(shared.rng("words"), count)
-    places = _places(sample.depth or 0.0, count, pictures)
+    places = _places(plan.depth or 0.0, count, pictures)
     rng = shared.rng("marks")
     needles = [Shown(*p, at, style.mark(p, pixels, contrast, rng)) for p, at in zip(pairs, places, strict=True)]
     rng = shared.rng("distractors")
@@ -220,7 +218,7 @@ def _free_places(rng: Rng, count: int, pictures: int, taken: Sequence[int]) -> l
 
 
 def placed(shown: Shown, pictures: int) -> dict[str, Any]:
-    """Return a recipe's entry for a mark.
+    """Return a sample's entry for a mark.
 
     Args:
         shown: The mark.

@@ -23,7 +23,7 @@ class Mark(Protocol):
         """Return a copy of the picture with the mark on it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for recipes and names."""
+        """Return plain values, for samples and names."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Overlay:
         return shown
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for recipes."""
+        """Return plain values, for samples."""
         return asdict(self)
 
 

@@ -112,7 +112,7 @@ class FilmSource(ABC):
 
 
 def described(spec: str, source: FilmSource, hay: Hay, pictures: int) -> dict[str, Any]:
-    """Return a recipe's ``haystack`` entry.
+    """Return a sample's ``haystack`` entry.
 
     Args:
         spec: As the user wrote it.

@@ -107,7 +107,7 @@ def snr_of(variant: str, options: dict[str, Any]) -> float:
 
 
 def described(pool: Pool, spec: str, repeats: int) -> dict[str, Any]:
-    """Return the recipe's ``haystack`` entry."""
+    """Return the sample's ``haystack`` entry."""
     return {
         "spec": _shown(spec),
         "digest": pool.digest[:16],

@@ -2,7 +2,7 @@
 
 Each skill is a function from a ``Page`` to an answer, or ``None`` if the page
 is not its business. The first that answers wins. They are honest rules of
-thumb: they use the prompt only, know nothing of any task's recipes, and fail
+thumb: they use the prompt only, know nothing of any task's samples, and fail
 on whatever needs understanding.
 """
 

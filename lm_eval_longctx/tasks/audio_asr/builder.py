@@ -23,7 +23,7 @@ from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart, file_digest
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
@@ -77,41 +77,41 @@ class AudioTranscriptBuilder(Builder):
         )
         return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Lay out one recording and write down what is said in it."""
-        bench, timeline = self._laid(sample)
+        bench, timeline = self._laid(plan)
         heard = [self._pool.utterances[index] for index in timeline.hay]
         texts = [need_text(u).strip() for u in heard]
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "target": " ".join(texts),
             "words_by_minute": words_by_minute(texts, [bench.packets[i] * bench.store.grid for i in timeline.hay]),
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
             "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats),
             "realised_length": timeline.total / SAMPLE_RATE,
             "realised_depth": None,
-            "snr_db": hay.snr_of(sample.variant, dict(self.sweep.options)),
+            "snr_db": hay.snr_of(plan.variant, dict(self.sweep.options)),
             "codec": bench.of.name,
-            "media_tokens": round(sample.length.amount * self.sweep.options["tokens_per_second"]),
-            "max_gen_toks": answer_budget(sample.length.amount),
+            "media_tokens": round(plan.length.amount * self.sweep.options["tokens_per_second"]),
+            "max_gen_toks": answer_budget(plan.length.amount),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the recording (or find it written) after the request."""
-        bench, timeline = self._laid(planned(recipe))
+        bench, timeline = self._laid(planned(sample))
         part = render(timeline, self._pool, (), bench.store, bench.of, self.context.cache_dir)
         return _prompt(part, language_name(self.sweep.options["language"]))
 
-    def _laid(self, sample: PlannedSample) -> tuple[hay.Bench, Timeline]:
+    def _laid(self, plan: PlannedSample) -> tuple[hay.Bench, Timeline]:
         options = dict(self.sweep.options)
-        total = round(sample.length.amount * SAMPLE_RATE)
-        made = hay.bench(self._pool, total, hay.snr_of(sample.variant, options), options, self.context)
+        total = round(plan.length.amount * SAMPLE_RATE)
+        made = hay.bench(self._pool, total, hay.snr_of(plan.variant, options), options, self.context)
         shuffled = options["order"] == "shuffled"
-        rng = replace(sample, variant="").hay_rng("speech")
+        rng = replace(plan, variant="").hay_rng("speech")
         return made, lay(made.packets, total, made.store.grid, (), rng, shuffled=shuffled)
 
 
@@ -151,7 +151,7 @@ class RecordingsBuilder(Builder):
         settings = PoolSettings(self.sweep.options["language"], transcripts=True)
         return hay.open_pool(self.sweep.haystack, self.context, options, settings)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield one sample a recording (and repetition), in the order of the data set."""
         chosen = [u for u in self._pool.utterances if u.seconds >= self.sweep.options["shortest"]]
         chosen = chosen[: self.sweep.options["max_recordings"] or None]
@@ -167,14 +167,14 @@ class RecordingsBuilder(Builder):
             self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, utterance.digest[:16]
         )
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Describe one recording."""
-        utterance = self._find(sample.variant)
+        utterance = self._find(plan.variant)
         text = need_text(utterance)
         if not text.strip():
             raise MediaError(f"{utterance.origin} has an empty transcript; write down what is said or remove it")
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "context_label": _bucket(utterance.seconds),
             "target": text,
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
@@ -186,9 +186,9 @@ class RecordingsBuilder(Builder):
             "max_gen_toks": answer_budget(utterance.seconds),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Ask for the transcript of a recording."""
-        utterance = self._find(recipe["variant"])
+        utterance = self._find(sample["variant"])
         return _prompt(self._part(utterance), language_name(self.sweep.options["language"]))
 
     def _find(self, variant: str) -> Utterance:

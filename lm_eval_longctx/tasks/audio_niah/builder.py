@@ -23,7 +23,7 @@ from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -73,38 +73,38 @@ class AudioNeedleBuilder(Builder):
         settings = PoolSettings(options["language"], voices, reading=options["reading"])
         return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Work out one sample; nothing is encoded, only needles are spoken."""
-        return _Draft(self, sample).recipe()
+        return _Draft(self, plan).sample()
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the recording (or find it written) and put the question after it."""
-        draft = _Draft(self, planned(recipe))
+        draft = _Draft(self, planned(sample))
         part = render(
             draft.timeline, self._pool, draft.inserts, draft.bench.store, draft.bench.of, self.context.cache_dir
         )
-        return Prompt.user(TextPart(BEFORE), part, TextPart("\n" + recipe["question"]))
+        return Prompt.user(TextPart(BEFORE), part, TextPart("\n" + sample["question"]))
 
 
 class _Draft:
     """One sample, worked out from its plan: needles, layout and file."""
 
-    def __init__(self, builder: AudioNeedleBuilder, sample: PlannedSample) -> None:
-        self.sample, self.sweep, self.cache_dir = sample, builder.sweep, builder.context.cache_dir
+    def __init__(self, builder: AudioNeedleBuilder, plan: PlannedSample) -> None:
+        self.plan, self.sweep, self.cache_dir = plan, builder.sweep, builder.context.cache_dir
         self.options: dict[str, Any] = dict(builder.sweep.options)
         self.pool = builder._pool  # noqa: SLF001 - one file, one class in two parts
-        self.snr_db = hay.snr_of(sample.variant, self.options)
-        self.shared = replace(sample, variant="")
+        self.snr_db = hay.snr_of(plan.variant, self.options)
+        self.shared = replace(plan, variant="")
         self.bench = hay.bench(self.pool, self.total, self.snr_db, self.options, builder.context)
 
     @property
     def total(self) -> int:
         """Samples of the whole recording."""
-        return round(self.sample.length.amount * SAMPLE_RATE)
+        return round(self.plan.length.amount * SAMPLE_RATE)
 
     @cached_property
     def absent(self) -> bool:
@@ -122,7 +122,7 @@ class _Draft:
             raise ConfigError("absent works with one needle; set needles: 1 or absent: 0")
         who = self._voice(rng)
         chosen = rng.sample(self._unsaid(words.words if voice(who).default else words.clear), count)
-        depth = self.sample.depth or 0.0
+        depth = self.plan.depth or 0.0
         if count == 1:
             return (_Said(chosen[0], words.needle.format(word=chosen[0]), who, depth),)
         return tuple(
@@ -170,11 +170,11 @@ class _Draft:
         inserts = [Insert(packets_of(i.utterance, grid), s.depth) for i, s in zip(self.inserts, self.said, strict=True)]
         return lay(self.bench.packets, self.total, grid, inserts, self.shared.hay_rng("speech"))
 
-    def recipe(self) -> Recipe:
+    def sample(self) -> Sample:
         placed = [self._placed(s, i, p) for s, i, p in zip(self.said, self.inserts, self.timeline.placed, strict=True)]
         hidden = placed[: len(placed) - len(self.distractors)]
         return {
-            **base_recipe(self.sample, self.sweep),
+            **base_sample(self.plan, self.sweep),
             "target": self._target(),
             "absent": self.absent,
             "value_kind": "word",
@@ -187,7 +187,7 @@ class _Draft:
             "realised_depth": hidden[0]["depth"] if hidden else None,
             "snr_db": self.snr_db,
             "codec": self.bench.of.name,
-            "media_tokens": round(self.sample.length.amount * self.options["tokens_per_second"]),
+            "media_tokens": round(self.plan.length.amount * self.options["tokens_per_second"]),
         }
 
     def _target(self) -> str | Mapping[str, str]:

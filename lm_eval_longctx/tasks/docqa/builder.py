@@ -10,7 +10,7 @@ from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe
+from lm_eval_longctx.tasks.base import Builder, base_sample
 from lm_eval_longctx.tasks.docqa.kinds import KINDS, candidates
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
     from lm_eval_longctx.tasks.docqa.question import Question, Solution
 
 INSTRUCTION = (
@@ -75,7 +75,7 @@ class DocQABuilder(Builder):
     )
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check kinds, contexts and the haystack; the chronicle is opened with the first recipe."""
+        """Check kinds, contexts and the haystack; the chronicle is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         for option, valid in (("questions", KINDS), ("contexts", CONTEXTS)):
@@ -85,7 +85,7 @@ class DocQABuilder(Builder):
             raise ConfigError(f"{sweep.task} asks about a chronicle; set haystack to chronicle or chronicle:<seed>")
         self._seed = int(argument) if argument else sweep.seed % _LANDS
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield each kind of question in each context, in stratified order."""
         names = [variant(kind, c) for kind in self._options["questions"] for c in self._options["contexts"]]
         return expand(self.sweep, variants=names)
@@ -105,23 +105,23 @@ class DocQABuilder(Builder):
         """The passages of the last few documents."""
         return lru_cache(maxsize=2)(lambda start, stop: PassageIndex(self.corpus, start, stop))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Choose a document, a question whose evidence lies near the asked depth, and what is read.
 
         Raises:
             LengthError: No question of the kind can be asked of a document so short.
         """
-        kind, context = split_variant(sample.variant)
-        asked = self._asked(replace(sample, variant=kind), kind)
+        kind, context = split_variant(plan.variant)
+        asked = self._asked(replace(plan, variant=kind), kind)
         page = self._page(asked, context)
         told, solution = asked.told, asked.solution
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {"spec": f"chronicle:{self._seed}", "digest": self.corpus.source.digest, "repeats": 0},
             "kind": kind,
             "context": context,
             "control": context != self._options["contexts"][0],
-            "cluster": str(sample.index),
+            "cluster": str(plan.index),
             "spans": [list(span) for span in page.spans],
             "closing": page.closing,
             "document": [told.start, told.stop],
@@ -134,31 +134,31 @@ class DocQABuilder(Builder):
             "realised_depth": round(told.depth(solution.main), 6),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
-        """Slice the prompt of a recipe out of the chronicle."""
-        if recipe["haystack"]["digest"] != self.corpus.source.digest:
+    def render(self, sample: Sample) -> Prompt:
+        """Slice the prompt of a sample out of the chronicle."""
+        if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(
-                f"sample {recipe['id']} was made from another version of the chronicle; run the sweep again"
+                f"sample {sample['id']} was made from another version of the chronicle; run the sweep again"
             )
-        spans = tuple((low, high) for low, high in recipe["spans"])
-        return Page(spans, recipe["closing"], self._words(recipe["question"])).prompt(self.corpus)
+        spans = tuple((low, high) for low, high in sample["spans"])
+        return Page(spans, sample["closing"], self._words(sample["question"])).prompt(self.corpus)
 
     def _words(self, question: str) -> str:
         return f"{question} {self._options['instruction']}".rstrip()
 
-    def _asked(self, sample: PlannedSample, kind: str) -> _Asked:
+    def _asked(self, plan: PlannedSample, kind: str) -> _Asked:
         """Find the first document, from a chapter that all kinds share, of which such a question can be asked."""
-        limit = int(sample.length.amount)
-        shared = Rng(f"{sample.task}|{sample.version}|{sample.seed}|{sample.index}#document")
-        chapter = shared.below(_STARTS) if sample.index else 0
+        limit = int(plan.length.amount)
+        shared = Rng(f"{plan.task}|{plan.version}|{plan.seed}|{plan.index}#document")
+        chapter = shared.below(_STARTS) if plan.index else 0
         for shift in range(_SHIFTS if limit <= _SHORT else 1):
             start = self.log.chapter_start(chapter + shift)
-            rng = sample.rng(f"question {shift}")
-            found = next(self._fitting_questions(start, limit, kind, float(sample.depth or 0), rng), None)
+            rng = plan.rng(f"question {shift}")
+            found = next(self._fitting_questions(start, limit, kind, float(plan.depth or 0), rng), None)
             if found:
                 return found
         raise LengthError(
-            f"no {kind} question can be asked of {sample.length}; "
+            f"no {kind} question can be asked of {plan.length}; "
             f"ask for longer context_lengths or leave {kind} out of questions"
         )
 

@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.plan import PlannedSample, spread
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe
+from lm_eval_longctx.tasks.base import Builder, base_sample
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class BookQABuilder(Builder):
     )
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check the contexts and read the questions; the book is opened with the first recipe."""
+        """Check the contexts and read the questions; the book is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         check_listed("contexts", self._options["contexts"], CONTEXTS)
@@ -205,7 +205,7 @@ class BookQABuilder(Builder):
             logger.warning("%s: %d questions are left out; this copy lacks their passages", self.sweep.task, lost)
         return found
 
-    def samples(self) -> Iterator[PlannedSample]:
+    def plans(self) -> Iterator[PlannedSample]:
         """Yield each question with each context; questions from all parts of the book come early."""
         length = Length(self._tokens, Unit.TOKENS, self.sweep.tokenizer)
         for index in spread(len(self.placed)):
@@ -213,13 +213,13 @@ class BookQABuilder(Builder):
                 name = variant(self.placed[index][0].kind, context)
                 yield PlannedSample(self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, name)
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Return a question with what is read and where its passages stand."""
-        question, depths = self.placed[sample.index]
-        kind, context = split_variant(sample.variant)
+        question, depths = self.placed[plan.index]
+        kind, context = split_variant(plan.variant)
         page = self._page(question.question, context)
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
             "name": question.id,
             "cluster": question.id,
@@ -235,12 +235,12 @@ class BookQABuilder(Builder):
             "realised_depth": round(max(depths), 6),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
-        """Slice the prompt of a recipe out of the book."""
-        if recipe["haystack"]["digest"] != self.corpus.source.digest:
-            raise CorpusError(f"{self.sweep.haystack} is not the book that sample {recipe['id']} was made from")
-        spans = tuple((low, high) for low, high in recipe["spans"])
-        return Page(spans, "", self._words(recipe["question"])).prompt(self.corpus)
+    def render(self, sample: Sample) -> Prompt:
+        """Slice the prompt of a sample out of the book."""
+        if sample["haystack"]["digest"] != self.corpus.source.digest:
+            raise CorpusError(f"{self.sweep.haystack} is not the book that sample {sample['id']} was made from")
+        spans = tuple((low, high) for low, high in sample["spans"])
+        return Page(spans, "", self._words(sample["question"])).prompt(self.corpus)
 
     def _words(self, question: str) -> str:
         return f"{self._about} {question} {self._options['instruction']}".rstrip()

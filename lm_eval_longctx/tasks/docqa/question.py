@@ -42,7 +42,7 @@ TO_PEOPLE = frozenset(
 class FactLog:
     """The facts of one chronicle as far as anybody has asked; grows chapter by chapter.
 
-    Not safe to use from several threads: recipes are made in one.
+    Not safe to use from several threads: samples are made in one.
     """
 
     def __init__(self, seed: int) -> None:

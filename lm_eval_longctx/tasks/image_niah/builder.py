@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.tasks.filmed import hay_name, open_film
 from lm_eval_longctx.tasks.image_niah.shapes import Shapes
 from lm_eval_longctx.units import Unit
@@ -66,7 +66,7 @@ class ImageNeedleBuilder(Builder):
         needles.ladder(self.options)
         self._hay = lru_cache(maxsize=4)(self._open)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a ladder is a variant."""
         return expand(self.sweep, variants=needles.variants(self.options))
 
@@ -74,16 +74,16 @@ class ImageNeedleBuilder(Builder):
         source = open_film(self.sweep.haystack, self.context)
         return source, source.hay(name, self.look)
 
-    def _hidden(self, sample: PlannedSample) -> needles.Hidden:
+    def _hidden(self, plan: PlannedSample) -> needles.Hidden:
         size = (self.look.width, self.look.height)
-        return needles.hide(sample, self.options, int(sample.length.amount), size, KINDS[self.kind])
+        return needles.hide(plan, self.options, int(plan.length.amount), size, KINDS[self.kind])
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Work out one sample; nothing is drawn."""
-        count, hidden = int(sample.length.amount), self._hidden(sample)
-        source, hay = self._hay(hay_name(sample))
+        count, hidden = int(plan.length.amount), self._hidden(plan)
+        source, hay = self._hay(hay_name(plan))
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "target": hidden.target(),
             "absent": hidden.absent,
             "value_kind": "word",
@@ -109,15 +109,15 @@ class ImageNeedleBuilder(Builder):
             asked = SEVERAL_SHAPES.format(shapes=", ".join(keys), colours=COLOURS)
         return asked + (NO_SHAPE if maybe else "")
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Draw the pictures (or find them drawn) and put the question after them."""
-        sample = planned(recipe)
-        _, hay = self._hay(hay_name(sample))
-        count = int(sample.length.amount)
+        plan = planned(sample)
+        _, hay = self._hay(hay_name(plan))
+        count = int(plan.length.amount)
         cache = self.context.cache_dir / "video" / "pictures"
-        pictures = picture_parts(hay, range(count), self._hidden(sample).marks(), cache)
+        pictures = picture_parts(hay, range(count), self._hidden(plan).marks(), cache)
         before = TextPart(BEFORE.format(count=count))
-        return Prompt.user(before, *_numbered(pictures), TextPart("\n" + recipe["question"]))
+        return Prompt.user(before, *_numbered(pictures), TextPart("\n" + sample["question"]))
 
 
 def _size(resolution: str) -> tuple[int, int]:

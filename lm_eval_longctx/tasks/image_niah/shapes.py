@@ -110,7 +110,7 @@ class Shape:
         return shown
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for recipes."""
+        """Return plain values, for samples."""
         return asdict(self)
 
     def _stamp(self) -> tuple[Image.Image, Image.Image]:

@@ -22,7 +22,7 @@ from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, base_sample, planned
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 VERSION = "1"
 """Raise this whenever the same sample would come out differently."""
@@ -157,17 +157,17 @@ class ManyShotBuilder(Builder):
             raise ConfigError(f"{sweep.task} makes its own examples; leave haystack out, not {sweep.haystack!r}")
         self._deciding, self._labels = int(sweep.options["deciding"]), int(sweep.options["labels"])
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
-        """Choose an input whose label follows from the examples; see ``Builder.recipe``.
+    def sample(self, plan: PlannedSample) -> Sample:
+        """Choose an input whose label follows from the examples; see ``Builder.sample``.
 
         Raises:
             LengthError: So few examples decide nothing.
         """
-        world, shots = self._examples(sample)
-        thing = self._asked(sample, world, shots)
+        world, shots = self._examples(plan)
+        thing = self._asked(plan, world, shots)
         key = f"manyshot|{VERSION}|{self._deciding}|{self._labels}"
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {"spec": "made", "digest": hashlib.sha256(key.encode()).hexdigest(), "repeats": 0},
             "question": world.text(thing),
             "thing": list(thing),
@@ -180,19 +180,19 @@ class ManyShotBuilder(Builder):
             "planned_tokens": len(shots) * _TOKENS_A_SHOT + 64,
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the examples down, and the open one."""
-        world, shots = self._examples(planned(recipe))
+        world, shots = self._examples(planned(sample))
         told = "".join(f"Input: {world.text(thing)}\nLabel: {label}\n\n" for thing, label in shots)
-        return Prompt.user(TextPart(HEADER + told, shared=True), TextPart(f"Input: {recipe['question']}\nLabel:"))
+        return Prompt.user(TextPart(HEADER + told, shared=True), TextPart(f"Input: {sample['question']}\nLabel:"))
 
-    def _examples(self, sample: PlannedSample) -> tuple[World, tuple[tuple[Thing, str], ...]]:
-        identity = sample.hay_rng(f"manyshot|{VERSION}").identity
-        return _examples(identity, self._deciding, self._labels, int(sample.length.amount))
+    def _examples(self, plan: PlannedSample) -> tuple[World, tuple[tuple[Thing, str], ...]]:
+        identity = plan.hay_rng(f"manyshot|{VERSION}").identity
+        return _examples(identity, self._deciding, self._labels, int(plan.length.amount))
 
-    def _asked(self, sample: PlannedSample, world: World, shots: Sequence[tuple[Thing, str]]) -> Thing:
+    def _asked(self, plan: PlannedSample, world: World, shots: Sequence[tuple[Thing, str]]) -> Thing:
         """Draw an unseen thing for which the examples allow the right label only."""
-        rng, known = sample.rng("asked"), {thing for thing, _ in shots}
+        rng, known = plan.rng("asked"), {thing for thing, _ in shots}
         for _ in range(_TRIES):
             thing = draw_things(rng, 1)[0]
             if thing in known or not _evidence(world, shots, thing):

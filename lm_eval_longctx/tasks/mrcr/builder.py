@@ -18,7 +18,7 @@ from lm_eval_longctx.hay.text.keys import check_template
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, base_sample, planned
 from lm_eval_longctx.tasks.mrcr.conversation import (
     SOURCE,
     Conversation,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample, Rng
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 HEADER = "Here is a conversation between a user and an assistant.\n\n"
 QUESTION = (
@@ -64,7 +64,7 @@ class MrcrBuilder(Builder):
     )
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check the question and the haystack; the conversation is opened with the first recipe."""
+        """Check the question and the haystack; the conversation is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         check_template("question", self._options["question"], blanks := ("prefix", "ordinal", "piece"), required=blanks)
@@ -78,25 +78,25 @@ class MrcrBuilder(Builder):
         """The endless conversation."""
         return Corpus(RoundsSource.seeded(self._seed), self.sweep.tokenizer, self.context.cache_dir)
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
-        """Work out request, answers, places and realised length; see ``Builder.recipe``.
+    def sample(self, plan: PlannedSample) -> Sample:
+        """Work out request, answers, places and realised length; see ``Builder.sample``.
 
         Raises:
             LengthError: The length is too short for the question and all answers.
         """
-        request, texts = self._needles(sample)
-        before, depths = _spread(sample.rng("places"), float(sample.depth or 0), len(texts))
-        prefix = _prefix(sample.rng("prefix"))
+        request, texts = self._needles(plan)
+        before, depths = _spread(plan.rng("places"), float(plan.depth or 0), len(texts))
+        prefix = _prefix(plan.rng("prefix"))
         question = self._question(prefix, before, request)
         fitting = Fitting(self.corpus, HEADER, self._footer(question), needle_rounds(request, texts), depths)
-        if (bare := fitting.bare()) > sample.length.amount:
+        if (bare := fitting.bare()) > plan.length.amount:
             raise LengthError(
-                f"{sample.length.amount} tokens are too short for a conversation with {len(texts)} answers: question "
+                f"{plan.length.amount} tokens are too short for a conversation with {len(texts)} answers: question "
                 f"and answers alone take {bare}; ask for context_lengths above {bare} or fewer needles"
             )
-        found = fitting.fit(self._start(sample), int(sample.length.amount))
+        found = fitting.fit(self._start(plan), int(plan.length.amount))
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
             "hay": {"start": found.start, "units": found.units, "filler": found.filler},
             "positions": list(found.positions),
@@ -112,31 +112,31 @@ class MrcrBuilder(Builder):
             "max_gen_toks": 64 + 2 * self.corpus.tokenizer.count(texts[before]),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Put the conversation together again; no tokenizer is needed."""
-        if recipe["haystack"]["digest"] != self.corpus.source.digest:
-            raise CorpusError(f"sample {recipe['id']} was made by another version; run the sweep again")
-        request, texts = self._needles(planned(recipe))
-        hay = recipe["hay"]
-        found = Conversation(hay["start"], hay["units"], tuple(recipe["positions"]), hay["filler"])
+        if sample["haystack"]["digest"] != self.corpus.source.digest:
+            raise CorpusError(f"sample {sample['id']} was made by another version; run the sweep again")
+        request, texts = self._needles(planned(sample))
+        hay = sample["hay"]
+        found = Conversation(hay["start"], hay["units"], tuple(sample["positions"]), hay["filler"])
         parts = text_parts(self.corpus, found.pieces(self.corpus, needle_rounds(request, texts)))
         if self._options["rounds"] == _TURNS:
-            return _as_turns("".join(part.text for part in parts), recipe["question"])
-        return Prompt.user(TextPart(HEADER), *parts, TextPart(self._footer(recipe["question"])))
+            return _as_turns("".join(part.text for part in parts), sample["question"])
+        return Prompt.user(TextPart(HEADER), *parts, TextPart(self._footer(sample["question"])))
 
-    def _needles(self, sample: PlannedSample) -> tuple[Request, list[str]]:
+    def _needles(self, plan: PlannedSample) -> tuple[Request, list[str]]:
         """Draw what is asked and all the answers to it, no two of which begin alike."""
-        request = draw_request(sample.rng("request"), reserved=True)
-        rng = sample.rng("answers")
+        request = draw_request(plan.rng("request"), reserved=True)
+        rng = plan.rng("answers")
         texts: dict[str, str] = {}
         while len(texts) < self._options["needles"]:
             text = write(request, rng)
             texts.setdefault(text[:_OPENING], text)
         return request, list(texts.values())
 
-    def _start(self, sample: PlannedSample) -> int:
+    def _start(self, plan: PlannedSample) -> int:
         """Return the first round of hay: the same for all lengths and depths of one index."""
-        return sample.hay_rng("start").below(self.corpus.first_units()) if sample.index else 0
+        return plan.hay_rng("start").below(self.corpus.first_units()) if plan.index else 0
 
     def _question(self, prefix: str, before: int, request: Request) -> str:
         return str(self._options["question"]).format(prefix=prefix, ordinal=ORDINALS[before], piece=request.piece)

@@ -1,6 +1,6 @@
 """The public MRCR sets: OpenAI's, and Google DeepMind's second version.
 
-Both are tables of finished prompts. A recipe holds the number of a row and the
+Both are tables of finished prompts. A sample holds the number of a row and the
 digest of its text, never the text. Rows are chosen by length: for each asked
 length those whose prompt is not longer, and longer than half of it.
 """
@@ -21,14 +21,14 @@ from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe
+from lm_eval_longctx.tasks.base import Builder, base_sample
 from lm_eval_longctx.tasks.mrcr.builder import noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lm_eval_longctx.plan import PlannedSample
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
     from lm_eval_longctx.units import Length
 
     Row = Mapping[str, Any]
@@ -121,9 +121,9 @@ class _PublicBuilder(Builder):
             for index, found in enumerate(self._rows_of(length))
         }
 
-    def samples(self) -> Iterator[PlannedSample]:
+    def plans(self) -> Iterator[PlannedSample]:
         """Yield the planned samples for which there are rows, in stratified order."""
-        return (sample for sample in expand(self.sweep) if (sample.length.label, sample.index) in self._chosen)
+        return (plan for plan in expand(self.sweep) if (plan.length.label, plan.index) in self._chosen)
 
     def _rows_of(self, length: Length) -> list[tuple[int, int]]:
         """Return row and tokens of the first rows that belong to a length."""
@@ -147,13 +147,13 @@ class _PublicBuilder(Builder):
     def _count(self, text: str) -> int:
         return load_tokenizer(self.sweep.tokenizer).count(text)
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
-        """Look up one row; see ``Builder.recipe``."""
-        number, tokens = self._chosen[sample.length.label, sample.index]
+    def sample(self, plan: PlannedSample) -> Sample:
+        """Look up one row; see ``Builder.sample``."""
+        number, tokens = self._chosen[plan.length.label, plan.index]
         row = self.table[number]
         prefix, target = self._answer(row)
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {"spec": self.sweep.haystack, "digest": self._digest, "repeats": 0},
             "row": number,
             "row_digest": _digest(self._text(row)),
@@ -166,11 +166,11 @@ class _PublicBuilder(Builder):
             "max_gen_toks": 64 + 2 * self._count(target),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Read the row again; refuse one that has changed."""
-        row = self.table[recipe["row"]]
-        if _digest(self._text(row)) != recipe["row_digest"]:
-            raise CorpusError(f"row {recipe['row']} of {self.sweep.haystack} has changed; run the sweep again")
+        row = self.table[sample["row"]]
+        if _digest(self._text(row)) != sample["row_digest"]:
+            raise CorpusError(f"row {sample['row']} of {self.sweep.haystack} has changed; run the sweep again")
         return self._prompt(row)
 
     def _relevant(self, row: Row, target: str) -> dict[str, Any]:  # noqa: ARG002 - by table

@@ -14,7 +14,7 @@ from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, c
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_recipe
+from lm_eval_longctx.tasks.base import Builder, base_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Recipe
+    from lm_eval_longctx.tasks.base import Sample
 
 HEADER = "<context>\n"
 NEEDLE = "The special magic {key} {kind} is: {value}."
@@ -49,7 +49,7 @@ class _TextBuilder(Builder):
     """What one needle and many have in common."""
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check the templates; the corpus is opened with the first recipe."""
+        """Check the templates; the corpus is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         self._check("needle", ("key", "value", "kind"), required=("key", "value"))
@@ -65,20 +65,20 @@ class _TextBuilder(Builder):
         source = self.context.source(self.sweep.haystack or "chronicle")
         return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
 
-    def _start(self, sample: PlannedSample) -> int:
+    def _start(self, plan: PlannedSample) -> int:
         """Return the first unit of hay: the same for all lengths and depths of one index."""
-        return sample.hay_rng("start").below(self.corpus.first_units()) if sample.index else 0
+        return plan.hay_rng("start").below(self.corpus.first_units()) if plan.index else 0
 
-    def _draw(self, sample: PlannedSample, count: int) -> list[Pair]:
+    def _draw(self, plan: PlannedSample, count: int) -> list[Pair]:
         """Draw needles whose keys and values the hay does not hold."""
-        first = self.corpus.unit_start(self._start(sample))
-        last = self.corpus.advance(first, sample.length.amount)
+        first = self.corpus.unit_start(self._start(plan))
+        last = self.corpus.advance(first, plan.length.amount)
         drawn: dict[str, list[str]] = {}
         for role, kind in (("key", self._key), ("value", self._value)):
             name = f"{kind.name}-{hashlib.sha256(kind.pattern.pattern).hexdigest()[:12]}"
             taken = self.corpus.matches(name, kind.pattern, first, last)
             taken.update(*drawn.values())
-            drawn[role] = draw(kind, sample.rng(role), count, taken, self.corpus.source.spec)
+            drawn[role] = draw(kind, plan.rng(role), count, taken, self.corpus.source.spec)
         return list(zip(drawn["key"], drawn["value"], strict=True))
 
     def _sentence(self, pair: Pair) -> str:
@@ -89,9 +89,9 @@ class _TextBuilder(Builder):
         asked = f"{question} {self._options['instruction']}".rstrip()
         return f"\n</context>\n{asked}\n"
 
-    def _fit(self, sample: PlannedSample, question: str, pairs: Sequence[Pair], depths: Sequence[float]) -> Fitted:
+    def _fit(self, plan: PlannedSample, question: str, pairs: Sequence[Pair], depths: Sequence[float]) -> Fitted:
         sentences = [self._sentence(pair) for pair in pairs]
-        fitted = self._fitter(question).fit(int(sample.length.amount), self._start(sample), sentences, depths)
+        fitted = self._fitter(question).fit(int(plan.length.amount), self._start(plan), sentences, depths)
         if self._options["repetition"] == "forbidden":
             self.corpus.check_repetition(fitted.start, fitted.stop)
         return fitted
@@ -99,11 +99,11 @@ class _TextBuilder(Builder):
     def _fitter(self, question: str) -> Fitter:
         return Fitter(self.corpus, Frame(HEADER, self._footer(question) + self._prefix()))
 
-    def _recipe(self, sample: PlannedSample, fitted: Fitted) -> Recipe:
+    def _sample(self, plan: PlannedSample, fitted: Fitted) -> Sample:
         """Return the keys that both kinds of task share."""
         layout, source = fitted.layout, self.corpus.source
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "haystack": {
                 "spec": source.spec,
                 "digest": source.digest,
@@ -118,14 +118,14 @@ class _TextBuilder(Builder):
     def _prefix(self) -> str:
         return str(self._options["answer_prefix"]).format(kind=self._value.noun)
 
-    def _prompt(self, recipe: Recipe, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
+    def _prompt(self, sample: Sample, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
         """Slice the hay and put the needles between."""
-        if recipe["haystack"]["digest"] != self.corpus.source.digest:
+        if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(
-                f"the haystack {self.corpus.source.spec} is not the one that sample {recipe['id']} was made from; "
+                f"the haystack {self.corpus.source.spec} is not the one that sample {sample['id']} was made from; "
                 "bring back the old text or run the sweep again"
             )
-        layout = Layout(**recipe["hay"], positions=tuple(positions))
+        layout = Layout(**sample["hay"], positions=tuple(positions))
         pieces = arrange(self.corpus, layout, [self._sentence(pair) for pair in pairs])
         parts = (TextPart(HEADER), *text_parts(self.corpus, pieces), TextPart(self._footer(question)))
         return Prompt.user(*parts, answer_prefix=self._prefix())
@@ -134,7 +134,7 @@ class _TextBuilder(Builder):
 class NeedleBuilder(_TextBuilder):
     """One needle at a depth of a text haystack.
 
-    The recipe's ``target`` is the needle's value; where the needle is absent,
+    The sample's ``target`` is the needle's value; where the needle is absent,
     ``absent`` is true and ``target`` says so in words.
     """
 
@@ -146,28 +146,28 @@ class NeedleBuilder(_TextBuilder):
     )
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check the templates; the corpus is opened with the first recipe."""
+        """Check the templates; the corpus is opened with the first sample."""
         super().__init__(sweep, context)
         self._check("question", ("key", "kind"))
         self._check("answer_prefix", ("kind",))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
-        """Work out needle, place, realised length and depth; see ``Builder.recipe``.
+    def sample(self, plan: PlannedSample) -> Sample:
+        """Work out needle, place, realised length and depth; see ``Builder.sample``.
 
         Raises:
             CorpusError: The hay cannot be had or is too short.
             LengthError: The length is too short for question and needle.
         """
-        wanted, *others = self._draw(sample, 1 + self._options["distractors"])
-        absent = sample.rng("absent").random() < self._options["absent"]
+        wanted, *others = self._draw(plan, 1 + self._options["distractors"])
+        absent = plan.rng("absent").random() < self._options["absent"]
         question = self._question(wanted[0])
-        places = sample.rng("distractors")
+        places = plan.rng("distractors")
         depths = [places.random() for _ in others]
         pairs = others if absent else [wanted, *others]
-        fitted = self._fit(sample, question, pairs, depths if absent else [float(sample.depth or 0), *depths])
+        fitted = self._fit(plan, question, pairs, depths if absent else [float(plan.depth or 0), *depths])
         placed = list(zip(pairs, fitted.layout.positions, strict=True))
         return {
-            **self._recipe(sample, fitted),
+            **self._sample(plan, fitted),
             "question": question,
             "target": NOT_THERE if absent else wanted[1],
             "key": wanted[0],
@@ -178,13 +178,13 @@ class NeedleBuilder(_TextBuilder):
             "distractors": {key: value for (key, value), _ in placed},
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
-        """Slice the prompt of a recipe out of the corpus; no tokenizer is needed."""
-        pairs = [(key, value) for key, value, _ in recipe["planted"]]
-        positions = [position for _, _, position in recipe["planted"]]
-        if not recipe["absent"]:
-            pairs, positions = [(recipe["key"], recipe["target"]), *pairs], [recipe["position"], *positions]
-        return self._prompt(recipe, recipe["question"], pairs, positions)
+    def render(self, sample: Sample) -> Prompt:
+        """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
+        pairs = [(key, value) for key, value, _ in sample["planted"]]
+        positions = [position for _, _, position in sample["planted"]]
+        if not sample["absent"]:
+            pairs, positions = [(sample["key"], sample["target"]), *pairs], [sample["position"], *positions]
+        return self._prompt(sample, sample["question"], pairs, positions)
 
     def _question(self, key: str) -> str:
         question = str(self._options["question"]).format(key=key, kind=self._value.noun)
@@ -194,7 +194,7 @@ class NeedleBuilder(_TextBuilder):
 class MultiNeedleBuilder(_TextBuilder):
     """Many needles spread over a text haystack, all asked for in one turn.
 
-    The recipe's ``target`` is a dictionary of keys and values, in the order in
+    The sample's ``target`` is a dictionary of keys and values, in the order in
     which they are asked for.
     """
 
@@ -211,28 +211,28 @@ class MultiNeedleBuilder(_TextBuilder):
     )
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
-        """Check the templates; the corpus is opened with the first recipe."""
+        """Check the templates; the corpus is opened with the first sample."""
         super().__init__(sweep, context)
         self._check("question", ("list", "count", "keys", "kind"), required=("list",))
         self._check("answer_prefix", ("kind",))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
-        """Work out needles, places and realised length; see ``Builder.recipe``.
+    def sample(self, plan: PlannedSample) -> Sample:
+        """Work out needles, places and realised length; see ``Builder.sample``.
 
         Raises:
             CorpusError: The hay cannot be had or is too short.
             LengthError: The length is too short for question and needles.
         """
         count = self._options["needles"]
-        pairs = self._draw(sample, count + self._options["distractors"])
-        places = sample.rng("places")
+        pairs = self._draw(plan, count + self._options["distractors"])
+        places = plan.rng("places")
         depths = [(number + places.random()) / count for number in range(count)]  # one in each stretch of the hay
         depths += [places.random() for _ in pairs[count:]]
-        fitted = self._fit(sample, self._question([key for key, _ in pairs[:count]]), pairs, depths)
-        order = sample.rng("order").sample(range(count), count)
+        fitted = self._fit(plan, self._question([key for key, _ in pairs[:count]]), pairs, depths)
+        order = plan.rng("order").sample(range(count), count)
         positions = fitted.layout.positions
         return {
-            **self._recipe(sample, fitted),
+            **self._sample(plan, fitted),
             "question": self._question([pairs[order[0]][0], "..."]),
             "target": dict(pairs[number] for number in order),
             "needles": [positions[number] for number in order],
@@ -242,12 +242,12 @@ class MultiNeedleBuilder(_TextBuilder):
             "max_gen_toks": 64 + _TOKENS_A_VALUE * count,
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
-        """Slice the prompt of a recipe out of the corpus; no tokenizer is needed."""
-        planted = recipe["planted"]
-        pairs = [*recipe["target"].items(), *((key, value) for key, value, _ in planted)]
-        positions = [*recipe["needles"], *(position for _, _, position in planted)]
-        return self._prompt(recipe, self._question(list(recipe["target"])), pairs, positions)
+    def render(self, sample: Sample) -> Prompt:
+        """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
+        planted = sample["planted"]
+        pairs = [*sample["target"].items(), *((key, value) for key, value, _ in planted)]
+        positions = [*sample["needles"], *(position for _, _, position in planted)]
+        return self._prompt(sample, self._question(list(sample["target"])), pairs, positions)
 
     def _question(self, keys: Sequence[str]) -> str:
         plural = self._key.name

@@ -16,7 +16,7 @@ from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,7 +117,7 @@ class MadeLanguageBuilder(Builder):
                 f"{sweep.task} has {MOST_SAMPLES} test sentences; ask for at most that many samples_per_cell"
             )
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield each sentence in each asked direction."""
         asked = self.sweep.options["direction"]
         return expand(self.sweep, variants=DIRECTIONS if asked == "both" else (asked,))
@@ -159,12 +159,12 @@ class MadeLanguageBuilder(Builder):
         pairs = book.parallel(self.tongue, self._rng("parallel"), self._held_out.gives_away)
         return _Lines((f"{theirs}\n{ours}\n\n" for theirs, ours in pairs), self.sweep.tokenizer)
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Choose the sentence and how many parallel sentences fit."""
-        question, target, clause = self._question(sample.index, sample.variant)
-        count, realised = self._fit(question, int(sample.length.amount))
+        question, target, clause = self._question(plan.index, plan.variant)
+        count, realised = self._fit(question, int(plan.length.amount))
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "question": question.reminder.strip(),
             "target": target,
             "source": question.source,
@@ -223,10 +223,10 @@ class MadeLanguageBuilder(Builder):
     def _text(self, question: Question, count: int) -> str:
         return "".join(text for text, _ in self._pieces(question, count))
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the prompt."""
-        question, _, _ = self._question(recipe["index"], recipe["variant"])
-        pieces = self._pieces(question, recipe["parallel"])
+        question, _, _ = self._question(sample["index"], sample["variant"])
+        pieces = self._pieces(question, sample["parallel"])
         return Prompt.user(*(TextPart(text, shared=shared) for text, shared in pieces))
 
 

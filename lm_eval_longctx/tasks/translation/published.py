@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
 from lm_eval_longctx.tasks.translation.builder import (
     DIRECTIONS,
     RESOURCES,
@@ -52,7 +52,7 @@ class PublishedLanguageBuilder(Builder):
         Option("held_out", 50, "test sentences, kept out of every context", minimum=1),
     )
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield each test sentence in each asked direction."""
         asked = self.sweep.options["direction"]
         return expand(self.sweep, variants=DIRECTIONS if asked == "both" else (asked,))
@@ -109,15 +109,15 @@ class PublishedLanguageBuilder(Builder):
         """All words that the word list explains or uses."""
         return {word for head, meaning in self.library.word_list for word in words(f"{head} {meaning}")}
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Choose the test sentence and how much of each resource fits."""
-        pair = self._pair(sample.index, sample.variant)
-        question, target = self._question(pair, sample.variant)
-        shares, realised = self._fit(question, int(sample.length.amount))
+        pair = self._pair(plan.index, plan.variant)
+        question, target = self._question(pair, plan.variant)
+        shares, realised = self._fit(question, int(plan.length.amount))
         source_words = words(question.source)
         hidden = self.library.hidden
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "question": HIDDEN if hidden else question.reminder.strip(),
             "target": HIDDEN if hidden else target,
             "source": HIDDEN if hidden else question.source,
@@ -134,12 +134,12 @@ class PublishedLanguageBuilder(Builder):
             "realised_depth": None,
         }
 
-    def reveal(self, recipe: Recipe) -> Recipe:
-        """Put the reference back that the recipe of a hidden benchmark leaves out."""
-        if not recipe["private"]:
-            return recipe
-        question, target = self._question(self._pair(recipe["index"], recipe["variant"]), recipe["variant"])
-        return {**recipe, "target": target, "source": question.source}
+    def reveal(self, sample: Sample) -> Sample:
+        """Put the reference back that the sample of a hidden benchmark leaves out."""
+        if not sample["private"]:
+            return sample
+        question, target = self._question(self._pair(sample["index"], sample["variant"]), sample["variant"])
+        return {**sample, "target": target, "source": question.source}
 
     def _pair(self, index: int, direction: str) -> Pair:
         return self.shelf.tests[direction][index]
@@ -193,8 +193,8 @@ class PublishedLanguageBuilder(Builder):
     def _text(self, question: Question, shares: dict[str, int]) -> str:
         return "".join(text for text, _ in self._pieces(question, shares))
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the prompt."""
-        question, _ = self._question(self._pair(recipe["index"], recipe["variant"]), recipe["variant"])
-        pieces = self._pieces(question, recipe["shown"])
+        question, _ = self._question(self._pair(sample["index"], sample["variant"]), sample["variant"])
+        pieces = self._pieces(question, sample["shown"])
         return Prompt.user(*(TextPart(text, shared=shared) for text, shared in pieces))

@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
 from lm_eval_longctx.hay.film.splice import Cut
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.tasks.filmed import OPTIONS, hay_name, open_film
 from lm_eval_longctx.units import Unit
 
@@ -49,7 +49,7 @@ class VideoNeedleBuilder(Builder):
         needles.ladder(self.options)
         self._hay = lru_cache(maxsize=4)(self._open)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a ladder is a variant."""
         return expand(self.sweep, variants=needles.variants(self.options))
 
@@ -57,19 +57,19 @@ class VideoNeedleBuilder(Builder):
         source = open_film(self.sweep.haystack, self.context)
         return source, source.hay(name, self.look)
 
-    def _hidden(self, sample: PlannedSample) -> tuple[int, needles.Hidden]:
-        pictures = self.look.pictures(float(sample.length.amount))
+    def _hidden(self, plan: PlannedSample) -> tuple[int, needles.Hidden]:
+        pictures = self.look.pictures(float(plan.length.amount))
         return pictures, needles.hide(
-            sample, self.options, pictures, (self.look.width, self.look.height), needles.Lettering()
+            plan, self.options, pictures, (self.look.width, self.look.height), needles.Lettering()
         )
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Work out one sample; nothing is drawn."""
-        pictures, hidden = self._hidden(sample)
-        source, hay = self._hay(hay_name(sample))
+        pictures, hidden = self._hidden(plan)
+        source, hay = self._hay(hay_name(plan))
         seconds = float(pictures / self.look.fps)
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "target": hidden.target(),
             "absent": hidden.absent,
             "value_kind": "word",
@@ -93,12 +93,12 @@ class VideoNeedleBuilder(Builder):
         count = self.options["needles"]
         return (SEVERAL.format(count=count) if count > 1 else ONE) + (MAYBE if self.options["absent"] else "")
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
-        sample = planned(recipe)
-        pictures, hidden = self._hidden(sample)
-        _, hay = self._hay(hay_name(sample))
-        cache, question = self.context.cache_dir / "video", TextPart("\n" + recipe["question"])
+        plan = planned(sample)
+        pictures, hidden = self._hidden(plan)
+        _, hay = self._hay(hay_name(plan))
+        cache, question = self.context.cache_dir / "video", TextPart("\n" + sample["question"])
         if self.options["form"] == "frames":
             parts = frame_parts(hay, range(pictures), hidden.marks(), cache / "pictures")
             return Prompt.user(TextPart(BEFORE), *parts, question)

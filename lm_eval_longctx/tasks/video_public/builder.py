@@ -24,7 +24,7 @@ from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
 from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
 from lm_eval_longctx.tasks.video_public.sets import SETS, PublicSet
 from lm_eval_longctx.tasks.video_public.tables import hub_rows, read_rows
@@ -155,7 +155,7 @@ class PublicVideoBuilder(Builder):
 
     _left_out: dict[str, int] | None = None
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield one sample for each question and number of frames, in the set's order."""
         for index in range(self.sweep.samples_per_cell):
             for question in self.questions.values():
@@ -186,16 +186,16 @@ class PublicVideoBuilder(Builder):
     def _digests(self) -> dict[Path, str]:
         return {}
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Describe one question."""
-        name, _, frames = sample.variant.rpartition(",frames=")
+        name, _, frames = plan.variant.rpartition(",frames=")
         question = self.questions[name]
-        pictures = max(1, self.look.pictures(float(sample.length.amount)))
+        pictures = max(1, self.look.pictures(float(plan.length.amount)))
         shown = pictures if frames == ALL else min(int(frames), pictures)
         left_out = {"left_out": self._left_out} if self._left_out else {}
         return {
-            **base_recipe(sample, self.sweep),
-            "context_label": _bucket(float(sample.length.amount)),
+            **base_sample(plan, self.sweep),
+            "context_label": _bucket(float(plan.length.amount)),
             "target": question.answer,
             "options": list(question.options),
             "question": question.text,
@@ -206,24 +206,24 @@ class PublicVideoBuilder(Builder):
             "pictures": shown,
             "cluster": question.film,
             "haystack": {"spec": self.set.title, "digest": question.film, "repeats": 0},
-            "realised_length": float(sample.length.amount),
+            "realised_length": float(plan.length.amount),
             "realised_depth": None,
             "form": self.options["form"] if frames == ALL else "frames",
             "media_tokens": round(float(shown / self.look.fps) * self.options["tokens_per_second"]),
             **left_out,
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Point to the film, or draw its frames, and put the question after."""
-        question = self.questions[str(recipe["variant"]).rpartition(",frames=")[0]]
-        after = TextPart(asked(recipe["question"], recipe["options"]))
-        if recipe["pictures"] == 0:
+        question = self.questions[str(sample["variant"]).rpartition(",frames=")[0]]
+        after = TextPart(asked(sample["question"], sample["options"]))
+        if sample["pictures"] == 0:
             return Prompt.user(TextPart(BLIND), after)
         path = self._film(question)
-        if recipe["form"] == "native":
+        if sample["form"] == "native":
             return Prompt.user(TextPart(WATCH), self._part(path), after)
         hay = _PlainFilm(path, self.look, self._digest(path))
-        indices = evenly(recipe["pictures"], hay.distinct)
+        indices = evenly(sample["pictures"], hay.distinct)
         before = WATCH if len(indices) == hay.distinct else LOOK.format(count=len(indices))
         parts = frame_parts(hay, indices, {}, self.context.cache_dir / "video" / "pictures")
         return Prompt.user(TextPart(before), *parts, after)

@@ -25,7 +25,7 @@ from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart, VideoPart
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
-from lm_eval_longctx.tasks.base import Builder, Recipe, base_recipe, planned
+from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
 from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask
 from lm_eval_longctx.units import Unit
@@ -65,36 +65,36 @@ class VideoQaBuilder(Builder):
                 raise unknown_option("kind of question", str(kind), KINDS)
         self._day = lru_cache(maxsize=8)(write_day)
 
-    def samples(self) -> Iterable[PlannedSample]:
+    def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each kind, with each number of frames, is a variant."""
         variants = [f"kind={kind},frames={frames}" for kind in self.options["kinds"] for frames in self.frames]
         return expand(self.sweep, variants=variants)
 
-    def _parsed(self, sample: PlannedSample) -> tuple[str, str | int]:
-        kind, frames = (part.partition("=")[2] for part in sample.variant.split(","))
+    def _parsed(self, plan: PlannedSample) -> tuple[str, str | int]:
+        kind, frames = (part.partition("=")[2] for part in plan.variant.split(","))
         return kind, frames if frames == ALL else int(frames)
 
-    def _film(self, sample: PlannedSample) -> DayFilm:
-        number = sample.index // self.options["samples_per_film"]
-        name = filmed.hay_name(replace(sample, index=number))
-        return DayFilm(self._day(name, int(sample.length.amount)), self.look)
+    def _film(self, plan: PlannedSample) -> DayFilm:
+        number = plan.index // self.options["samples_per_film"]
+        name = filmed.hay_name(replace(plan, index=number))
+        return DayFilm(self._day(name, int(plan.length.amount)), self.look)
 
-    def _question(self, sample: PlannedSample, film: DayFilm) -> Question:
+    def _question(self, plan: PlannedSample, film: DayFilm) -> Question:
         """Return the same question whatever the number of frames."""
-        kind, _ = self._parsed(sample)
-        number = sample.index % self.options["samples_per_film"]
+        kind, _ = self._parsed(plan)
+        number = plan.index % self.options["samples_per_film"]
         return ask(film.day, kind, number, Rng(f"{film.identity}|{kind}"))
 
-    def recipe(self, sample: PlannedSample) -> Recipe:
+    def sample(self, plan: PlannedSample) -> Sample:
         """Work out one sample; nothing is drawn."""
-        film = self._film(sample)
-        kind, frames = self._parsed(sample)
-        question = self._question(sample, film)
+        film = self._film(plan)
+        kind, frames = self._parsed(plan)
+        question = self._question(plan, film)
         pictures = self.look.pictures(film.day.seconds)
         shown = pictures if frames == ALL else min(int(frames), pictures)
         share = shown / pictures
         return {
-            **base_recipe(sample, self.sweep),
+            **base_sample(plan, self.sweep),
             "target": question.letter,
             "options": list(question.options),
             "question": question.text,
@@ -110,20 +110,20 @@ class VideoQaBuilder(Builder):
             "media_tokens": round(film.day.seconds * share * self.options["tokens_per_second"]),
         }
 
-    def render(self, recipe: Recipe) -> Prompt:
+    def render(self, sample: Sample) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
-        film = self._film(planned(recipe))
-        question = TextPart(asked(recipe["question"], recipe["options"]))
-        return Prompt.user(*self._shown(film, recipe), question)
+        film = self._film(planned(sample))
+        question = TextPart(asked(sample["question"], sample["options"]))
+        return Prompt.user(*self._shown(film, sample), question)
 
-    def _shown(self, film: DayFilm, recipe: Recipe) -> Iterable[Part]:
+    def _shown(self, film: DayFilm, sample: Sample) -> Iterable[Part]:
         pictures, cache = self.look.pictures(film.day.seconds), self.context.cache_dir / "video"
-        if recipe["pictures"] == 0:
+        if sample["pictures"] == 0:
             return (TextPart(BLIND),)
-        if recipe["form"] == "frames":
-            indices = evenly(recipe["pictures"], pictures)
+        if sample["form"] == "frames":
+            indices = evenly(sample["pictures"], pictures)
             before = WATCH if len(indices) == pictures else LOOK.format(count=len(indices))
             return (TextPart(before), *frame_parts(film, indices, {}, cache / "pictures"))
         library = Library(film, self.options["codec"], cache / "hay")
-        sound = DaySound(film.day) if recipe["kind"] == "sound" else None
+        sound = DaySound(film.day) if sample["kind"] == "sound" else None
         return TextPart(WATCH), film_part(library, Cut(pictures, {}, sound), cache / "films")

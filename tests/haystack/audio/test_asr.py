@@ -16,12 +16,12 @@ RATE = 16_000
 def test_the_target_is_what_is_said_in_the_file(build):
     """The transcript holds the words of each utterance in the order in which the file plays them."""
     builder = build("transcript", context_lengths=["90s"])
-    (recipe,) = builder.recipes()
-    _, timeline = builder._laid(next(iter(builder.samples())))
+    (sample,) = builder.samples()
+    _, timeline = builder._laid(next(iter(builder.plans())))
     texts = [builder._pool.utterances[i].text for i in timeline.hay]
-    assert recipe["target"] == " ".join(texts)
-    assert recipe["depth"] is None
-    ask, sound = builder.render(recipe).parts()
+    assert sample["target"] == " ".join(texts)
+    assert sample["depth"] is None
+    ask, sound = builder.render(sample).parts()
     assert isinstance(ask, TextPart)
     assert ask.text.startswith("Transcribe the following speech segment in English.")
     assert isinstance(sound, AudioPart)
@@ -30,10 +30,10 @@ def test_the_target_is_what_is_said_in_the_file(build):
 
 def test_noise_may_be_a_ladder(build):
     """Each step of noise is a recording of its own with the same words."""
-    recipes = build("transcript", context_lengths=["20s"], snr_db=[30, 0]).recipes()
-    assert [r["snr_db"] for r in recipes] == [30.0, 0.0]
-    assert len({r["target"] for r in recipes}) == 1
-    assert len({r["id"] for r in recipes}) == 2
+    samples = build("transcript", context_lengths=["20s"], snr_db=[30, 0]).samples()
+    assert [r["snr_db"] for r in samples] == [30.0, 0.0]
+    assert len({r["target"] for r in samples}) == 1
+    assert len({r["id"] for r in samples}) == 2
 
 
 def test_words_are_counted_by_minute():
@@ -43,7 +43,7 @@ def test_words_are_counted_by_minute():
 
 def test_the_answer_is_given_room_for_its_duration(build):
     """The output budget grows with the duration: a transcript is never cut by our own limit."""
-    short, long = (build("transcript", context_lengths=[s]).recipes()[0]["max_gen_toks"] for s in ("60s", "10m"))
+    short, long = (build("transcript", context_lengths=[s]).samples()[0]["max_gen_toks"] for s in ("60s", "10m"))
     assert short == answer_budget(60) == 600 + 512
     assert long == 6000 + 512
 
@@ -63,37 +63,37 @@ def folder(tmp_path):
 def test_recordings_are_sent_as_they_are(build, folder):
     """A file in a common format goes out untouched, another as FLAC; each is one sample."""
     builder = build("recordings", haystack=f"speech:{folder}")
-    recipes = builder.recipes()
-    parts = [next(builder.render(r).media()) for r in recipes]
-    assert [r["target"] for r in recipes] == ["words of a", "words of b", "words of c"]
+    samples = builder.samples()
+    parts = [next(builder.render(r).media()) for r in samples]
+    assert [r["target"] for r in samples] == ["words of a", "words of b", "words of c"]
     assert [p.digest for p in parts[:2]] == [file_digest(folder / "a.flac"), file_digest(folder / "b.wav")]
     assert [p.mime for p in parts] == ["audio/flac", "audio/wav", "audio/flac"]
     assert [p.sample_rate for p in parts] == [RATE, 44_100, RATE]
-    assert [r["context_length"] for r in recipes] == [2.0, 1.0, 1.0]
-    assert {r["haystack"]["repeats"] for r in recipes} == {0}
-    assert {r["context_label"] for r in recipes} == {"<1m"}
-    assert all(str(folder) not in str(r) for r in recipes)
+    assert [r["context_length"] for r in samples] == [2.0, 1.0, 1.0]
+    assert {r["haystack"]["repeats"] for r in samples} == {0}
+    assert {r["context_label"] for r in samples} == {"<1m"}
+    assert all(str(folder) not in str(r) for r in samples)
 
 
 def test_recordings_can_be_chosen(build, folder):
     """The shortest and the number of recordings can be bounded."""
-    assert len(build("recordings", haystack=f"speech:{folder}", max_recordings=2).recipes()) == 2
-    assert len(build("recordings", haystack=f"speech:{folder}", shortest=1.5).recipes()) == 1
+    assert len(build("recordings", haystack=f"speech:{folder}", max_recordings=2).samples()) == 2
+    assert len(build("recordings", haystack=f"speech:{folder}", shortest=1.5).samples()) == 1
     with pytest.raises(CorpusError, match="no recording of 60 s or more"):
-        build("recordings", haystack=f"speech:{folder}", shortest=60).recipes()
+        build("recordings", haystack=f"speech:{folder}", shortest=60).samples()
 
 
 def test_recordings_without_words_are_refused(build, folder):
     """A missing transcript and an empty one are errors that name the recording."""
     (folder / "b.txt").write_text(" ")
     with pytest.raises(MediaError, match=r"b\.wav has an empty transcript"):
-        build("recordings", haystack=f"speech:{folder}").recipes()
+        build("recordings", haystack=f"speech:{folder}").samples()
     (folder / "b.txt").unlink()
     with pytest.raises(MediaError, match=r"b\.wav has no transcript"):
-        build("recordings", haystack=f"speech:{folder}").recipes()
+        build("recordings", haystack=f"speech:{folder}").samples()
 
 
 def test_recordings_must_be_named(build):
     """Without a folder, the task says how to name one."""
     with pytest.raises(CorpusError, match="speech:/path/to/folder"):
-        build("recordings", haystack="").recipes()
+        build("recordings", haystack="").samples()

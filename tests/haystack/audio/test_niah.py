@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("_speech")
 RATE = 16_000
 
 
-def _sound(builder, recipe) -> tuple[AudioPart, np.ndarray]:
-    part = next(builder.render(recipe).media())
+def _sound(builder, sample) -> tuple[AudioPart, np.ndarray]:
+    part = next(builder.render(sample).media())
     return part, soundfile.read(part.path, dtype="float32")[0]
 
 
@@ -37,12 +37,12 @@ def _found(wave: np.ndarray, needle: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("codec", ["flac", "wav"])
 @pytest.mark.parametrize("haystack", ["bursts", "voices"])
-def test_the_needle_is_exactly_where_the_recipe_says_and_nowhere_else(build, cache, codec, haystack):
-    """Decoding the file and correlating with the needle finds it at the recipe's sample, and at no other place."""
+def test_the_needle_is_exactly_where_the_sample_says_and_nowhere_else(build, cache, codec, haystack):
+    """Decoding the file and correlating with the needle finds it at the sample's sample, and at no other place."""
     builder = build("needle", context_lengths=[40], depths=[0, 0.4, 1], haystack=haystack, codec=codec, pool="8s")
-    for recipe in builder.recipes():
-        part, wave = _sound(builder, recipe)
-        hidden = recipe["needles"][0]
+    for sample in builder.samples():
+        part, wave = _sound(builder, sample)
+        hidden = sample["needles"][0]
         _, needle = speak(hidden["text"], voice(hidden["voice"]), cache)
         places = _found(wave, needle)
         start = round(hidden["start"] * RATE)
@@ -53,13 +53,13 @@ def test_the_needle_is_exactly_where_the_recipe_says_and_nowhere_else(build, cac
 
 
 def test_opus_holds_the_needle_at_its_place(build, cache):
-    """In a lossy file the needle is found within 2 ms of where the recipe says."""
+    """In a lossy file the needle is found within 2 ms of where the sample says."""
     builder = build("needle", context_lengths=[30], depths=[0.5], codec="opus", pool="20s")
-    recipe = builder.recipes()[0]
-    _, wave = _sound(builder, recipe)
-    _, needle = speak(recipe["needles"][0]["text"], voice(recipe["needles"][0]["voice"]), cache)
+    sample = builder.samples()[0]
+    _, wave = _sound(builder, sample)
+    _, needle = speak(sample["needles"][0]["text"], voice(sample["needles"][0]["voice"]), cache)
     assert len(wave) == 30 * RATE
-    assert abs(int(np.argmax(np.correlate(wave, needle, "valid"))) - recipe["needles"][0]["start"] * RATE) <= 32
+    assert abs(int(np.argmax(np.correlate(wave, needle, "valid"))) - sample["needles"][0]["start"] * RATE) <= 32
 
 
 @pytest.mark.parametrize("seconds", [10.0, 12.34567, 61.7])
@@ -67,7 +67,7 @@ def test_opus_holds_the_needle_at_its_place(build, cache):
 def test_durations_are_exact(build, seconds, codec):
     """A file is as long as asked, to the sample, whatever the codec."""
     builder = build("needle", context_lengths=[seconds], depths=1, codec=codec)
-    part, wave = _sound(builder, builder.recipes()[0])
+    part, wave = _sound(builder, builder.samples()[0])
     assert len(wave) == round(seconds * RATE)
     assert part.seconds == pytest.approx(seconds, abs=1 / RATE)
 
@@ -75,7 +75,7 @@ def test_durations_are_exact(build, seconds, codec):
 def test_the_prompt_is_the_reports(build):
     """Instruction, recording, question: in this order and in these words."""
     builder = build("needle", context_lengths=["20s"], depths=1)
-    before, sound, after = builder.render(builder.recipes()[0]).parts()
+    before, sound, after = builder.render(builder.samples()[0]).parts()
     assert isinstance(before, TextPart)
     assert isinstance(sound, AudioPart)
     assert before.text == "Listen to the audio carefully and answer the question that comes after the audio input.\n"
@@ -84,13 +84,13 @@ def test_the_prompt_is_the_reports(build):
 
 def test_depths_are_stored_as_they_came_out(build):
     """Realised depths rise with the asked ones, are 0 and 1 at the ends, and stay near."""
-    recipes = build("needle", context_lengths=["3m"], depths=[0, 0.25, 0.5, 0.75, 1]).recipes()
-    by_depth = sorted(recipes, key=lambda r: r["depth"])
+    samples = build("needle", context_lengths=["3m"], depths=[0, 0.25, 0.5, 0.75, 1]).samples()
+    by_depth = sorted(samples, key=lambda r: r["depth"])
     realised = [r["realised_depth"] for r in by_depth]
     assert realised[0] == 0
     assert realised[-1] == 1
     assert all(abs(r["realised_depth"] - r["depth"]) < 0.02 for r in by_depth)
-    assert {r["haystack"]["digest"] for r in recipes} == {recipes[0]["haystack"]["digest"]}
+    assert {r["haystack"]["digest"] for r in samples} == {samples[0]["haystack"]["digest"]}
 
 
 def test_needles_are_as_loud_as_the_hay(build, cache):
@@ -101,9 +101,9 @@ def test_needles_are_as_loud_as_the_hay(build, cache):
         builder = build(
             "needle", context_lengths=["30s"], depths=[0.5], needle_gain_db=gain, haystack="voices", pool="8s"
         )
-        recipe = builder.recipes()[0]
-        _, wave = _sound(builder, recipe)
-        start, end = (round(recipe["needles"][0][edge] * RATE) for edge in ("start", "end"))
+        sample = builder.samples()[0]
+        _, wave = _sound(builder, sample)
+        start, end = (round(sample["needles"][0][edge] * RATE) for edge in ("start", "end"))
         around = np.concatenate([wave[: start - RATE // 4], wave[end + RATE // 4 :]])
         assert active_level(wave[start:end]) - active_level(around) == pytest.approx(gain, abs=2.0)
 
@@ -115,9 +115,9 @@ def test_files_are_the_same_every_time(build, tmp_path):
     builder = build("needle", context_lengths=["20s"], depths=1)
     elsewhere = build("needle", context_lengths=["20s"], depths=1)
     elsewhere.context = replace(builder.context, cache_dir=tmp_path)
-    recipe = builder.recipes()[0]
-    assert recipe == elsewhere.recipes()[0]
-    assert next(builder.render(recipe).media()).digest == next(elsewhere.render(recipe).media()).digest
+    sample = builder.samples()[0]
+    assert sample == elsewhere.samples()[0]
+    assert next(builder.render(sample).media()).digest == next(elsewhere.render(sample).media()).digest
 
 
 def test_another_depth_encodes_nothing_anew(build, monkeypatch):
@@ -125,7 +125,7 @@ def test_another_depth_encodes_nothing_anew(build, monkeypatch):
     from lm_eval_longctx.hay.speech import codec_flac
 
     builder = build("needle", context_lengths=["47s"], depths=[0, 1])
-    first, second = builder.recipes()
+    first, second = builder.samples()
     builder.render(first)
     calls = []
     encode = codec_flac.encode
@@ -138,60 +138,60 @@ def test_another_depth_encodes_nothing_anew(build, monkeypatch):
 def test_speakers_are_chosen_as_asked(build):
     """The needle's voice is one of the hay's, or none of them, as asked."""
     for wanted in ("same", "different"):
-        recipe = build(
+        sample = build(
             "needle", context_lengths=["20s"], depths=1, haystack="voices", pool="8s", needle_speaker=wanted
-        ).recipes()[0]
-        assert (recipe["needles"][0]["voice"] in recipe["haystack"]["voices"]) == (wanted == "same")
+        ).samples()[0]
+        assert (sample["needles"][0]["voice"] in sample["haystack"]["voices"]) == (wanted == "same")
 
 
 def test_a_same_speaker_needs_voices(build):
     """Asking for a recorded speaker's own voice is an error, not another voice."""
     with pytest.raises(ConfigError, match="needs the haystack 'voices'"):
-        build("needle", context_lengths=["20s"], depths=1, needle_speaker="same").recipes()
+        build("needle", context_lengths=["20s"], depths=1, needle_speaker="same").samples()
 
 
 def test_several_needles_are_spread_and_asked_together(build):
     """Each numbered keyword has a place of its own, and the target names them all."""
-    recipe = build("needle", context_lengths=["60s"], depths=[0.1], needles=4).recipes()[0]
-    assert list(recipe["target"]) == ["first", "second", "third", "fourth"]
-    assert len(set(recipe["target"].values())) == 4
-    assert len({n["start"] for n in recipe["needles"]}) == 4
-    assert "What are all 4 secret keywords?" in recipe["question"]
+    sample = build("needle", context_lengths=["60s"], depths=[0.1], needles=4).samples()[0]
+    assert list(sample["target"]) == ["first", "second", "third", "fourth"]
+    assert len(set(sample["target"].values())) == 4
+    assert len({n["start"] for n in sample["needles"]}) == 4
+    assert "What are all 4 secret keywords?" in sample["question"]
 
 
 def test_a_needle_can_be_absent(build):
     """An absent needle is nowhere in the file, and the question lets the model say so."""
     builder = build("needle", context_lengths=["20s"], depths=1, absent=1.0)
-    recipe = builder.recipes()[0]
-    assert recipe["absent"] is True
-    assert recipe["needles"] == []
-    assert recipe["realised_depth"] is None
-    assert recipe["question"].endswith("'There is no secret keyword'.")
-    assert len(_sound(builder, recipe)[1]) == 20 * RATE
+    sample = builder.samples()[0]
+    assert sample["absent"] is True
+    assert sample["needles"] == []
+    assert sample["realised_depth"] is None
+    assert sample["question"].endswith("'There is no secret keyword'.")
+    assert len(_sound(builder, sample)[1]) == 20 * RATE
 
 
 def test_distractors_are_spoken(build):
     """Distractors have places of their own and are named for the scorer."""
-    recipe = build("needle", context_lengths=["60s"], depths=1, distractors=3).recipes()[0]
-    assert len(recipe["distractors"]) == len(recipe["distractors_placed"]) == 3
-    assert all(d["text"].startswith("The secret color is") for d in recipe["distractors_placed"])
+    sample = build("needle", context_lengths=["60s"], depths=1, distractors=3).samples()[0]
+    assert len(sample["distractors"]) == len(sample["distractors_placed"]) == 3
+    assert all(d["text"].startswith("The secret color is") for d in sample["distractors_placed"])
 
 
 def test_a_ladder_of_noise_asks_the_same_thing_at_each_step(build):
     """Steps of signal-to-noise share word, hay and place, and differ in the noise that is measured."""
     builder = build("needle", context_lengths=["20s"], depths=1, snr_db=[45, 10, 0])
-    recipes = builder.recipes()
-    assert [r["snr_db"] for r in recipes] == [45.0, 10.0, 0.0]
-    assert len({(r["target"], r["needles"][0]["start"], r["haystack"]["digest"]) for r in recipes}) == 1
-    power = [float(np.mean(_sound(builder, r)[1].astype(np.float64) ** 2)) for r in recipes]
+    samples = builder.samples()
+    assert [r["snr_db"] for r in samples] == [45.0, 10.0, 0.0]
+    assert len({(r["target"], r["needles"][0]["start"], r["haystack"]["digest"]) for r in samples}) == 1
+    power = [float(np.mean(_sound(builder, r)[1].astype(np.float64) ** 2)) for r in samples]
     assert power[0] < power[1] < power[2]
 
 
 def test_lengths_may_be_asked_in_tokens(build):
     """A length in tokens becomes the duration that costs them."""
-    recipe = build("needle", context_lengths=["1k"], depths=1, tokens_per_second=32).recipes()[0]
-    assert recipe["context_length"] == 32.0
-    assert recipe["media_tokens"] == 1024
+    sample = build("needle", context_lengths=["1k"], depths=1, tokens_per_second=32).samples()[0]
+    assert sample["context_length"] == 32.0
+    assert sample["media_tokens"] == 1024
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es", "it"])
@@ -200,10 +200,10 @@ def test_needles_come_in_other_languages(build, language):
     of = default_voices(language)[0]
     if not engine(of).installed():
         pytest.skip(f"the program {of.engine} is not installed")
-    recipe = build("needle", context_lengths=["20s"], depths=1, language=language).recipes()[0]
-    assert recipe["needles"][0]["voice"] == f"espeak-{language}"
-    assert recipe["target"] in recipe["needles"][0]["text"]
-    assert recipe["question"].startswith("In the audio above, someone says '")
+    sample = build("needle", context_lengths=["20s"], depths=1, language=language).samples()[0]
+    assert sample["needles"][0]["voice"] == f"espeak-{language}"
+    assert sample["target"] in sample["needles"][0]["text"]
+    assert sample["question"].startswith("In the audio above, someone says '")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_needles_come_in_other_languages(build, language):
 def test_what_cannot_be_built_is_refused(build, metadata, error, message):
     """Settings that make no sense are errors before anything is sent."""
     with pytest.raises(error, match=message):
-        build("needle", **{"context_lengths": ["20s"], "depths": 1, **metadata}).recipes()
+        build("needle", **{"context_lengths": ["20s"], "depths": 1, **metadata}).samples()
 
 
 def test_hay_that_is_no_speech_is_refused(context):

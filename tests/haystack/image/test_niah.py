@@ -42,8 +42,8 @@ def build(tmp_path: Path) -> Callable[..., ImageNeedleBuilder]:
     return make
 
 
-def _images(builder: ImageNeedleBuilder, recipe: dict[str, Any]) -> list[ImagePart]:
-    return [part for part in builder.render(recipe).media() if isinstance(part, ImagePart)]
+def _images(builder: ImageNeedleBuilder, sample: dict[str, Any]) -> list[ImagePart]:
+    return [part for part in builder.render(sample).media() if isinstance(part, ImagePart)]
 
 
 def _pixels(part: ImagePart) -> np.ndarray:
@@ -55,7 +55,7 @@ def _pixels(part: ImagePart) -> np.ndarray:
 def test_only_the_planned_picture_carries_the_needle(build: Callable[..., ImageNeedleBuilder], needle: str) -> None:
     """Prompts of two depths share all pictures but the two that carry a needle."""
     builder = build(needle=needle)
-    by_place = {r["needles"][0]["picture"]: _images(builder, r) for r in builder.recipes()}
+    by_place = {r["needles"][0]["picture"]: _images(builder, r) for r in builder.samples()}
     assert sorted(by_place) == [0, 4, 7]
     for place, images in by_place.items():
         for other, others in by_place.items():
@@ -66,19 +66,19 @@ def test_only_the_planned_picture_carries_the_needle(build: Callable[..., ImageN
 def test_pictures_are_numbered_and_the_question_comes_last(build: Callable[..., ImageNeedleBuilder]) -> None:
     """Each picture follows its number; what is asked stands at the end."""
     builder = build(absent=1.0)
-    recipe = builder.recipes()[0]
-    texts = [part.text for part in builder.render(recipe).parts() if isinstance(part, TextPart)]
+    sample = builder.samples()[0]
+    texts = [part.text for part in builder.render(sample).parts() if isinstance(part, TextPart)]
     assert [t for t in texts if t.startswith("Picture")] == [f"Picture {n}: " for n in range(1, 9)]
     assert texts[-1].strip().startswith("What is the secret word? If no picture shows a secret word")
-    assert recipe["needles"] == []
-    assert recipe["media_tokens"] == 8 * 258
+    assert sample["needles"] == []
+    assert sample["media_tokens"] == 8 * 258
 
 
 def test_pictures_come_from_different_shots(build: Callable[..., ImageNeedleBuilder]) -> None:
     """No two of sixty pictures of a film are alike."""
     builder = build(context_lengths=[60], depths=1)
     thumbs = [
-        np.asarray(Image.open(p.path).convert("L").resize((16, 9))) for p in _images(builder, builder.recipes()[0])
+        np.asarray(Image.open(p.path).convert("L").resize((16, 9))) for p in _images(builder, builder.samples()[0])
     ]
     small = np.array(thumbs).astype(float)
     distance = np.abs(small[:, None] - small[None]).mean((2, 3))
@@ -89,14 +89,14 @@ def test_pictures_come_from_different_shots(build: Callable[..., ImageNeedleBuil
 def test_shapes_are_asked_by_kind_and_answered_by_colour(build: Callable[..., ImageNeedleBuilder]) -> None:
     """Distractors are other shapes in other colours; both scorers take the targets."""
     builder, scorer = build(needle="shape", distractors=4), RetrievalScorer({})
-    for recipe in builder.recipes():
-        scorer.validate(recipe)
-        kind = recipe["needles"][0]["key"]
-        assert f"What colour is the {kind}?" in recipe["question"]
-        assert recipe["target"] in COLOURS
-        assert all(d["key"] != kind and d["value"] != recipe["target"] for d in recipe["distractors_placed"])
-        assert scorer.score(recipe, f"The {kind} is {recipe['target']}.")["recall"] == 1
-    several = build(needle="shape", needles=3).recipes()[0]
+    for sample in builder.samples():
+        scorer.validate(sample)
+        kind = sample["needles"][0]["key"]
+        assert f"What colour is the {kind}?" in sample["question"]
+        assert sample["target"] in COLOURS
+        assert all(d["key"] != kind and d["value"] != sample["target"] for d in sample["distractors_placed"])
+        assert scorer.score(sample, f"The {kind} is {sample['target']}.")["recall"] == 1
+    several = build(needle="shape", needles=3).samples()[0]
     MultiNeedleScorer({}).validate(several)
     assert sorted(several["target"]) == sorted(n["key"] for n in several["needles"])
 
@@ -123,14 +123,14 @@ def test_shapes_differ() -> None:
 
 
 def test_own_pictures_are_the_hay(build: Callable[..., ImageNeedleBuilder], tmp_path: Path) -> None:
-    """A folder of pictures is shown in order, and again; the recipe says how often."""
+    """A folder of pictures is shown in order, and again; the sample says how often."""
     folder = tmp_path / "own"
     folder.mkdir()
     for number in range(3):
         Image.new("RGB", (50, 40), (60 + 60 * number, 90, 90)).save(folder / f"{number}.png")
-    recipe = build(haystack=f"frames:{folder}", depths=1).recipes()[0]
-    assert recipe["haystack"]["repeats"] == 2
-    assert recipe["haystack"]["spec"] == "frames:own"
+    sample = build(haystack=f"frames:{folder}", depths=1).samples()[0]
+    assert sample["haystack"]["repeats"] == 2
+    assert sample["haystack"]["spec"] == "frames:own"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_bad_settings_are_refused(
 ) -> None:
     """Each gets one line that says what would do."""
     with pytest.raises(error, match=says):
-        build(**metadata).recipes()
+        build(**metadata).samples()
 
 
 def test_a_file_that_is_no_picture_is_named(build: Callable[..., ImageNeedleBuilder], tmp_path: Path) -> None:
@@ -157,4 +157,4 @@ def test_a_file_that_is_no_picture_is_named(build: Callable[..., ImageNeedleBuil
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     builder = build(haystack=f"frames:{folder}")
     with pytest.raises(MediaError, match=r"broken\.png cannot be read as a picture"):
-        builder.render(builder.recipes()[0])
+        builder.render(builder.samples()[0])

@@ -1,4 +1,4 @@
-"""Needle tasks: recipes, prompts and what must not change between machines."""
+"""Needle tasks: samples, prompts and what must not change between machines."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ GOLDEN_MULTI = "cc28f543cb10edbf063a6ca33afb775c88cdfe983d8a87cc868c6efea967ae40
 
 
 def digest_of(builder) -> str:
-    """Return a digest of all recipes of a builder and of all their prompts, byte for byte."""
+    """Return a digest of all samples of a builder and of all their prompts, byte for byte."""
     sha = hashlib.sha256()
-    for recipe in builder.recipes():
+    for sample in builder.samples():
         sha.update(
-            json.dumps(recipe, sort_keys=True).replace(str(Path(builder.sweep.haystack[6:]).parent), "").encode()
+            json.dumps(sample, sort_keys=True).replace(str(Path(builder.sweep.haystack[6:]).parent), "").encode()
         )
-        sha.update(builder.render(recipe).text().encode())
+        sha.update(builder.render(sample).text().encode())
     return sha.hexdigest()
 
 
 @pytest.mark.parametrize("script", GOLDEN)
 def test_golden(make, book, script):
-    """Recipes and prompts are the same bytes on every machine and every Python."""
+    """Samples and prompts are the same bytes on every machine and every Python."""
     builder = make(book(written(script, 40_000)), context_lengths=[2000, 9000], samples_per_cell=2, distractors=1)
     assert digest_of(builder) == GOLDEN[script]
 
@@ -56,10 +56,10 @@ def test_golden_multi(make, book):
 
 
 def test_same_bytes_in_a_new_process(tmp_path, make, book):
-    """A recipe that was kept as JSON is rendered to the same bytes in a new process."""
+    """A sample that was kept as JSON is rendered to the same bytes in a new process."""
     haystack = book(written("emoji", 40_000))
     builder = make(haystack, context_lengths=["4k"])
-    recipe = builder.recipes()[1]
+    sample = builder.samples()[1]
     program = (
         "import sys, json, hashlib; from text_kit import builder_for; from pathlib import Path; "
         f"builder = builder_for(Path({str(tmp_path / 'other')!r}), {haystack!r}, context_lengths=['4k']); "
@@ -68,24 +68,24 @@ def test_same_bytes_in_a_new_process(tmp_path, make, book):
     )
     folders = [str(Path(__file__).parents[2] / "support"), str(Path(__file__).parents[3])]
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {folders!r}; {program}", json.dumps(recipe)],
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {folders!r}; {program}", json.dumps(sample)],
         capture_output=True,
         text=True,
         check=True,
     )
-    text = builder.render(recipe).text()
+    text = builder.render(sample).text()
     assert done.stdout.split() == [hashlib.sha256(text.encode()).hexdigest(), "False"]
 
 
 def test_the_prompt_is_the_reports(make):
     """The prompt is that of the Gemini 1.5 report, appendix 12.16, needle and all."""
     builder = make("repeat", context_lengths=[500], depths=[0.5])
-    recipe = builder.recipes()[0]
-    prompt = builder.render(recipe)
-    text, city = prompt.text(), recipe["key"]
+    sample = builder.samples()[0]
+    prompt = builder.render(sample)
+    text, city = prompt.text(), sample["key"]
     context = text[len("<context>\n") : text.index("\n</context>")]
     assert text == PROMPT.format(context=context, city=city)
-    assert context.count(f"The special magic {city} number is: {recipe['target']}.") == 1
+    assert context.count(f"The special magic {city} number is: {sample['target']}.") == 1
     assert prompt.answer_prefix == "Here is the magic number from the context:"
     assert len(prompt.turns) == 1
 
@@ -95,13 +95,13 @@ def test_needles_stand_between_units(make, book, script):
     """Before a needle a sentence or line has ended, and hay without its needle is the corpus."""
     text = written(script, 30_000)
     builder = make(book(text), context_lengths=["4k"], depths=11)
-    for recipe in builder.recipes():
-        whole = builder.render(recipe).text()
-        before, after = whole.split(f"The special magic {recipe['key']} number is: {recipe['target']}.")
-        after_fill = recipe["position"] > recipe["hay"]["units"]
+    for sample in builder.samples():
+        whole = builder.render(sample).text()
+        before, after = whole.split(f"The special magic {sample['key']} number is: {sample['target']}.")
+        after_fill = sample["position"] > sample["hay"]["units"]
         hay, rest = before.removeprefix("<context>\n").encode(), after.split("\n</context>")[0].encode()
         shorter = hay if after_fill else rest  # the fill comes from further on
-        shorter = shorter[: max(0, len(shorter) - recipe["hay"]["fill"] - after_fill)]
+        shorter = shorter[: max(0, len(shorter) - sample["hay"]["fill"] - after_fill)]
         for part in (shorter, rest if after_fill else hay):
             assert part.decode(errors="ignore").strip() in text
         assert not hay.strip() or hay.decode().rstrip()[-1] in ".!?\u3002\uff01\uff1f;" or hay.endswith(b"\n")
@@ -110,18 +110,18 @@ def test_needles_stand_between_units(make, book, script):
 def test_realised_depth_is_near_the_asked_one(make, book):
     """The needle stands within a sentence of its depth; the ends are exact; it is stored what came out."""
     builder = make(book(written("english", 200_000)), context_lengths=["32k"], depths=11)
-    for recipe in builder.recipes():
-        assert abs(recipe["realised_depth"] - recipe["depth"]) < 0.005
-        if recipe["depth"] in (0, 1):
-            assert recipe["realised_depth"] == recipe["depth"]
+    for sample in builder.samples():
+        assert abs(sample["realised_depth"] - sample["depth"]) < 0.005
+        if sample["depth"] in (0, 1):
+            assert sample["realised_depth"] == sample["depth"]
 
 
 def test_samples_of_an_index_share_their_hay(make, book):
     """At one index all lengths and depths begin with the same hay; other indexes begin elsewhere."""
     builder = make(book(written("english", 90_000)), context_lengths=["2k", "8k"], depths=[0.5, 1], samples_per_cell=3)
     starts: dict[int, set[str]] = {}
-    for recipe in builder.recipes():
-        starts.setdefault(recipe["index"], set()).add(builder.render(recipe).text()[:3000])
+    for sample in builder.samples():
+        starts.setdefault(sample["index"], set()).add(builder.render(sample).text()[:3000])
     assert [len(texts) for texts in starts.values()] == [1, 1, 1]
     assert len(set.union(*starts.values())) == 3
 
@@ -129,16 +129,16 @@ def test_samples_of_an_index_share_their_hay(make, book):
 def test_adding_cells_changes_no_other(make, book):
     """A sample keeps its id, needle and text when lengths and depths are added."""
     haystack = book(written("english", 60_000))
-    few = {r["id"]: r for r in make(haystack, context_lengths=["4k"], depths=[0.5]).recipes()}
-    many = {r["id"]: r for r in make(haystack, context_lengths=["2k", "4k", "8k"], depths=5).recipes()}
+    few = {r["id"]: r for r in make(haystack, context_lengths=["4k"], depths=[0.5]).samples()}
+    many = {r["id"]: r for r in make(haystack, context_lengths=["2k", "4k", "8k"], depths=5).samples()}
     assert few
-    assert all(many[name] == recipe for name, recipe in few.items())
+    assert all(many[name] == sample for name, sample in few.items())
 
 
 def test_hay_is_marked_and_equal_between_prompts(make, book):
     """Hay comes in parts that are marked as shared, and long prompts of one index have equal parts."""
     builder = make(book(written("english", 1_500_000)), context_lengths=["256k"], depths=[0, 0.5])
-    first, second = (builder.render(recipe) for recipe in builder.recipes())
+    first, second = (builder.render(sample) for sample in builder.samples())
     shared = [
         {part.digest for part in prompt.parts() if isinstance(part, TextPart) and part.shared}
         for prompt in (first, second)
@@ -148,40 +148,40 @@ def test_hay_is_marked_and_equal_between_prompts(make, book):
     assert sum(map(len, rest)) < 400
 
 
-def test_recipes_are_small_plain_values(make, book):
-    """A recipe is JSON of less than a kilobyte; with a hundred needles less than six."""
+def test_samples_are_small_plain_values(make, book):
+    """A sample is JSON of less than a kilobyte; with a hundred needles less than six."""
     haystack = book(written("english", 200_000))
     for kind, size in ((NeedleBuilder, 1000), (MultiNeedleBuilder, 6000)):
-        for recipe in make(haystack, kind, context_lengths=["8k", "32k"]).recipes():
-            assert json.loads(json.dumps(recipe)) == recipe
-            assert len(json.dumps(recipe)) < size
+        for sample in make(haystack, kind, context_lengths=["8k", "32k"]).samples():
+            assert json.loads(json.dumps(sample)) == sample
+            assert len(json.dumps(sample)) < size
 
 
 def test_absent_needles(make, book):
-    """About the asked share of samples has no needle, is told so by the recipe, and every question allows for it."""
+    """About the asked share of samples has no needle, is told so by the sample, and every question allows for it."""
     builder = make(book(written("english", 60_000)), samples_per_cell=30, absent=0.5)
-    recipes = builder.recipes()
-    absent = [recipe for recipe in recipes if recipe["absent"]]
-    assert 0.3 < len(absent) / len(recipes) < 0.7
-    for recipe in recipes:
-        text = builder.render(recipe).text()
+    samples = builder.samples()
+    absent = [sample for sample in samples if sample["absent"]]
+    assert 0.3 < len(absent) / len(samples) < 0.7
+    for sample in samples:
+        text = builder.render(sample).text()
         assert text.count("If the document does not give it, say that it is not there.") == 1
-        assert (f"The special magic {recipe['key']} number is" in text) is not recipe["absent"]
-        assert recipe["realised_length"] <= 1024
-    assert {recipe["target"] for recipe in absent} == {"It is not there."}
-    assert {recipe["realised_depth"] for recipe in absent} == {None}
+        assert (f"The special magic {sample['key']} number is" in text) is not sample["absent"]
+        assert sample["realised_length"] <= 1024
+    assert {sample["target"] for sample in absent} == {"It is not there."}
+    assert {sample["realised_depth"] for sample in absent} == {None}
 
 
 def test_distractors(make, book):
     """Distractors have the needle's form, other keys and other values, and stand all over the hay."""
     builder = make(book(written("english", 60_000)), context_lengths=["4k"], distractors=12)
-    for recipe in builder.recipes():
-        text = builder.render(recipe).text()
-        assert len(recipe["distractors"]) == 12
+    for sample in builder.samples():
+        text = builder.render(sample).text()
+        assert len(sample["distractors"]) == 12
         assert text.count("The special magic") == 13
-        assert recipe["key"] not in recipe["distractors"]
-        assert recipe["target"] not in recipe["distractors"].values()
-        for key, value in recipe["distractors"].items():
+        assert sample["key"] not in sample["distractors"]
+        assert sample["target"] not in sample["distractors"].values()
+        for key, value in sample["distractors"].items():
             assert f"The special magic {key} number is: {value}." in text
 
 
@@ -190,10 +190,10 @@ def test_distractors(make, book):
 def test_kinds(make, key, value):
     """Every kind of key goes with every kind of value."""
     builder = make("repeat", key=key, value=value, depths=1)
-    recipe = builder.recipes()[0]
+    sample = builder.samples()[0]
     noun = {"numbers": "number", "words": "word", "uuids": "uuid"}[value]
-    assert f"The special magic {recipe['key']} {noun} is: {recipe['target']}." in builder.render(recipe).text()
-    assert recipe["value_kind"] == noun
+    assert f"The special magic {sample['key']} {noun} is: {sample['target']}." in builder.render(sample).text()
+    assert sample["value_kind"] == noun
 
 
 def test_own_words(make):
@@ -206,10 +206,10 @@ def test_own_words(make):
         instruction="",
         answer_prefix="Code:",
     )
-    recipe = builder.recipes()[0]
-    text = builder.render(recipe).text()
-    assert f"In {recipe['key']} the code is {recipe['target']}!" in text
-    assert text.endswith(f"\n</context>\nWhich code for {recipe['key']}?\nCode:")
+    sample = builder.samples()[0]
+    text = builder.render(sample).text()
+    assert f"In {sample['key']} the code is {sample['target']}!" in text
+    assert text.endswith(f"\n</context>\nWhich code for {sample['key']}?\nCode:")
 
 
 @pytest.mark.parametrize(
@@ -232,39 +232,39 @@ def test_wrong_settings(make, settings, error, message):
 
 
 def test_repetition(make, book):
-    """A short corpus begins again and the recipe says how often, or is refused where that is forbidden."""
+    """A short corpus begins again and the sample says how often, or is refused where that is forbidden."""
     haystack = book(written("english", 12_000))
-    recipe = make(haystack, context_lengths=["16k"]).recipes()[0]
-    assert recipe["haystack"]["repeats"] >= 3
-    assert make(haystack, context_lengths=["1k"], repetition="forbidden").recipes()[0]["haystack"]["repeats"] == 0
+    sample = make(haystack, context_lengths=["16k"]).samples()[0]
+    assert sample["haystack"]["repeats"] >= 3
+    assert make(haystack, context_lengths=["1k"], repetition="forbidden").samples()[0]["haystack"]["repeats"] == 0
     with pytest.raises(
         CorpusError, match=r"book\.txt is too short: [\d,]+ bytes, [\d,]+ are needed; .*repetition: allowed"
     ):
-        make(haystack, context_lengths=["16k"], repetition="forbidden").recipes()
+        make(haystack, context_lengths=["16k"], repetition="forbidden").samples()
 
 
 def test_changed_hay_is_noticed(make, book):
-    """A recipe is not rendered from another text than the one it was made from."""
-    recipe = make(book(written("english", 9000))).recipes()[0]
-    with pytest.raises(CorpusError, match=f"is not the one that sample {recipe['id']} was made from"):
-        make(book(written("english", 9000, seed=1))).render(recipe)
+    """A sample is not rendered from another text than the one it was made from."""
+    sample = make(book(written("english", 9000))).samples()[0]
+    with pytest.raises(CorpusError, match=f"is not the one that sample {sample['id']} was made from"):
+        make(book(written("english", 9000, seed=1))).render(sample)
 
 
 def test_keys_in_the_hay_are_not_used(make, book):
     """A city that the hay speaks of is never a needle's key."""
     cities = "Paris, London and Rome. " * 3
     builder = make(book(written("english", 3000) + cities), samples_per_cell=60, depths=5)
-    assert not {recipe["key"] for recipe in builder.recipes()} & {"Paris", "London", "Rome"}
+    assert not {sample["key"] for sample in builder.samples()} & {"Paris", "London", "Rome"}
 
 
 def test_many_needles(make, book):
     """All needles are in the text, spread evenly, and asked for in one question in another order."""
     builder = make(book(written("english", 300_000)), MultiNeedleBuilder, context_lengths=["32k"])
-    recipe = builder.recipes()[0]
-    text = builder.render(recipe).text()
+    sample = builder.samples()[0]
+    text = builder.render(sample).text()
     context, question = text.split("\n</context>\n")
     places = {
-        key: context.index(f"The special magic {key} number is: {value}.") for key, value in recipe["target"].items()
+        key: context.index(f"The special magic {key} number is: {value}.") for key, value in sample["target"].items()
     }
     order = sorted(places.values())
     assert len(places) == 100
@@ -273,8 +273,8 @@ def test_many_needles(make, book):
     assert question.startswith("What are the special magic numbers of these 100 cities? Give one line for each: ")
     assert ", ".join(places) in question
     assert list(places.values()) != order
-    assert "depth" not in recipe["question"]
-    assert recipe["max_gen_toks"] >= 100 * 16
+    assert "depth" not in sample["question"]
+    assert sample["max_gen_toks"] >= 100 * 16
 
 
 def test_builders_are_named():
@@ -285,16 +285,16 @@ def test_builders_are_named():
 
 @pytest.mark.parametrize("source", ["chronicle", "book"])
 def test_the_cache_decides_nothing(tmp_path, book, source):
-    """Recipes are the same from an empty cache and from one that has grown far beyond them."""
+    """Samples are the same from an empty cache and from one that has grown far beyond them."""
     haystack = book(written("english", 400_000)) if source == "book" else source
     for length in ("80k", "300"):
-        builder_for(tmp_path / "grown", haystack, context_lengths=[length], samples_per_cell=2).recipes()
+        builder_for(tmp_path / "grown", haystack, context_lengths=[length], samples_per_cell=2).samples()
     lengths = [f"{n}k" for n in (1, 3, 13, 62)]
     for number, length in enumerate(lengths):
         pair = [
             builder_for(
                 tmp_path / name, haystack, context_lengths=[length], depths=[0.37], samples_per_cell=2
-            ).recipes()
+            ).samples()
             for name in ("grown", f"empty{number}")
         ]
         assert pair[0] == pair[1]
@@ -304,7 +304,7 @@ def test_cache_is_not_needed_to_be_shared(tmp_path, book):
     """Two caches give the same prompt."""
     haystack = book(written("hindi", 20_000))
     texts = [
-        [builder.render(recipe).text() for recipe in builder.recipes()]
+        [builder.render(sample).text() for sample in builder.samples()]
         for builder in (builder_for(tmp_path / name, haystack) for name in "ab")
     ]
     assert texts[0] == texts[1]

@@ -99,13 +99,13 @@ def test_tokenised_once(tmp_path, monkeypatch):
     """A corpus that was counted before is never tokenised again: only small windows are."""
     path = tmp_path / "book.txt"
     path.write_bytes(written("english", 400_000).encode())
-    builder_for(tmp_path / "cache", f"books:{path}", context_lengths=["64k"]).recipes()
+    builder_for(tmp_path / "cache", f"books:{path}", context_lengths=["64k"]).samples()
     fed = []
     whole = TiktokenTokenizer.starts
     monkeypatch.setattr(TiktokenTokenizer, "starts", lambda self, text: fed.append(len(text)) or whole(self, text))
     again = builder_for(tmp_path / "cache", f"books:{path}", context_lengths=["64k"])
-    for recipe in again.recipes():
-        again.render(recipe)
+    for sample in again.samples():
+        again.render(sample)
     assert fed
     assert max(fed) < 4000
 

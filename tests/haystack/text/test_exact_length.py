@@ -23,12 +23,12 @@ LENGTHS = [1500, 20_000]
 
 
 def check(builder) -> None:
-    """Compare every recipe of a builder with an independent tokenisation of its whole prompt."""
+    """Compare every sample of a builder with an independent tokenisation of its whole prompt."""
     tokenizer = load_tokenizer(builder.sweep.tokenizer)
-    for recipe in builder.recipes():
-        full = tokenizer.count(builder.render(recipe).text())
-        assert recipe["realised_length"] == full
-        assert 0 <= recipe["context_length"] - full < 16
+    for sample in builder.samples():
+        full = tokenizer.count(builder.render(sample).text())
+        assert sample["realised_length"] == full
+        assert 0 <= sample["context_length"] - full < 16
 
 
 @pytest.mark.parametrize("script", WORDS)
@@ -105,7 +105,7 @@ def test_any_length_and_depth(tmp_path_factory, script, limit, depth, index):
         folder / "cache", f"books:{path}", context_lengths=[limit], depths=[depth], samples_per_cell=index + 1
     )
     check(builder)
-    assert all(0 <= recipe["realised_depth"] <= 1 for recipe in builder.recipes())
+    assert all(0 <= sample["realised_depth"] <= 1 for sample in builder.samples())
 
 
 def test_a_text_of_giant_words(make, book):
@@ -118,7 +118,7 @@ def test_length_below_question(make):
     with pytest.raises(
         Exception, match=r"a context of 40 tokens is too short: .* ask for context_lengths well above \d+"
     ):
-        make("repeat", context_lengths=[40]).recipes()
+        make("repeat", context_lengths=[40]).samples()
 
 
 def test_shortest_lengths_do_not_overflow(make):
@@ -127,7 +127,7 @@ def test_shortest_lengths_do_not_overflow(make):
     for length in range(40, 140, 3):
         builder = make("repeat", context_lengths=[length], depths=[0.5])
         try:
-            built += [recipe["realised_length"] <= length for recipe in builder.recipes()]
+            built += [sample["realised_length"] <= length for sample in builder.samples()]
         except LengthError:
             assert not built
     assert built
@@ -145,7 +145,7 @@ def test_a_context_that_came_out_too_long_is_shortened(make, book, monkeypatch, 
 
     monkeypatch.setattr(fit._Search, "_stretched", too_far)
     builder = make(book(written("english", 30_000)), context_lengths=[1500, 1600, 1700], depths=[0.5, 1])
-    for recipe in builder.recipes():
-        full = load_tokenizer(builder.sweep.tokenizer).count(builder.render(recipe).text())
-        assert recipe["realised_length"] == full
-        assert recipe["context_length"] - 200 < full <= recipe["context_length"]
+    for sample in builder.samples():
+        full = load_tokenizer(builder.sweep.tokenizer).count(builder.render(sample).text())
+        assert sample["realised_length"] == full
+        assert sample["context_length"] - 200 < full <= sample["context_length"]

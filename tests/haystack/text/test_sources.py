@@ -185,17 +185,17 @@ def test_cache_below_a_file(make, tmp_path):
     """A cache folder that cannot exist is an error that names the variable to set."""
     (tmp_path / "cache").write_text("a file, not a folder")
     with pytest.raises(LongctxError, match="set LM_EVAL_LONGCTX_CACHE"):
-        make("repeat").recipes()
+        make("repeat").samples()
 
 
 def test_empty_book(make, book):
     """A corpus without text is one clear error."""
     with pytest.raises(CorpusError, match="holds no text; give another"):
-        make(book("\n\n  \n")).recipes()
+        make(book("\n\n  \n")).samples()
 
 
 def test_text_without_places_to_cut(make, book, monkeypatch):
     """What is no text at all is refused, not tokenised for ever."""
     monkeypatch.setattr(index, "LARGEST_PIECE", 1 << 20)
     with pytest.raises(CorpusError, match="has 1 MB without a space or line end after byte 0; is it text"):
-        make(book("x" * (2 << 20)), tokenizer="cl100k_base").recipes()
+        make(book("x" * (2 << 20)), tokenizer="cl100k_base").samples()

@@ -22,11 +22,11 @@ from lm_eval_longctx.tasks.translation.builder import MadeLanguageBuilder
 def test_a_reader_of_the_book_translates_everything(make: Any, seed: int, difficulty: int) -> None:
     """A program that reads the printed tables and word list gets every sentence right, both ways: 204 in all."""
     builder = make(MadeLanguageBuilder, seed=seed, difficulty=difficulty, samples_per_cell=17)
-    recipes = builder.recipes()
-    prompt = builder.render(recipes[0]).text()
-    for recipe in recipes:
-        to_english = recipe["variant"] == "to_english"
-        assert rule_translator.translate(prompt, recipe["source"], to_english=to_english) == recipe["target"]
+    samples = builder.samples()
+    prompt = builder.render(samples[0]).text()
+    for sample in samples:
+        to_english = sample["variant"] == "to_english"
+        assert rule_translator.translate(prompt, sample["source"], to_english=to_english) == sample["target"]
 
 
 def test_languages_differ_and_each_is_the_same_everywhere() -> None:
@@ -52,18 +52,18 @@ def test_no_two_words_or_endings_are_alike() -> None:
 def test_the_context_has_the_asked_length(make: Any, label: str) -> None:
     """Parallel sentences fill the context up to the asked length, measured by tokenising all of it."""
     builder = make(MadeLanguageBuilder, context_lengths=[label])
-    for recipe in builder.recipes():
-        measured = load_tokenizer("o200k_base").count(builder.render(recipe).text())
-        assert measured == recipe["realised_length"] <= recipe["context_length"]
-        assert recipe["context_length"] - measured <= max(16, recipe["context_length"] * 0.005)
+    for sample in builder.samples():
+        measured = load_tokenizer("o200k_base").count(builder.render(sample).text())
+        assert measured == sample["realised_length"] <= sample["context_length"]
+        assert sample["context_length"] - measured <= max(16, sample["context_length"] * 0.005)
 
 
 def test_test_sentences_are_nowhere_in_the_context(make: Any) -> None:
     """No test sentence, nor six words in a row of one, stands in book, word list or parallel sentences."""
     builder = make(MadeLanguageBuilder, context_lengths=["64k"], samples_per_cell=50)
-    recipes = builder.recipes()
-    held = HeldOut(text for recipe in recipes for text in (recipe["source"], recipe["target"]))
-    shared = [part.text for part in builder.render(recipes[0]).parts() if part.shared]
+    samples = builder.samples()
+    held = HeldOut(text for sample in samples for text in (sample["source"], sample["target"]))
+    shared = [part.text for part in builder.render(samples[0]).parts() if part.shared]
     assert shared
     assert not any(held.gives_away(line) for text in shared for line in text.split("\n"))
 
@@ -73,7 +73,7 @@ def test_resources_decide_what_is_in_the_context(make: Any) -> None:
     texts = {}
     for resources in ("none", "wordlist", "sentences", "half_book", "book", "all"):
         builder = make(MadeLanguageBuilder, resources=resources)
-        texts[resources] = builder.render(builder.recipes()[0]).text()
+        texts[resources] = builder.render(builder.samples()[0]).text()
     assert "grammar book" not in texts["none"] + texts["wordlist"]
     assert "(verb): see" in texts["wordlist"]
     assert "(verb): see" not in texts["book"]
@@ -85,20 +85,20 @@ def test_resources_decide_what_is_in_the_context(make: Any) -> None:
 def test_the_source_stands_before_each_resource_and_at_the_end(make: Any) -> None:
     """As in the report, the sentence is repeated before each resource."""
     builder = make(MadeLanguageBuilder)
-    recipe = builder.recipes()[0]
-    assert builder.render(recipe).text().count(recipe["source"]) == 4
+    sample = builder.samples()[0]
+    assert builder.render(sample).text().count(sample["source"]) == 4
 
 
 def test_more_samples_or_lengths_change_no_other(make: Any) -> None:
     """A larger sweep starts with the same sentences in the same contexts."""
-    small = {r["id"]: r for r in make(MadeLanguageBuilder, samples_per_cell=2).recipes()}
-    large = {r["id"]: r for r in make(MadeLanguageBuilder, samples_per_cell=5, context_lengths=["8k", "16k"]).recipes()}
+    small = {r["id"]: r for r in make(MadeLanguageBuilder, samples_per_cell=2).samples()}
+    large = {r["id"]: r for r in make(MadeLanguageBuilder, samples_per_cell=5, context_lengths=["8k", "16k"]).samples()}
     assert small.items() <= large.items()
 
 
 def test_impossible_wishes_are_errors(make: Any) -> None:
     """Too short a context and too many samples say what is possible."""
     with pytest.raises(LengthError, match="ask for a context of"):
-        make(MadeLanguageBuilder, context_lengths=["1k"]).recipes()
+        make(MadeLanguageBuilder, context_lengths=["1k"]).samples()
     with pytest.raises(ConfigError, match="1000 test sentences"):
         make(MadeLanguageBuilder, samples_per_cell=1001)

@@ -58,9 +58,9 @@ def kalamang(shared_data: Path) -> dict[str, str]:
 def test_any_cldf_dictionary_loads(make: Any, small_cldf: str) -> None:
     """A dictionary made a moment ago works without a change in code, and says what was left out."""
     builder = make(PublishedLanguageBuilder, haystack=f"translation:{small_cldf}", held_out=5)
-    recipes = builder.recipes()
-    assert (recipes[0]["licence"], recipes[0]["removed"]["examples not in English"]) == ("CC0", 1)
-    text = builder.render(recipes[0]).text()
+    samples = builder.samples()
+    assert (samples[0]["licence"], samples[0]["removed"]["examples not in English"]) == ("CC0", 1)
+    text = builder.render(samples[0]).text()
     assert "Xish" in text
     assert "wo3: meaning 3" in text
 
@@ -69,23 +69,23 @@ def test_any_cldf_dictionary_loads(make: Any, small_cldf: str) -> None:
 def test_kalamang_contexts_have_no_test_sentence_in_them(make: Any, kalamang: dict[str, str], label: str) -> None:
     """At every length, no six words in a row of a held-out sentence stand in the context."""
     builder = make(PublishedLanguageBuilder, context_lengths=[label], skip=["glossary*"], **kalamang)
-    recipe = builder.recipes()[0]
-    shown = [part.text for part in builder.render(recipe).parts() if part.shared]
+    sample = builder.samples()[0]
+    shown = [part.text for part in builder.render(sample).parts() if part.shared]
     tests = [text for pair in builder.shelf.tests["to_english"] for text in (pair.theirs, pair.ours)]
     runs = {run for text in tests for run in grams(text)}
     told = words(" ".join(shown))
     assert not any(tuple(told[i : i + 6]) in runs for i in range(len(told)))
     assert len(tests) == 100
-    assert recipe["realised_length"] == load_tokenizer("o200k_base").count(builder.render(recipe).text())
-    assert recipe["realised_length"] <= recipe["context_length"]
+    assert sample["realised_length"] == load_tokenizer("o200k_base").count(builder.render(sample).text())
+    assert sample["realised_length"] <= sample["context_length"]
 
 
 def test_kalamang_is_long_and_quotes_were_removed(make: Any, kalamang: dict[str, str]) -> None:
     """All of the material is shown where the length allows, without what quoted the test."""
     builder = make(PublishedLanguageBuilder, context_lengths=["400k"], skip=["glossary*"], **kalamang)
-    recipe = builder.recipes()[0]
-    assert recipe["realised_length"] > 200_000
-    assert recipe["removed"]["sentences"] >= 50
+    sample = builder.samples()[0]
+    assert sample["realised_length"] > 200_000
+    assert sample["removed"]["sentences"] >= 50
 
 
 def test_resources_and_shares(make: Any, kalamang: dict[str, str]) -> None:
@@ -93,11 +93,11 @@ def test_resources_and_shares(make: Any, kalamang: dict[str, str]) -> None:
     sizes = {}
     for resources in ("none", "half_book", "book"):
         builder = make(PublishedLanguageBuilder, context_lengths=["400k"], resources=resources, held_out=10, **kalamang)
-        sizes[resources] = builder.recipes()[0]["realised_length"]
+        sizes[resources] = builder.samples()[0]["realised_length"]
     assert sizes["none"] < 200
     assert 0.35 < sizes["half_book"] / sizes["book"] < 0.65
     with pytest.raises(LengthError, match="question alone"):
-        make(PublishedLanguageBuilder, context_lengths=[40], held_out=10, **kalamang).recipes()
+        make(PublishedLanguageBuilder, context_lengths=[40], held_out=10, **kalamang).samples()
 
 
 @pytest.mark.parametrize(
@@ -112,18 +112,18 @@ def test_resources_and_shares(make: Any, kalamang: dict[str, str]) -> None:
 def test_missing_data_is_said_plainly(make: Any, metadata: dict[str, str], error: type[Exception], says: str) -> None:
     """Without its data a task says which path to give."""
     with pytest.raises(error, match=says):
-        make(PublishedLanguageBuilder, **metadata).recipes()
+        make(PublishedLanguageBuilder, **metadata).samples()
 
 
 def test_wishes_beyond_the_data_are_errors(make: Any, small_cldf: str, tmp_path: Path) -> None:
     """Too many test sentences, a book that is not there and a file that is no dictionary are clear errors."""
     spec = f"translation:{small_cldf}"
     with pytest.raises(CorpusError, match="at most that many held_out"):
-        make(PublishedLanguageBuilder, haystack=spec, held_out=500).recipes()
+        make(PublishedLanguageBuilder, haystack=spec, held_out=500).samples()
     with pytest.raises(ConfigError, match="needs a grammar"):
-        make(PublishedLanguageBuilder, haystack=spec, held_out=5, resources="book").recipes()
+        make(PublishedLanguageBuilder, haystack=spec, held_out=5, resources="book").samples()
     with pytest.raises(ConfigError, match="5 test sentences"):
-        make(PublishedLanguageBuilder, haystack=spec, held_out=5, samples_per_cell=6).recipes()
+        make(PublishedLanguageBuilder, haystack=spec, held_out=5, samples_per_cell=6).samples()
     broken = tmp_path / "x-metadata.json"
     broken.write_text("{}")
     with pytest.raises(CorpusError, match="0 words and 0 translated"):
@@ -261,18 +261,18 @@ def test_mtob_without_canary_is_not_mtob(tmp_path: Path) -> None:
         read_mtob(str(tmp_path))
 
 
-def test_mtob_texts_stay_out_of_recipes_and_come_back_for_scoring(
+def test_mtob_texts_stay_out_of_samples_and_come_back_for_scoring(
     make: Any, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What lm-eval logs of a sample holds neither source nor reference; the scorer gets both."""
     monkeypatch.setenv("MTOB_PASSWORD", "kgv")
     builder = make(PublishedLanguageBuilder, haystack=f"mtob:{archive}")
-    for recipe in builder.recipes():
-        logged = json.dumps(recipe)
+    for sample in builder.samples():
+        logged = json.dumps(sample)
         assert not any(text in logged for text in ("geheim", "verborgen", "hidden reference", "Secretly"))
-        assert recipe["target"] == HIDDEN
-        assert builder.reveal(recipe)["target"] in ("ka ka ka ka ka geheim", "A hidden reference sentence stands here")
-        assert builder.reveal(recipe)["source"] in builder.render(recipe).text()
+        assert sample["target"] == HIDDEN
+        assert builder.reveal(sample)["target"] in ("ka ka ka ka ka geheim", "A hidden reference sentence stands here")
+        assert builder.reveal(sample)["source"] in builder.render(sample).text()
 
 
 def test_an_archive_that_is_none_is_an_error(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def build(context: BuildContext) -> Callable[..., VideoNeedleBuilder]:
     return make
 
 
-def _film(builder: VideoNeedleBuilder, recipe: dict[str, Any]) -> VideoPart:
-    (part,) = builder.render(recipe).media()
+def _film(builder: VideoNeedleBuilder, sample: dict[str, Any]) -> VideoPart:
+    (part,) = builder.render(sample).media()
     assert isinstance(part, VideoPart)
     return part
 
@@ -53,17 +53,17 @@ def _greys(path: str) -> list[np.ndarray]:
         return [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
 
 
-def test_a_recipe_says_where_the_needle_is(build: Callable[..., VideoNeedleBuilder]) -> None:
+def test_a_sample_says_where_the_needle_is(build: Callable[..., VideoNeedleBuilder]) -> None:
     """Depth, time and realised length are exact, and the film has as many pictures as it says."""
     builder = build(**SMALL)
-    recipes = {recipe["depth"]: recipe for recipe in builder.recipes()}
-    assert {d: r["needles"][0]["picture"] for d, r in recipes.items()} == {0.0: 0, 0.5: 10, 1.0: 19}
-    recipe = recipes[1.0]
-    assert (recipe["needles"][0]["start"], recipe["needles"][0]["end"]) == (19.0, 20.0)
-    assert recipe["realised_length"] == 20.0
-    assert recipe["media_tokens"] == 20 * 258
-    assert len(json.dumps(recipe)) < 2000
-    film = _film(builder, recipe)
+    samples = {sample["depth"]: sample for sample in builder.samples()}
+    assert {d: r["needles"][0]["picture"] for d, r in samples.items()} == {0.0: 0, 0.5: 10, 1.0: 19}
+    sample = samples[1.0]
+    assert (sample["needles"][0]["start"], sample["needles"][0]["end"]) == (19.0, 20.0)
+    assert sample["realised_length"] == 20.0
+    assert sample["media_tokens"] == 20 * 258
+    assert len(json.dumps(sample)) < 2000
+    film = _film(builder, sample)
     assert (film.seconds, film.fps, film.width, film.height) == (20.0, 1.0, 160, 90)
     assert len(list(sample_frames(film.path, 1.0))) == 20
 
@@ -71,10 +71,10 @@ def test_a_recipe_says_where_the_needle_is(build: Callable[..., VideoNeedleBuild
 def test_only_the_planned_picture_differs_between_depths(build: Callable[..., VideoNeedleBuilder]) -> None:
     """Two films of the same hay differ in their needles' pictures and nowhere else."""
     builder = build(**SMALL)
-    recipes = builder.recipes()
-    films = [_greys(_film(builder, recipe).path) for recipe in recipes]
+    samples = builder.samples()
+    films = [_greys(_film(builder, sample).path) for sample in samples]
     for (first, a), (second, b) in zip(
-        zip(recipes, films, strict=True), [*zip(recipes, films, strict=True)][1:], strict=False
+        zip(samples, films, strict=True), [*zip(samples, films, strict=True)][1:], strict=False
     ):
         planned = {first["needles"][0]["picture"], second["needles"][0]["picture"]}
         assert {i for i in range(20) if not np.array_equal(a[i], b[i])} == planned
@@ -83,7 +83,7 @@ def test_only_the_planned_picture_differs_between_depths(build: Callable[..., Vi
 def test_lengths_and_depths_share_their_hay(build: Callable[..., VideoNeedleBuilder], context: BuildContext) -> None:
     """A sweep codes its hay once; a shorter film is the beginning of the longer one."""
     builder = build(**SMALL, context_lengths=["10s", "20s"])
-    films = {r["context_length"]: _greys(_film(builder, r).path) for r in builder.recipes() if r["depth"] == 1.0}
+    films = {r["context_length"]: _greys(_film(builder, r).path) for r in builder.samples() if r["depth"] == 1.0}
     assert len(list((context.cache_dir / "video" / "hay").iterdir())) == 1
     assert all(np.array_equal(a, b) for a, b in zip(films[10.0][:9], films[20.0][:9], strict=True))
 
@@ -91,11 +91,11 @@ def test_lengths_and_depths_share_their_hay(build: Callable[..., VideoNeedleBuil
 def test_rendering_again_gives_the_same_file(build: Callable[..., VideoNeedleBuilder]) -> None:
     """A film that was pruned away is made again byte for byte."""
     builder = build(**SMALL)
-    recipe = builder.recipes()[0]
-    first = _film(builder, recipe)
+    sample = builder.samples()[0]
+    first = _film(builder, sample)
     before = Path(first.path).read_bytes()
     Path(first.path).unlink()
-    again = _film(builder, recipe)
+    again = _film(builder, sample)
     assert Path(again.path).read_bytes() == before
     assert again == first
     assert hashlib.sha256(before).hexdigest() == first.digest
@@ -104,14 +104,14 @@ def test_rendering_again_gives_the_same_file(build: Callable[..., VideoNeedleBui
 def test_frames_carry_their_times(build: Callable[..., VideoNeedleBuilder]) -> None:
     """As frames, each picture follows its time as minutes and seconds, and the question comes last."""
     builder = build(**SMALL, form="frames", context_lengths=["70s"], depths=[0.9], fps=0.5)
-    (recipe,) = builder.recipes()
-    parts = list(builder.render(recipe).parts())
+    (sample,) = builder.samples()
+    parts = list(builder.render(sample).parts())
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     images = [part for part in parts if isinstance(part, ImagePart)]
     assert texts[0] == BEFORE
     assert [t.strip() for t in texts[1:-1] if t.strip()] == [f"{s // 60:02d}:{s % 60:02d}" for s in range(0, 70, 2)]
     assert texts[-1] == "\nWhat is the secret word?"
-    assert len(images) == recipe["pictures"] == 35
+    assert len(images) == sample["pictures"] == 35
     assert len({image.digest for image in images}) == 35
 
 
@@ -119,12 +119,12 @@ def test_old_films_make_room(build: Callable[..., VideoNeedleBuilder], monkeypat
     """Beyond the allowed gigabytes the films not used for longest go, but none of the last hour."""
     monkeypatch.setenv("LM_EVAL_LONGCTX_FILMS_GB", "0.000001")
     builder = build(**SMALL, context_lengths=["3s"], samples_per_cell=6, depths=1)
-    recipes = builder.recipes()
-    films = [Path(_film(builder, recipe).path) for recipe in recipes[:5]]
+    samples = builder.samples()
+    films = [Path(_film(builder, sample).path) for sample in samples[:5]]
     assert all(film.exists() for film in films)
     for film in films[:3]:
         os.utime(film, (1.0, 1.0))
-    _film(builder, recipes[5])
+    _film(builder, samples[5])
     assert [film.exists() for film in films] == [False] * 3 + [True] * 2
 
 
@@ -145,13 +145,13 @@ def test_bad_settings_are_refused_before_anything_is_drawn(
 ) -> None:
     """Each gets one line that names what would be right."""
     with pytest.raises(error, match=says):
-        build(**metadata).recipes()
+        build(**metadata).samples()
 
 
 def test_a_film_too_short_for_its_needles_is_refused(build: Callable[..., VideoNeedleBuilder]) -> None:
     """Less than a sampling interval holds no picture, so no needle."""
     with pytest.raises(LengthError, match="0 pictures cannot hold 1 needles"):
-        build(**SMALL, context_lengths=["0.5s"]).recipes()
+        build(**SMALL, context_lengths=["0.5s"]).samples()
 
 
 @pytest.mark.media
@@ -169,9 +169,9 @@ def test_the_oracle_reads_every_needle(
             pytest.skip(f"no {path}")
         settings = {"haystack": f"video:{path}"}
     builder, scorer = build(**settings, depths=[0.1, 0.9]), RetrievalScorer({})
-    for recipe in builder.recipes():
-        film, needle = _film(builder, recipe), recipe["needles"][0]
+    for sample in builder.samples():
+        film, needle = _film(builder, sample), sample["needles"][0]
         moments = [needle["start"] - 1, needle["start"], needle["end"]]
         before, there, after = (read_image(np.asarray(p)) for _, p in frames_at(film.path, moments))
-        assert scorer.score(recipe, there)["recall"] == 1
-        assert scorer.score(recipe, before)["recall"] == scorer.score(recipe, after)["recall"] == 0
+        assert scorer.score(sample, there)["recall"] == 1
+        assert scorer.score(sample, before)["recall"] == scorer.score(sample, after)["recall"] == 0

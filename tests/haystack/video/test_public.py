@@ -168,23 +168,23 @@ def build(context: BuildContext) -> Callable[..., PublicVideoBuilder]:
 def test_each_set_is_read_by_its_own_schema(
     name: str, build: Callable[..., PublicVideoBuilder], copy: Callable[..., dict[str, str]]
 ) -> None:
-    """Questions, options without letters, right letter and film come out; recipes fit the scorer; names differ."""
-    recipes = build(**copy(name)).recipes()
-    assert len(recipes) == COUNT[name]
-    assert len({recipe["id"] for recipe in recipes}) == COUNT[name]
+    """Questions, options without letters, right letter and film come out; samples fit the scorer; names differ."""
+    samples = build(**copy(name)).samples()
+    assert len(samples) == COUNT[name]
+    assert len({sample["id"] for sample in samples}) == COUNT[name]
     scorer = ChoiceScorer({})
-    for recipe in recipes:
-        scorer.validate(recipe)
-        assert recipe["target"] == RIGHT[name]
-        assert not any(option.startswith(("A.", "(A)")) for option in recipe["options"])
-        assert "(A)" not in recipe["question"]
-        assert recipe["cluster"].removesuffix(".mp4") in {FILM, OTHER}
-        assert recipe["realised_length"] == pytest.approx(8.04, abs=0.1)
-        assert recipe["context_label"] == "1m"
+    for sample in samples:
+        scorer.validate(sample)
+        assert sample["target"] == RIGHT[name]
+        assert not any(option.startswith(("A.", "(A)")) for option in sample["options"])
+        assert "(A)" not in sample["question"]
+        assert sample["cluster"].removesuffix(".mp4") in {FILM, OTHER}
+        assert sample["realised_length"] == pytest.approx(8.04, abs=0.1)
+        assert sample["context_label"] == "1m"
     sizes = {"1h-videoqa": 5, "video-mme": 4, "lvbench": 4, "longvideobench": 3}
-    assert {len(recipe["options"]) for recipe in recipes} == {sizes[name]}
+    assert {len(sample["options"]) for sample in samples} == {sizes[name]}
     last = {"1h-videoqa": "a child", "video-mme": "Four.", "lvbench": "the hat", "longvideobench": "up"}
-    assert recipes[0]["options"][-1] == last[name]
+    assert samples[0]["options"][-1] == last[name]
 
 
 def test_the_user_s_own_file_is_sent_as_it_is(
@@ -192,7 +192,7 @@ def test_the_user_s_own_file_is_sent_as_it_is(
 ) -> None:
     """Native form points to the film; frames are spread over it; no frames is a blind question."""
     builder = build(**copy("lvbench"), frames=["all", 4, 0], max_questions=1)
-    media = {recipe["frames"]: list(builder.render(recipe).media()) for recipe in builder.recipes()}
+    media = {sample["frames"]: list(builder.render(sample).media()) for sample in builder.samples()}
     (film,) = media["all"]
     assert isinstance(film, VideoPart)
     assert film.path.endswith(f"{FILM}.mp4")
@@ -211,8 +211,8 @@ def test_a_film_has_the_sound_that_it_has(
     given = copy("lvbench")
     if sound:
         add_sound(Path(given["videos"]) / f"{FILM}.mp4")
-    (recipe,) = build(**given, max_questions=1).recipes()
-    (film,) = build(**given, max_questions=1).render(recipe).media()
+    (sample,) = build(**given, max_questions=1).samples()
+    (film,) = build(**given, max_questions=1).render(sample).media()
     assert isinstance(film, VideoPart)
     assert (film.has_audio, film.silent_too) == (sound, True)
 
@@ -222,9 +222,9 @@ def test_all_frames_at_the_asked_rate(
 ) -> None:
     """As frames, a film of eight seconds gives eight at one a second, with their times."""
     builder = build(**copy("video-mme"), form="frames", groups=["long"])
-    (recipe,) = builder.recipes()
-    parts = list(builder.render(recipe).parts())
-    assert sum(isinstance(part, ImagePart) for part in parts) == recipe["pictures"] == 8
+    (sample,) = builder.samples()
+    parts = list(builder.render(sample).parts())
+    assert sum(isinstance(part, ImagePart) for part in parts) == sample["pictures"] == 8
     assert "00:07 " in [getattr(part, "text", "") for part in parts]
 
 
@@ -234,25 +234,25 @@ def test_missing_films_are_listed(
     """A missing film stops the run with a manifest, or its questions are left out and counted."""
     settings = copy("lvbench", films=(FILM,))
     with pytest.raises(CorpusError, match=rf"1 of 2 films are not in .* \(first: {OTHER}\).*set missing: skip"):
-        build(**settings).recipes()
+        build(**settings).samples()
     manifest = json.loads((context.cache_dir / "video" / "manifests" / "public.json").read_text(encoding="utf-8"))
     assert manifest["missing_films"] == [OTHER]
     assert len(manifest["questions_left_out"]) == 2
-    recipes = build(**settings, missing="skip").recipes()
-    assert [recipe["cluster"] for recipe in recipes] == [FILM, FILM]
-    assert recipes[0]["left_out"] == {"films": 1, "questions": 2}
+    samples = build(**settings, missing="skip").samples()
+    assert [sample["cluster"] for sample in samples] == [FILM, FILM]
+    assert samples[0]["left_out"] == {"films": 1, "questions": 2}
 
 
 def test_licence_and_size_are_said_first(
     build: Callable[..., PublicVideoBuilder], copy: Callable[..., dict[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before anything is read the set's licence and size are logged; without paths they are in the error."""
-    build(**copy("longvideobench")).recipes()
+    build(**copy("longvideobench")).samples()
     assert "CC-BY-NC-SA-4.0" in caplog.text
     assert "160 GB" in caplog.text
     for name, public in SETS.items():
         with pytest.raises(CorpusError, match="needs your own copy") as error:
-            build(set=name).recipes()
+            build(set=name).samples()
         assert public.licence in str(error.value)
         assert public.size in str(error.value)
 
@@ -272,7 +272,7 @@ def test_rows_that_do_not_fit_are_named(
     """A wrong file or a broken question gets one line with its number and the columns that are there."""
     path = _write(tmp_path / "questions.jsonl", rows)
     with pytest.raises(CorpusError, match=says):
-        build(set="lvbench", questions=str(path), videos=str(tmp_path)).recipes()
+        build(set="lvbench", questions=str(path), videos=str(tmp_path)).samples()
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_question_files_that_cannot_be_read_are_named(
     if name != "gone.csv":
         (tmp_path / name).write_text("[]", encoding="utf-8")
     with pytest.raises(CorpusError, match=says):
-        build(set="1h-videoqa", questions=str(tmp_path / name), videos=str(tmp_path)).recipes()
+        build(set="1h-videoqa", questions=str(tmp_path / name), videos=str(tmp_path)).samples()
 
 
 def test_a_set_must_be_named(build: Callable[..., PublicVideoBuilder]) -> None:

@@ -51,7 +51,7 @@ def test_frames_are_spread_as_in_the_report(count: int, pictures: int) -> None:
 def test_the_same_question_is_asked_with_fewer_frames(build: Callable[..., VideoQaBuilder]) -> None:
     """Whole film, 16 frames, one frame and none differ in what is shown, not in what is asked."""
     builder = build(frames=["all", 16, 1, 0], kinds=["moment"])
-    prompts = {recipe["frames"]: (recipe, builder.render(recipe)) for recipe in builder.recipes()}
+    prompts = {sample["frames"]: (sample, builder.render(sample)) for sample in builder.samples()}
     assert len({(r["question"], tuple(r["options"]), r["target"]) for r, _ in prompts.values()}) == 1
     shown = {frames: [type(part) for part in prompt.media()] for frames, (_, prompt) in prompts.items()}
     assert shown == {"all": [VideoPart], 16: [ImagePart] * 16, 1: [ImagePart], 0: []}
@@ -61,26 +61,26 @@ def test_the_same_question_is_asked_with_fewer_frames(build: Callable[..., Video
 def test_every_prompt_ends_with_the_form_of_the_answer(build: Callable[..., VideoQaBuilder]) -> None:
     """Question, five lettered options, and how to answer come last; the right option is a valid target."""
     builder, scorer = build(frames=0, samples_per_cell=2), ChoiceScorer({})
-    recipes = builder.recipes()
-    assert [recipe["kind"] for recipe in recipes[: len(SEEN)]] == list(SEEN)
-    for recipe in recipes:
-        scorer.validate(recipe)
-        *_, last = builder.render(recipe).parts()
+    samples = builder.samples()
+    assert [sample["kind"] for sample in samples[: len(SEEN)]] == list(SEEN)
+    for sample in samples:
+        scorer.validate(sample)
+        *_, last = builder.render(sample).parts()
         assert isinstance(last, TextPart)
         lines = last.text.strip().splitlines()
-        assert lines[0] == f"Question: {recipe['question']}"
-        assert lines[1:6] == [f"({a}) {o}" for a, o in zip("ABCDE", recipe["options"], strict=True)]
+        assert lines[0] == f"Question: {sample['question']}"
+        assert lines[1:6] == [f"({a}) {o}" for a, o in zip("ABCDE", sample["options"], strict=True)]
         assert "Final Answer: (X)" in lines[-1]
-        assert scorer.score(recipe, f"Because of this. Final Answer: ({recipe['target']})") == {"accuracy": 1.0}
+        assert scorer.score(sample, f"Because of this. Final Answer: ({sample['target']})") == {"accuracy": 1.0}
 
 
 def test_questions_share_films(build: Callable[..., VideoQaBuilder], context: BuildContext) -> None:
     """Samples and kinds of one index range are about one film, which is coded once and is their cluster."""
     builder = build(samples_per_cell=4, samples_per_film=2, kinds=["moment", "count"])
-    recipes = builder.recipes()
-    films = {recipe["index"]: next(iter(builder.render(recipe).media())).digest for recipe in recipes}
+    samples = builder.samples()
+    films = {sample["index"]: next(iter(builder.render(sample).media())).digest for sample in samples}
     assert films[0] == films[1] != films[2] == films[3]
-    assert len({recipe["cluster"] for recipe in recipes}) == 2
+    assert len({sample["cluster"] for sample in samples}) == 2
     assert len(list((context.cache_dir / "video" / "films").glob("*.mp4"))) == 2
 
 
@@ -89,7 +89,7 @@ def test_sounds_are_asked_about_where_they_can_be_heard(build: Callable[..., Vid
     assert "sound" in KINDS
     assert "sound" not in SEEN
     builder = build(kinds=["sound"])
-    (film,) = builder.render(builder.recipes()[0]).media()
+    (film,) = builder.render(builder.samples()[0]).media()
     assert isinstance(film, VideoPart)
     assert film.has_audio
 
@@ -109,4 +109,4 @@ def test_bad_settings_are_refused(
 ) -> None:
     """Each gets one line that names what would be right."""
     with pytest.raises(error, match=says):
-        build(**metadata).recipes()
+        build(**metadata).samples()

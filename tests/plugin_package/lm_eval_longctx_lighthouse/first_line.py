@@ -8,6 +8,6 @@ class FirstLine(Scorer):
 
     METRICS = (Metric("found", "1 if the first line of the answer holds the right answer; else 0"),)
 
-    def score(self, recipe, answer):
+    def score(self, sample, answer):
         first = answer.strip().partition("\n")[0]
-        return {"found": float(recipe["target"] in first)}
+        return {"found": float(sample["target"] in first)}
