@@ -17,6 +17,7 @@ from lm_eval_longctx.harness.command_line import tell_errors_in_one_line
 from lm_eval_longctx.harness.paths import task_folders, with_user_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 TASKS_MODULE = "lm_eval.tasks.manager"
@@ -79,6 +80,22 @@ def add_tasks(manager: ModuleType) -> None:
 
     setattr(init, _MARK, True)
     cls.__init__ = init
+    if hasattr(cls, "load"):  # not in every lm-eval that we may meet
+        cls.load = _load_whole_specs(cls.load)
+
+
+def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let ``simple_evaluate`` take a task of ours with changes, as groups do: lm-eval itself drops all but these."""
+
+    @functools.wraps(original)
+    def load(self: Any, task_list: Any) -> Any:  # noqa: ANN401 - whatever lm-eval's own takes
+        asked = task_list if isinstance(task_list, list) else [task_list]
+        if any(isinstance(spec, dict) for spec in asked):
+            whole_spec = importlib.import_module("lm_eval_longctx.harness.tasks").whole_spec
+            asked = [whole_spec(spec, self.task_index) for spec in asked]
+        return original(self, asked)
+
+    return load
 
 
 def _folders(manager: ModuleType) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
@@ -43,7 +44,10 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     """
     for key in ("builder", "scorer"):
         if key not in metadata:
-            raise ConfigError(f"the YAML of {task} must name a {key} in its metadata")
+            raise ConfigError(
+                f"the metadata of {task} must name a {key}; a YAML file given by its path, whose own metadata "
+                "take the place of what it includes, must name it too"
+            )
     plugins = registry()
     builder_class: type[Builder] = plugins.load(plugins.builder(metadata["builder"]))
     scorer_class = plugins.load(plugins.scorer(metadata["scorer"]))
@@ -58,6 +62,34 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     )
     builder = builder_class(sweep, BuildContext(resolve_source=_source))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe())
+
+
+def whole_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's metadata with its YAML's own below them.
+
+    lm-eval puts the metadata of a group's member, or of a file that includes
+    another, in the place of the task's own. What names no builder is
+    therefore taken as changes; what names one is whole.
+
+    Args:
+        metadata: As lm-eval gives them, with the YAML's path in ``config_source``.
+    """
+    path = Path(str(metadata.get("config_source", "")))
+    if "builder" in metadata or not path.is_file():
+        return dict(metadata)
+    return {**yaml_metadata(path), **metadata}
+
+
+def yaml_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of a YAML file, laid over those of the files that it includes."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=False, recursive=False)
+    included = config.get("include") or []
+    below: dict[str, Any] = {}
+    for name in included if isinstance(included, list) else [included]:
+        below.update(yaml_metadata(path.parent / name))
+    return {**below, **(config.get("metadata") or {})}
 
 
 def _source(name: str) -> Callable[[str, BuildContext], Any]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.metrics import mean as lm_eval_mean
@@ -57,12 +58,13 @@ class LongctxTask(ConfigurableTask):
             MissingExtraError: The task needs a part that is not installed.
         """
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
+        settings["metadata"] = assembly.whole_metadata(settings.get("metadata") or {})
         self._config = TaskConfig(**settings)
         self._config.num_fewshot = 0  # recipes hold the whole prompt; 0 also tells lm-eval to leave it alone
         self.OUTPUT_TYPE = self._config.output_type
-        self.parts = assembly.assemble(self._config.task, self._config.metadata or {})
+        self.parts = assembly.assemble(self._config.task, self._config.metadata)
         self.sweep, self.builder, self.scorer = self.parts.sweep, self.parts.builder, self.parts.scorer
-        self.VERSION = (self._config.metadata or {}).get("version", 0)
+        self.VERSION = self._config.metadata.get("version", 0)
         self.MULTIMODAL = self.builder.MODALITY != "text"
         self._filters = [build_filter_ensemble("none", [])]
         self._metric_fn_list = {metric.name: None for metric in self.scorer.METRICS}
@@ -229,6 +231,29 @@ class LongctxTask(ConfigurableTask):
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size
         return block
+
+
+def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever lm-eval's loader takes
+    """Return a task that is named and changed in a dictionary as the complete configuration that lm-eval wants.
+
+    Args:
+        spec: What is to be loaded, such as ``{"task": "longctx_text_mrcr", "metadata": {...}}``;
+            all but changes of a task of ours is returned as it is.
+        index: lm-eval's entries of tasks by name.
+    """
+    name = spec.get("task") if isinstance(spec, dict) else None
+    entry = index.get(name) if isinstance(name, str) else None
+    path = getattr(entry, "yaml_path", None)
+    if path is None or "class" in spec:
+        return spec
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=True)
+    kind = config.get("class")
+    if not (isinstance(kind, type) and issubclass(kind, LongctxTask)):
+        return spec
+    metadata = {**assembly.yaml_metadata(Path(path)), **(spec.get("metadata") or {})}
+    return {**config, **spec, "metadata": metadata}
 
 
 class _ByLength(dict):  # type: ignore[type-arg]
