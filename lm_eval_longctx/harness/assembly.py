@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
-from lm_eval_longctx.harness.foreign import foreign_keys
+from lm_eval_longctx.harness.model_args import foreign_keys
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep

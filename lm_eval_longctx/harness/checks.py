@@ -4,20 +4,59 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from dataclasses import dataclass
+from enum import Enum
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LongctxError, MissingExtraError
 from lm_eval_longctx.harness.activation import MODEL_NAMES, TASKS_MODULE, activate_now
-from lm_eval_longctx.harness.findings import fail, note, ok
 from lm_eval_longctx.harness.listing import listed_tasks, task_files
 from lm_eval_longctx.plugins.manager import registry
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from lm_eval_longctx.harness.findings import Finding
     from lm_eval_longctx.plugins.registry import Record
+
+
+class Level(Enum):
+    """How bad it is."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor.
+
+    Attributes:
+        level: ``FAIL`` only if something does not work that should.
+        text: What is the case.
+        advice: What to do, if there is anything to do.
+    """
+
+    level: Level
+    text: str
+    advice: str = ""
+
+
+def ok(text: str) -> Finding:
+    """Make a finding that all is well."""
+    return Finding(Level.OK, text)
+
+
+def note(text: str, advice: str = "") -> Finding:
+    """Make a finding that the user may want to know."""
+    return Finding(Level.NOTE, text, advice)
+
+
+def fail(text: str, advice: str) -> Finding:
+    """Make a finding that something does not work."""
+    return Finding(Level.FAIL, text, advice)
+
 
 _RIGHT_VERSION = "pip install 'lm-eval>=0.4.12,<0.5'"
 

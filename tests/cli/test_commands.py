@@ -9,13 +9,12 @@ import json
 import pytest
 
 from lm_eval_longctx.cli import main
-from lm_eval_longctx.cli.commands import COMMANDS
 from lm_eval_longctx.cli.doctor import as_text as finding_as_text
-from lm_eval_longctx.cli.parser import build_parser
+from lm_eval_longctx.cli.parser import COMMANDS, build_parser
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.cli.tasks import as_text as tasks_as_text
 from lm_eval_longctx.errors import PluginError
-from lm_eval_longctx.harness.findings import fail, ok
+from lm_eval_longctx.harness.checks import fail, ok
 from lm_eval_longctx.harness.listing import Listed
 
 

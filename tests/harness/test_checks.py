@@ -6,8 +6,7 @@ import pytest
 
 from lm_eval_longctx.errors import PluginError
 from lm_eval_longctx.harness import checks
-from lm_eval_longctx.harness.checks import harness_checks
-from lm_eval_longctx.harness.findings import Level
+from lm_eval_longctx.harness.checks import Level, harness_checks
 from lm_eval_longctx.harness.listing import listed_tasks, task_files
 
 
