@@ -1,4 +1,13 @@
-"""From the command line to a subcommand."""
+"""From the command line to a subcommand.
+
+To add one, add a line to ``COMMANDS`` and a module with two functions::
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None: ...
+    def run(args: argparse.Namespace) -> int: ...      # the exit status
+
+Only the chosen module is imported. It prints its results on standard output
+and raises ``LongctxError`` for what the user can put right.
+"""
 
 from __future__ import annotations
 

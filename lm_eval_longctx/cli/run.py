@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Hand everything to lm-eval."""
-    from lm_eval_longctx.harness.launch import run_lm_eval
+    from lm_eval_longctx.harness.command_line import run_lm_eval
 
     return run_lm_eval(args.rest)

@@ -11,19 +11,22 @@ import functools
 import importlib
 import inspect
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.harness.command_line import tell_errors_in_one_line
-from lm_eval_longctx.harness.paths import task_folders, with_user_paths
+from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.plugins.manager import registry
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from collections.abc import Callable, Sequence
+    from types import ModuleType, TracebackType
 
 TASKS_MODULE = "lm_eval.tasks.manager"
 MODELS_MODULE = "lm_eval.models"
 MODEL_NAMES = ("longctx", "longctx-hosted")
 MODEL_TARGET = "lm_eval_longctx.harness.lm:LongctxLM"
 _MARK = "_lm_eval_longctx"
+_COMMANDS = {"lm-eval", "lm_eval"}
 
 
 def activate(module: ModuleType) -> None:
@@ -79,6 +82,22 @@ def add_tasks(manager: ModuleType) -> None:
 
     setattr(init, _MARK, True)
     cls.__init__ = init
+    if hasattr(cls, "load"):  # not in every lm-eval that we may meet
+        cls.load = _load_whole_specs(cls.load)
+
+
+def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let ``simple_evaluate`` take a task of ours with changes, as groups do: lm-eval itself drops all but these."""
+
+    @functools.wraps(original)
+    def load(self: Any, task_list: Any) -> Any:  # noqa: ANN401 - whatever lm-eval's own takes
+        asked = task_list if isinstance(task_list, list) else [task_list]
+        if any(isinstance(spec, dict) for spec in asked):
+            whole_spec = importlib.import_module("lm_eval_longctx.harness.tasks").whole_spec
+            asked = [whole_spec(spec, self.task_index) for spec in asked]
+        return original(self, asked)
+
+    return load
 
 
 def _folders(manager: ModuleType) -> list[str]:
@@ -91,3 +110,46 @@ def _folders(manager: ModuleType) -> list[str]:
 
 def _say(text: str) -> None:
     print(f"lm-eval-longctx: {text} (lm-eval-longctx doctor tells more)", file=sys.stderr)  # noqa: T201 - no logger is set up yet
+
+
+def task_folders(manager: ModuleType) -> list[str]:
+    """Return the folders of all plugins that lm-eval does not find by itself.
+
+    Args:
+        manager: ``lm_eval.tasks.manager``. Newer versions have
+            ``discover_plugin_task_paths``, which reads the entry points
+            ``lm_eval.tasks``; what that finds is left to it.
+    """
+    discover = getattr(manager, "discover_plugin_task_paths", None)
+    found = {Path(path).resolve() for path in discover()} if discover else set()
+    return [str(path) for path in registry().task_paths() if path.resolve() not in found]
+
+
+def with_user_paths(ours: Sequence[str], include_path: object) -> list[object]:
+    """Return our folders and then the user's: lm-eval lets the later win."""
+    if not include_path:
+        return list(ours)
+    theirs = include_path if isinstance(include_path, (list, tuple)) else [include_path]
+    return [*ours, *theirs]
+
+
+def is_lm_eval(command: Sequence[str]) -> bool:
+    """Whether a command line is lm-eval's own: its script, or ``python -m lm_eval``."""
+    program = Path(command[0] if command else "")
+    return program.stem in _COMMANDS or program.parts[-2:] == ("lm_eval", "__main__.py")
+
+
+def tell_errors_in_one_line() -> None:
+    """End lm-eval's own command with our error's one line, without the traceback; other errors stay as they are."""
+    if not is_lm_eval(sys.argv) or hasattr(sys.excepthook, _MARK):
+        return
+    before = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, LongctxError):
+            print(f"lm-eval-longctx: {error}", file=sys.stderr)  # noqa: T201 - what lm-eval's user sees
+        else:
+            before(kind, error, trace)
+
+    setattr(tell, _MARK, True)
+    sys.excepthook = tell

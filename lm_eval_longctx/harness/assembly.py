@@ -41,16 +41,13 @@ class Parts:
 def completed(task: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task's metadata with what its YAML says, and with what was said for this task alone.
 
-    A group that writes ``{task: NAME, metadata: {...}}`` replaces the whole
-    ``metadata`` of NAME's YAML, for that is how lm-eval lays configurations
-    over each other; so what the YAML has and nobody changed comes back here. A
-    run may write ``{"NAME": {...}, "longctx_text_*": {...}}``: such parts hold
-    for the tasks that they name, patterns before exact names.
+    A run may write ``{"NAME": {...}, "longctx_text_*": {...}}``: such parts
+    hold for the tasks that they name, patterns before exact names.
 
     Raises:
         UnknownOptionError: A part names no task.
     """
-    whole = {**_from_yaml(metadata), **metadata}
+    whole = whole_metadata(metadata)
     parts = {key: value for key, value in whole.items() if isinstance(value, dict) and key not in TASK_KEYS}
     named = _names(parts, whole)
     for key in [key for key in parts if key in named or _is_pattern(key)]:
@@ -59,17 +56,6 @@ def completed(task: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
             del parts[key]
     chosen = sorted((key for key in parts if key not in whole), key=lambda key: key == task)
     return {**whole, **{name: value for key in chosen for name, value in parts[key].items()}}
-
-
-def _from_yaml(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the metadata of the YAML that lm-eval says it took the task from."""
-    source = str(metadata.get("config_source", ""))
-    if "builder" in metadata or not source.endswith(".yaml"):
-        return {}
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    found = load_yaml(source, resolve_func=False).get("metadata")
-    return dict(found) if isinstance(found, dict) else {}
 
 
 def _is_pattern(key: str) -> bool:
@@ -93,7 +79,10 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     """
     for key in ("builder", "scorer"):
         if key not in metadata:
-            raise ConfigError(f"the YAML of {task} must name a {key} in its metadata")
+            raise ConfigError(
+                f"the metadata of {task} must name a {key}; a YAML file given by its path, whose own metadata "
+                "take the place of what it includes, must name it too"
+            )
     plugins = registry()
     builder_class: type[Builder] = plugins.load(plugins.builder(metadata["builder"]))
     scorer_class = plugins.load(plugins.scorer(metadata["scorer"]))
@@ -108,6 +97,34 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     )
     builder = builder_class(sweep, BuildContext(resolve_source=_source))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe())
+
+
+def whole_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's metadata with its YAML's own below them.
+
+    lm-eval puts the metadata of a group's member, or of a file that includes
+    another, in the place of the task's own. What names no builder is
+    therefore taken as changes; what names one is whole.
+
+    Args:
+        metadata: As lm-eval gives them, with the YAML's path in ``config_source``.
+    """
+    path = Path(str(metadata.get("config_source", "")))
+    if "builder" in metadata or not path.is_file():
+        return dict(metadata)
+    return {**yaml_metadata(path), **metadata}
+
+
+def yaml_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of a YAML file, laid over those of the files that it includes."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=False, recursive=False)
+    included = config.get("include") or []
+    below: dict[str, Any] = {}
+    for name in included if isinstance(included, list) else [included]:
+        below.update(yaml_metadata(path.parent / name))
+    return {**below, **(config.get("metadata") or {})}
 
 
 def _source(name: str) -> Callable[[str, BuildContext], Any]:

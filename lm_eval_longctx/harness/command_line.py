@@ -1,4 +1,4 @@
-"""What we owe to people who start lm-eval's own command: errors in one line, and a place for the results.
+"""lm-eval's own command line: a place for its results, and a way to start it where our hook does not work.
 
 lm-eval writes results when everything is done, and where it cannot, it says so
 in passing and ends well: all answers are lost. So the place is tried first.
@@ -9,23 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.errors import ConfigError, LongctxError
+from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.harness.activation import activate_now, is_lm_eval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-
-_COMMANDS = {"lm-eval", "lm_eval"}
-_MARK = "_lm_eval_longctx"
-
-
-def is_lm_eval(command: Sequence[str]) -> bool:
-    """Whether a command line is lm-eval's own: its script, or ``python -m lm_eval``."""
-    program = Path(command[0] if command else "")
-    return program.stem in _COMMANDS or program.parts[-2:] == ("lm_eval", "__main__.py")
 
 
 def check_output(command: Sequence[str]) -> None:
@@ -57,17 +49,34 @@ def _output_path(command: Sequence[str]) -> str | None:
     return named
 
 
-def tell_errors_in_one_line() -> None:
-    """End lm-eval's own command with our error's one line, without the traceback; other errors stay as they are."""
-    if not is_lm_eval(sys.argv) or hasattr(sys.excepthook, _MARK):
-        return
-    before = sys.excepthook
+def run_lm_eval(arguments: Sequence[str]) -> int:
+    """Run ``lm-eval run`` with these arguments in this process and return its exit status.
 
-    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if isinstance(error, LongctxError):
-            print(f"lm-eval-longctx: {error}", file=sys.stderr)  # noqa: T201 - what lm-eval's user sees
-        else:
-            before(kind, error, trace)
+    Works where the hook does not: no ``.pth`` read, or switched off.
 
-    setattr(tell, _MARK, True)
-    sys.excepthook = tell
+    Raises:
+        ConfigError: The command line cannot be used; nothing has been sent.
+    """
+    command = ["lm-eval", "run", *arguments]
+    check_output(command)
+    from lm_eval.__main__ import cli_evaluate
+
+    activate_now()
+    before, sys.argv = sys.argv, command
+    try:
+        cli_evaluate()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except ValueError as error:
+        if _is_about_the_command_line(error):
+            raise ConfigError(str(error)) from error
+        raise
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _is_about_the_command_line(error: ValueError) -> bool:
+    """Whether lm-eval raised it while it read its arguments: an unknown task, bad JSON."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith(("lm_eval._cli", "lm_eval.config"))

@@ -25,23 +25,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.tasks.base import Builder, Sample
 
 
-class RankOf(int):
-    """A process rank (0 or more) that knows the model it belongs to."""
-
-    lm: LongctxLM
-
-    def __new__(cls, rank: int, lm: LongctxLM) -> RankOf:  # noqa: PYI034 - typing.Self is newer than 3.10
-        """Make the number ``rank`` that carries ``lm``."""
-        self = super().__new__(cls, rank)
-        self.lm = lm
-        return self
-
-
-def model_of(rank: int) -> LongctxLM | None:
-    """Return our model if this rank is one of ours, else ``None``."""
-    return rank.lm if isinstance(rank, RankOf) else None
-
-
 class SampleInstance(Instance):
     """One request of one of our tasks; see the module."""
 
@@ -108,3 +91,25 @@ def short_form(sample: Sample) -> str:
         f"?length={sample['context_label']}{where}&index={sample['index']}&seed={sample['seed']}"
         f"&haystack={hay.get('spec', '')}&digest={hay.get('digest', '')}&recipe={sample['recipe_digest']}"
     )
+
+
+class RankOf(int):
+    """A process rank (0 or more) that knows the model it belongs to.
+
+    This is how a task learns which model will run it: lm-eval builds a task's
+    requests with ``rank=lm.rank`` and nothing else of the model. It needs no
+    global state and no patching, and passes through lm-eval's caching wrapper.
+    """
+
+    lm: LongctxLM
+
+    def __new__(cls, rank: int, lm: LongctxLM) -> RankOf:  # noqa: PYI034 - typing.Self is newer than 3.10
+        """Make the number ``rank`` that carries ``lm``."""
+        self = super().__new__(cls, rank)
+        self.lm = lm
+        return self
+
+
+def model_of(rank: int) -> LongctxLM | None:
+    """Return our model if this rank is one of ours, else ``None``."""
+    return rank.lm if isinstance(rank, RankOf) else None

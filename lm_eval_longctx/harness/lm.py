@@ -22,9 +22,9 @@ from lm_eval_longctx.backend.estimate import prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
-from lm_eval_longctx.harness.chat import ChatText, prompt_of
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance
 from lm_eval_longctx.harness.model_args import parse_model_args
+from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.providers.base import Settings

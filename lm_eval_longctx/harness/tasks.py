@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.metrics import mean as lm_eval_mean
@@ -23,7 +24,6 @@ from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
-from lm_eval_longctx.harness.quiet import silence_expected_warnings
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.scorers.base import Unparsed, mean
 
@@ -56,10 +56,10 @@ class LongctxTask(ConfigurableTask):
             MissingExtraError: The task needs a part that is not installed.
         """
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
+        settings["metadata"] = assembly.completed(str(settings.get("task")), settings.get("metadata") or {})
         self._config = TaskConfig(**settings)
         self._config.num_fewshot = 0  # samples hold the whole prompt; 0 also tells lm-eval to leave it alone
         self.OUTPUT_TYPE = self._config.output_type
-        self._config.metadata = assembly.completed(self._config.task, self._config.metadata or {})
         self.parts = assembly.assemble(self._config.task, self._config.metadata)
         self.sweep, self.builder, self.scorer = self.parts.sweep, self.parts.builder, self.parts.scorer
         self.VERSION = self._config.metadata.get("version", 0)
@@ -231,6 +231,29 @@ class LongctxTask(ConfigurableTask):
         return block
 
 
+def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever lm-eval's loader takes
+    """Return a task that is named and changed in a dictionary as the complete configuration that lm-eval wants.
+
+    Args:
+        spec: What is to be loaded, such as ``{"task": "longctx_text_mrcr", "metadata": {...}}``;
+            all but changes of a task of ours is returned as it is.
+        index: lm-eval's entries of tasks by name.
+    """
+    name = spec.get("task") if isinstance(spec, dict) else None
+    entry = index.get(name) if isinstance(name, str) else None
+    path = getattr(entry, "yaml_path", None)
+    if path is None or "class" in spec:
+        return spec
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=True)
+    kind = config.get("class")
+    if not (isinstance(kind, type) and issubclass(kind, LongctxTask)):
+        return spec
+    metadata = {**assembly.yaml_metadata(Path(path)), **(spec.get("metadata") or {})}
+    return {**config, **spec, "metadata": metadata}
+
+
 class _ByLength(dict):  # type: ignore[type-arg]
     """Aggregations, where ``recall@128k`` is aggregated as ``recall``."""
 
@@ -260,3 +283,23 @@ def _aggregate(metric: Metric) -> Callable[[Sequence[Any]], float]:
         return metric.aggregate(flat)
 
     return over_all
+
+
+class _NotAboutUs(logging.Filter):
+    """Drops lm-eval's warning that a task's metrics were scored on different numbers of documents.
+
+    Ours are, by design: ``recall@128k`` is about the samples of 128k only. The
+    counts are in the sweep block.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record but that one."""
+        text = record.getMessage()
+        return not ("not scored on the same number of documents" in text and "coverage,none=" in text and "@" in text)
+
+
+def silence_expected_warnings() -> None:
+    """Install the filter once."""
+    target = logging.getLogger("lm_eval.evaluator_utils")
+    if not any(isinstance(present, _NotAboutUs) for present in target.filters):
+        target.addFilter(_NotAboutUs())

@@ -8,7 +8,8 @@ import pytest
 
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.errors import ConfigError, DepthError
-from lm_eval_longctx.harness.command_line import check_output, is_lm_eval, tell_errors_in_one_line
+from lm_eval_longctx.harness.activation import is_lm_eval, tell_errors_in_one_line
+from lm_eval_longctx.harness.command_line import check_output
 
 OURS = ("lm-eval", "/usr/bin/lm-eval", "lm_eval", "/x/lib/lm_eval/__main__.py")
 OTHERS = ("pytest", "/x/bin/lm-eval-longctx", "/x/lib/other/__main__.py", "-c", "")

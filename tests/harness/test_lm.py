@@ -14,11 +14,10 @@ from lm_eval.api.instance import Instance
 from PIL import Image
 
 from lm_eval_longctx.errors import ConfigError, MediaError, SecretError, UnknownOptionError, UnsupportedError
-from lm_eval_longctx.harness.chat import ChatText, prompt_of
 from lm_eval_longctx.harness.instances import model_of
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.model_args import LM_EVAL_MODEL_ARGS
-from lm_eval_longctx.harness.rendering import for_other_models
+from lm_eval_longctx.harness.rendering import ChatText, for_other_models, prompt_of
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn
 
 

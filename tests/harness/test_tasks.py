@@ -11,7 +11,7 @@ from lm_eval.api.model import LM, CachingLM
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError, UnsupportedError
 from lm_eval_longctx.harness.lm import LongctxLM
-from lm_eval_longctx.harness.quiet import silence_expected_warnings
+from lm_eval_longctx.harness.tasks import silence_expected_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

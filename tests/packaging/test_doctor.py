@@ -12,7 +12,7 @@ pytestmark = pytest.mark.install
 
 ASK = """
 import json
-from lm_eval_longctx.cli.installation import installation_checks
+from lm_eval_longctx.cli.doctor import installation_checks
 print(json.dumps([[finding.level.value, finding.text, finding.advice] for finding in installation_checks()]))
 """
 
