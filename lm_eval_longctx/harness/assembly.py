@@ -19,8 +19,9 @@ from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.scorers.base import Scorer
-    from lm_eval_longctx.tasks.base import Builder, Sample
+    from lm_eval_longctx.tasks.base import Builder
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Parts:
     """What a task is made of."""
 
     sweep: Sweep
-    builder: Builder
+    builder: Builder[Any]
     scorer: Scorer
     plugins: list[Any]
 
@@ -84,7 +85,7 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
                 "take the place of what it includes, must name it too"
             )
     plugins = registry()
-    builder_class: type[Builder] = plugins.load(plugins.builder(metadata["builder"]))
+    builder_class: type[Builder[Any]] = plugins.load(plugins.builder(metadata["builder"]))
     scorer_class = plugins.load(plugins.scorer(metadata["scorer"]))
     sweep = parse_sweep(
         metadata,

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.tasks.base import Builder, Sample
+    from lm_eval_longctx.sample import Sample
+    from lm_eval_longctx.tasks.base import Builder
 
 
 class SampleInstance(Instance):
@@ -33,7 +34,7 @@ class SampleInstance(Instance):
         sample: Sample,
         gen_kwargs: dict[str, Any],
         *,
-        builder: Builder,
+        builder: Builder[Any],
         metadata: tuple[str | None, int | None, int | None],
         model: str | None,
         system_instruction: str = "",

@@ -18,8 +18,9 @@ from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
     from lm_eval_longctx.harness.lm import LongctxLM
+    from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Builder, Sample
+    from lm_eval_longctx.tasks.base import Builder
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class OwnTokens:
 
     def relabel(self, sample: Sample) -> Sample:
         """Call a sample by the length that was asked for, and say how it was measured."""
-        asked = self.asked[sample["context_length"]]
+        asked = self.asked[int(sample["context_length"])]
         own = {
             "model": self.model,
             "ratio": round(self.ratio, 5),
@@ -58,7 +59,7 @@ class OwnTokens:
         return {**sample, "context_label": asked.label, "own_tokens": own}
 
 
-def in_own_tokens(builder: Builder, model: LongctxLM | None) -> tuple[Builder, OwnTokens]:
+def in_own_tokens(builder: Builder[Any], model: LongctxLM | None) -> tuple[Builder[Any], OwnTokens]:
     """Return a builder whose contexts have the asked lengths in the model's own tokens.
 
     Raises:
@@ -83,7 +84,7 @@ def _small(longest: Length) -> dict[str, Any]:
     return {"context_lengths": (Length(amount, Unit.TOKENS, REFERENCE),), "samples_per_cell": 1}
 
 
-def _probe(kind: type[Builder], sweep: Sweep, builder: Builder, model: LongctxLM | None) -> tuple[int, int]:
+def _probe(kind: type[Builder[Any]], sweep: Sweep, builder: Builder[Any], model: LongctxLM | None) -> tuple[int, int]:
     """Count one prompt with the provider; return its tokens there and by the reference tokenizer."""
     probe = kind(sweep, builder.context)
     sample = probe.sample(next(iter(probe.plans())))

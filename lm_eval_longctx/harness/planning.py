@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lm_eval_longctx.backend import Job
-    from lm_eval_longctx.tasks.base import Sample
+    from lm_eval_longctx.sample import Sample
 
 
 @dataclass(frozen=True)

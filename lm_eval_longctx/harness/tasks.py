@@ -30,8 +30,8 @@ from lm_eval_longctx.scorers.base import Unparsed, mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.scorers.base import Metric
-    from lm_eval_longctx.tasks.base import Sample
 
 logger = logging.getLogger(__name__)
 

@@ -9,24 +9,26 @@ the hay that builders cut.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from lm_eval_longctx.plan import PlannedSample, expand
-from lm_eval_longctx.units import Unit, parse_length
+from lm_eval_longctx.plan import expand
+from lm_eval_longctx.sample import Sample
+from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.settings import Option
     from lm_eval_longctx.sweep import Sweep
 
-Sample = dict[str, Any]
-"""A sample as plain values; see ``base_sample`` for the keys that all share."""
+S = TypeVar("S", bound=Sample)
+"""A family's own form of a sample."""
 
 
-class Builder(ABC):
+class Builder(ABC, Generic[S]):
     """Turns planned samples into samples, and samples into prompts.
 
     A builder is made once per task and run. Making it must be cheap: corpora
@@ -55,7 +57,7 @@ class Builder(ABC):
         """Yield the planned samples in stratified order."""
         return expand(self.sweep)
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[S]:
         """Return all samples in stratified order.
 
         Raises:
@@ -65,10 +67,10 @@ class Builder(ABC):
         return [self.sample(plan) for plan in self.plans()]
 
     @abstractmethod
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> S:
         """Work out one sample: needle, placement, realised length and depth, target."""
 
-    def reveal(self, sample: Sample) -> Sample:
+    def reveal(self, sample: S) -> S:
         """Return the sample as the scorer needs it.
 
         The same, unless a benchmark's texts must not be written to logs: such
@@ -76,53 +78,14 @@ class Builder(ABC):
         """
         return sample
 
-    def contents(self, sample: Sample) -> tuple[str, ...]:
+    def contents(self, sample: S) -> tuple[str, ...]:  # noqa: ARG002 - what a family's samples decide
         """Return which kinds of content the prompt holds, of ``text``, ``image``, ``audio``, ``video``.
 
         A run is refused before its first request if the model does not take
-        them. Film that a sample's ``form`` sends as ``frames`` is pictures,
-        and with no ``pictures`` there is only text.
+        them.
         """
-        if self.MODALITY == "text" or sample.get("pictures") == 0:
-            return ("text",)
-        return ("text", "image" if sample.get("form") == "frames" else self.MODALITY)
+        return ("text",) if self.MODALITY == "text" else ("text", self.MODALITY)
 
     @abstractmethod
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: S) -> Prompt:
         """Make the prompt of a sample: a pure function of the sample and the hay it names."""
-
-
-def base_sample(plan: PlannedSample, sweep: Sweep) -> Sample:
-    """Return the keys that every sample has; builders add the rest.
-
-    Builders must add ``target`` (what the scorer compares with: a text, a list
-    of texts or a dictionary), ``question`` (for people), ``haystack``
-    (``{"spec", "digest", "repeats"}``), ``realised_length`` and
-    ``realised_depth`` (in the unit of the task, and a fraction or ``None``).
-    """
-    return {
-        "id": plan.id,
-        "task": plan.task,
-        "version": plan.version,
-        "seed": plan.seed,
-        "context_length": plan.length.amount,
-        "context_label": plan.length.label,
-        "unit": plan.length.unit.value,
-        "tokenizer": sweep.tokenizer,
-        "depth": plan.depth,
-        "index": plan.index,
-        "variant": plan.variant,
-    }
-
-
-def planned(sample: Sample) -> PlannedSample:
-    """Return the planned sample that a sample was made from."""
-    return PlannedSample(
-        task=sample["task"],
-        version=sample["version"],
-        seed=sample["seed"],
-        length=parse_length(sample["context_length"], Unit(sample["unit"]), sample.get("tokenizer", "")),
-        depth=sample["depth"],
-        index=sample["index"],
-        variant=sample.get("variant", ""),
-    )

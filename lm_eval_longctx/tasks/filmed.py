@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.film.codec import CODERS
 from lm_eval_longctx.hay.film.source import FilmSource
+from lm_eval_longctx.sample import Sample
 from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
@@ -98,3 +99,22 @@ def evenly(count: int, pictures: int) -> list[int]:
 FRAMES = Option(
     "frames", ALL, "show the whole film, or only so many frames of it (0: blind), or a list", kinds=(int, list, tuple)
 )
+
+
+class FilmSample(Sample):
+    """What all samples on film share.
+
+    Attributes:
+        pictures: How many pictures the film has, or how many of them are shown.
+        form: ``native`` for a film, ``frames`` for pictures with their times.
+    """
+
+    pictures: int
+    form: str
+
+
+def film_contents(sample: FilmSample) -> tuple[str, ...]:
+    """Return which kinds of content the prompt holds: film as ``frames`` is pictures, and without any there is text."""
+    if sample["pictures"] == 0:
+        return ("text",)
+    return ("text", "image" if sample["form"] == "frames" else "video")

@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 PICTURE = ROOT / "docs" / "architecture.svg"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan"),
+    ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
     ("backend", "results"),
@@ -35,6 +35,7 @@ GROUND: dict[str, set[str]] = {
     "settings": {"errors"},
     "sweep": {"errors", "settings", "units"},
     "plan": {"errors", "units", "sweep"},
+    "sample": {"plan", "units"},
 }
 """The values at the bottom import each other in this order only."""
 

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import ConfigError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.sample import Haystack
 
 _SIZE = re.compile(r"\s*(\d+)\s*[x×]\s*(\d+)\s*")
 _SMALLEST, _LARGEST = 32, 4096
@@ -111,7 +112,7 @@ class FilmSource(ABC):
         return self.argument.rstrip("/").rsplit("/", 1)[-1]
 
 
-def described(spec: str, source: FilmSource, hay: Hay, pictures: int) -> dict[str, Any]:
+def described(spec: str, source: FilmSource, hay: Hay, pictures: int) -> Haystack:
     """Return a sample's ``haystack`` entry.
 
     Args:

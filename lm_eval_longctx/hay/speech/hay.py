@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.speech import codecs, floor
@@ -19,6 +19,7 @@ from lm_eval_longctx.units import Unit, parse_length
 if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.speech.codecs import Format
+    from lm_eval_longctx.sample import Haystack
 
 POOL_OF_VOICES = "6m"
 POOL_OF_RECORDINGS = "2h"
@@ -106,16 +107,16 @@ def snr_of(variant: str, options: dict[str, Any]) -> float:
     return float(variant[4:-2]) if variant else ladder(options)[0]
 
 
-def described(pool: Pool, spec: str, repeats: int) -> dict[str, Any]:
+def described(pool: Pool, spec: str, repeats: float) -> Haystack:
     """Return the sample's ``haystack`` entry."""
-    return {
+    entry: Haystack = {
         "spec": _shown(spec),
         "digest": pool.digest[:16],
         "repeats": repeats,
         "pool_seconds": round(pool.samples / SAMPLE_RATE, 2),
         "licence": pool.licence,
-        **pool.details,
     }
+    return cast("Haystack", {**entry, **pool.details})
 
 
 def _shown(spec: str) -> str:

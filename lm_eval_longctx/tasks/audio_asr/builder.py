@@ -22,8 +22,9 @@ from lm_eval_longctx.hay.speech.timeline import Timeline, lay
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart, file_digest
+from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
@@ -58,7 +59,33 @@ def language_name(code: str) -> str:
         return code
 
 
-class AudioTranscriptBuilder(Builder):
+class TranscriptSample(Sample):
+    """Made speech to write down.
+
+    Attributes:
+        words_by_minute: Words that are said in each minute.
+        snr_db: Speech above noise, in dB; ``None`` without noise.
+        codec: How the file is coded.
+    """
+
+    words_by_minute: list[int]
+    snr_db: float | None
+    codec: str
+
+
+class RecordingSample(Sample):
+    """A recording to write down.
+
+    Attributes:
+        recording: Its file.
+        speaker: Who speaks, where it is known.
+    """
+
+    recording: str
+    speaker: str
+
+
+class AudioTranscriptBuilder(Builder[TranscriptSample]):
     """Speech of the asked duration, to be written down."""
 
     MODALITY: ClassVar[str] = "audio"
@@ -81,13 +108,13 @@ class AudioTranscriptBuilder(Builder):
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> TranscriptSample:
         """Lay out one recording and write down what is said in it."""
         bench, timeline = self._laid(plan)
         heard = [self._pool.utterances[index] for index in timeline.hay]
         texts = [need_text(u).strip() for u in heard]
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "target": " ".join(texts),
             "words_by_minute": words_by_minute(texts, [bench.packets[i] * bench.store.grid for i in timeline.hay]),
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
@@ -100,7 +127,7 @@ class AudioTranscriptBuilder(Builder):
             "max_gen_toks": answer_budget(plan.length.amount),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: TranscriptSample) -> Prompt:
         """Write the recording (or find it written) after the request."""
         bench, timeline = self._laid(planned(sample))
         part = render(timeline, self._pool, (), bench.store, bench.of, self.context.cache_dir)
@@ -126,7 +153,7 @@ def words_by_minute(texts: list[str], samples: list[int]) -> list[int]:
     return counts
 
 
-class RecordingsBuilder(Builder):
+class RecordingsBuilder(Builder[RecordingSample]):
     """Recordings as they are, each with its transcript: one sample each, sent as the file that it is."""
 
     MODALITY: ClassVar[str] = "audio"
@@ -167,14 +194,14 @@ class RecordingsBuilder(Builder):
             self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, utterance.digest[:16]
         )
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> RecordingSample:
         """Describe one recording."""
         utterance = self._find(plan.variant)
         text = need_text(utterance)
         if not text.strip():
             raise MediaError(f"{utterance.origin} has an empty transcript; write down what is said or remove it")
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "context_label": _bucket(utterance.seconds),
             "target": text,
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
@@ -186,7 +213,7 @@ class RecordingsBuilder(Builder):
             "max_gen_toks": answer_budget(utterance.seconds),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: RecordingSample) -> Prompt:
         """Ask for the transcript of a recording."""
         utterance = self._find(sample["variant"])
         return _prompt(self._part(utterance), language_name(self.sweep.options["language"]))

@@ -22,8 +22,9 @@ from lm_eval_longctx.hay.speech.voices import voice
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -51,7 +52,27 @@ class _Said:
     depth: float
 
 
-class AudioNeedleBuilder(Builder):
+class SpokenNeedleSample(Sample):
+    """Spoken needles.
+
+    Attributes:
+        value_kind: What values are.
+        needles: Value, text, voice, seconds and depth of each.
+        distractors: Values that nobody asks for.
+        distractors_placed: Where these are.
+        snr_db: Speech above noise, in dB; ``None`` without noise.
+        codec: How the file is coded.
+    """
+
+    value_kind: str
+    needles: list[dict[str, Any]]
+    distractors: list[str]
+    distractors_placed: list[dict[str, Any]]
+    snr_db: float | None
+    codec: str
+
+
+class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
     """Hides spoken keywords in speech."""
 
     MODALITY: ClassVar[str] = "audio"
@@ -77,11 +98,11 @@ class AudioNeedleBuilder(Builder):
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> SpokenNeedleSample:
         """Work out one sample; nothing is encoded, only needles are spoken."""
         return _Draft(self, plan).sample()
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: SpokenNeedleSample) -> Prompt:
         """Write the recording (or find it written) and put the question after it."""
         draft = _Draft(self, planned(sample))
         part = render(
@@ -170,11 +191,11 @@ class _Draft:
         inserts = [Insert(packets_of(i.utterance, grid), s.depth) for i, s in zip(self.inserts, self.said, strict=True)]
         return lay(self.bench.packets, self.total, grid, inserts, self.shared.hay_rng("speech"))
 
-    def sample(self) -> Sample:
+    def sample(self) -> SpokenNeedleSample:
         placed = [self._placed(s, i, p) for s, i, p in zip(self.said, self.inserts, self.timeline.placed, strict=True)]
         hidden = placed[: len(placed) - len(self.distractors)]
         return {
-            **base_sample(self.plan, self.sweep),
+            **planned_part(self.plan, self.sweep.tokenizer),
             "target": self._target(),
             "absent": self.absent,
             "value_kind": "word",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.docqa.kinds import KINDS, candidates
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Sample
     from lm_eval_longctx.tasks.docqa.question import Question, Solution
 
 INSTRUCTION = (
@@ -59,7 +59,27 @@ class _Asked:
     first_units: int
 
 
-class DocQABuilder(Builder):
+class DocumentQuestion(Sample):
+    """A question about a chronicle.
+
+    Attributes:
+        context: ``full``, ``retrieved`` or ``none``.
+        spans: What of the corpus is read, in units.
+        closing: Words after the last span.
+        document: First and last unit of the document.
+        query: The question as plain values; ``questions`` words it.
+        evidence: Unit and depth of each sentence that the answer follows from.
+    """
+
+    context: str
+    spans: list[list[int]]
+    closing: str
+    document: list[int]
+    query: dict[str, Any]
+    evidence: list[list[Any]]
+
+
+class DocQABuilder(Builder[DocumentQuestion]):
     """Questions whose answers follow from the facts that a chronicle's sentences state.
 
     ``haystack: chronicle`` is the land of the sweep's seed, ``chronicle:7`` one of its own.
@@ -105,7 +125,7 @@ class DocQABuilder(Builder):
         """The passages of the last few documents."""
         return lru_cache(maxsize=2)(lambda start, stop: PassageIndex(self.corpus, start, stop))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> DocumentQuestion:
         """Choose a document, a question whose evidence lies near the asked depth, and what is read.
 
         Raises:
@@ -116,7 +136,7 @@ class DocQABuilder(Builder):
         page = self._page(asked, context)
         told, solution = asked.told, asked.solution
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": f"chronicle:{self._seed}", "digest": self.corpus.source.digest, "repeats": 0},
             "kind": kind,
             "context": context,
@@ -134,7 +154,7 @@ class DocQABuilder(Builder):
             "realised_depth": round(told.depth(solution.main), 6),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: DocumentQuestion) -> Prompt:
         """Slice the prompt of a sample out of the chronicle."""
         if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(

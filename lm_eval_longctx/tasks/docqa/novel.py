@@ -16,8 +16,9 @@ from lm_eval_longctx.errors import ConfigError, CorpusError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.plan import PlannedSample, spread
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,25 @@ class WordFinder:
         return self._places[bisect_left(self._starts, at + 1)]
 
 
-class BookQABuilder(Builder):
+class NovelQuestion(Sample):
+    """A question about a novel.
+
+    Attributes:
+        name: Of the question in its file.
+        context: ``full``, ``retrieved`` or ``none``.
+        spans: What of the book is read, in units.
+        evidence: Passage and depth, for each passage.
+        left_out: Questions of the file whose passage this edition lacks.
+    """
+
+    name: str
+    context: str
+    spans: list[list[int]]
+    evidence: list[list[Any]]
+    left_out: int
+
+
+class BookQABuilder(Builder[NovelQuestion]):
     """Questions about one book, asked with all of it, with passages of it, and without it.
 
     A sample's variant is the kind of question, with the context where that is
@@ -213,13 +231,13 @@ class BookQABuilder(Builder):
                 name = variant(self.placed[index][0].kind, context)
                 yield PlannedSample(self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, name)
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> NovelQuestion:
         """Return a question with what is read and where its passages stand."""
         question, depths = self.placed[plan.index]
         kind, context = split_variant(plan.variant)
         page = self._page(question.question, context)
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
             "name": question.id,
             "cluster": question.id,
@@ -235,7 +253,7 @@ class BookQABuilder(Builder):
             "realised_depth": round(max(depths), 6),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: NovelQuestion) -> Prompt:
         """Slice the prompt of a sample out of the book."""
         if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(f"{self.sweep.haystack} is not the book that sample {sample['id']} was made from")

@@ -16,8 +16,9 @@ from lm_eval_longctx.hay.film.render import picture_parts
 from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.filmed import hay_name, open_film
 from lm_eval_longctx.tasks.image_niah.shapes import Shapes
 from lm_eval_longctx.units import Unit
@@ -46,7 +47,25 @@ SPACING = Fraction(1, 6)
 KINDS: dict[str, needles.Style] = {"text": needles.Lettering(), "shape": Shapes()}
 
 
-class ImageNeedleBuilder(Builder):
+class PictureNeedleSample(Sample):
+    """Needles in pictures.
+
+    Attributes:
+        value_kind: What values are.
+        needle: ``text`` or ``shape``.
+        needles: Value, picture, depth and drawing of each.
+        distractors: Values that nobody asks for.
+        distractors_placed: Where these are.
+    """
+
+    value_kind: str
+    needle: str
+    needles: list[dict[str, Any]]
+    distractors: list[str]
+    distractors_placed: list[dict[str, Any]]
+
+
+class ImageNeedleBuilder(Builder[PictureNeedleSample]):
     """Hides secret words or shapes among pictures."""
 
     MODALITY: ClassVar[str] = "image"
@@ -78,12 +97,12 @@ class ImageNeedleBuilder(Builder):
         size = (self.look.width, self.look.height)
         return needles.hide(plan, self.options, int(plan.length.amount), size, KINDS[self.kind])
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> PictureNeedleSample:
         """Work out one sample; nothing is drawn."""
         count, hidden = int(plan.length.amount), self._hidden(plan)
         source, hay = self._hay(hay_name(plan))
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "target": hidden.target(),
             "absent": hidden.absent,
             "value_kind": "word",
@@ -109,7 +128,7 @@ class ImageNeedleBuilder(Builder):
             asked = SEVERAL_SHAPES.format(shapes=", ".join(keys), colours=COLOURS)
         return asked + (NO_SHAPE if maybe else "")
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: PictureNeedleSample) -> Prompt:
         """Draw the pictures (or find them drawn) and put the question after them."""
         plan = planned(sample)
         _, hay = self._hay(hay_name(plan))

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, ClassVar
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Sample
 
 VERSION = "1"
 """Raise this whenever the same sample would come out differently."""
@@ -133,7 +133,23 @@ def conclusions(shots: Sequence[tuple[Thing, str]], thing: Thing, deciding: int)
     return found
 
 
-class ManyShotBuilder(Builder):
+class ManyShotSample(Sample):
+    """A thing whose label the examples decide.
+
+    Attributes:
+        thing: A value for each property.
+        labels: All labels.
+        deciding: Which properties decide.
+        evidence: Examples that share the deciding values.
+    """
+
+    thing: list[int]
+    labels: list[str]
+    deciding: list[int]
+    evidence: int
+
+
+class ManyShotBuilder(Builder[ManyShotSample]):
     """Examples of a made-up rule, and one input whose label they decide."""
 
     UNIT = Unit.SHOTS
@@ -157,7 +173,7 @@ class ManyShotBuilder(Builder):
             raise ConfigError(f"{sweep.task} makes its own examples; leave haystack out, not {sweep.haystack!r}")
         self._deciding, self._labels = int(sweep.options["deciding"]), int(sweep.options["labels"])
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> ManyShotSample:
         """Choose an input whose label follows from the examples; see ``Builder.sample``.
 
         Raises:
@@ -167,7 +183,7 @@ class ManyShotBuilder(Builder):
         thing = self._asked(plan, world, shots)
         key = f"manyshot|{VERSION}|{self._deciding}|{self._labels}"
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": "made", "digest": hashlib.sha256(key.encode()).hexdigest(), "repeats": 0},
             "question": world.text(thing),
             "thing": list(thing),
@@ -180,7 +196,7 @@ class ManyShotBuilder(Builder):
             "planned_tokens": len(shots) * _TOKENS_A_SHOT + 64,
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: ManyShotSample) -> Prompt:
         """Write the examples down, and the open one."""
         world, shots = self._examples(planned(sample))
         told = "".join(f"Input: {world.text(thing)}\nLabel: {label}\n\n" for thing, label in shots)

@@ -17,8 +17,9 @@ from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.keys import check_template
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
+from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.mrcr.conversation import (
     SOURCE,
     Conversation,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample, Rng
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Sample
 
 HEADER = "Here is a conversation between a user and an assistant.\n\n"
 QUESTION = (
@@ -49,7 +49,29 @@ _OPENING = 60
 _TEXT, _TURNS = "text", "turns"
 
 
-class MrcrBuilder(Builder):
+class ConversationSample(Sample):
+    """One of several like answers is asked for.
+
+    Attributes:
+        hay: The stretch of rounds.
+        positions: The round of each like answer.
+        request: Form and topic.
+        ordinal: Which of them is asked for, from 0.
+        prefix: What the answer must begin with.
+        openings: How each of them begins.
+        noise_floor: What guessing among them scores.
+    """
+
+    hay: dict[str, int]
+    positions: list[int]
+    request: list[str]
+    ordinal: int
+    prefix: str
+    openings: list[str]
+    noise_floor: float
+
+
+class MrcrBuilder(Builder[ConversationSample]):
     """A conversation in which the same is asked several times.
 
     The asked depth is that of the answer to be repeated. The other answers to
@@ -78,7 +100,7 @@ class MrcrBuilder(Builder):
         """The endless conversation."""
         return Corpus(RoundsSource.seeded(self._seed), self.sweep.tokenizer, self.context.cache_dir)
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> ConversationSample:
         """Work out request, answers, places and realised length; see ``Builder.sample``.
 
         Raises:
@@ -96,7 +118,7 @@ class MrcrBuilder(Builder):
             )
         found = fitting.fit(self._start(plan), int(plan.length.amount))
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
             "hay": {"start": found.start, "units": found.units, "filler": found.filler},
             "positions": list(found.positions),
@@ -112,7 +134,7 @@ class MrcrBuilder(Builder):
             "max_gen_toks": 64 + 2 * self.corpus.tokenizer.count(texts[before]),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: ConversationSample) -> Prompt:
         """Put the conversation together again; no tokenizer is needed."""
         if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(f"sample {sample['id']} was made by another version; run the sweep again")

@@ -14,21 +14,21 @@ from abc import abstractmethod
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, LengthError
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.mrcr.builder import noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lm_eval_longctx.plan import PlannedSample
-    from lm_eval_longctx.tasks.base import Sample
     from lm_eval_longctx.units import Length
 
     Row = Mapping[str, Any]
@@ -88,7 +88,32 @@ _OPENING = 60
 _HASH_LENGTH = 12
 
 
-class _PublicBuilder(Builder):
+class _Row(Sample):
+    """What every row has."""
+
+    row: int
+    row_digest: str
+    prefix: str
+
+
+class RowSample(_Row, total=False):
+    """A row of a published table.
+
+    Attributes:
+        row: Its number.
+        row_digest: Of its text, which is not here.
+        prefix: What the answer must begin with; may be empty.
+        ordinal: Which of the like answers is asked for, from 1, where the table tells.
+        openings: How each of them begins.
+        noise_floor: What guessing among them scores.
+    """
+
+    ordinal: int
+    openings: list[str]
+    noise_floor: float
+
+
+class _PublicBuilder(Builder[RowSample]):
     """What both sets have in common."""
 
     HAS_DEPTH = False
@@ -147,26 +172,26 @@ class _PublicBuilder(Builder):
     def _count(self, text: str) -> int:
         return load_tokenizer(self.sweep.tokenizer).count(text)
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> RowSample:
         """Look up one row; see ``Builder.sample``."""
         number, tokens = self._chosen[plan.length.label, plan.index]
         row = self.table[number]
         prefix, target = self._answer(row)
-        return {
-            **base_sample(plan, self.sweep),
+        sample: RowSample = {
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": self.sweep.haystack, "digest": self._digest, "repeats": 0},
             "row": number,
             "row_digest": _digest(self._text(row)),
             "question": self._question(row),
             "prefix": prefix,
             "target": target,
-            **self._relevant(row, target),
             "realised_length": tokens,
             "realised_depth": None,
             "max_gen_toks": 64 + 2 * self._count(target),
         }
+        return cast("RowSample", {**sample, **self._relevant(row, target)})
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: RowSample) -> Prompt:
         """Read the row again; refuse one that has changed."""
         row = self.table[sample["row"]]
         if _digest(self._text(row)) != sample["row_digest"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.text.arrange import Layout, arrange
@@ -13,8 +13,9 @@ from lm_eval_longctx.hay.text.fit import Fitted, Fitter, Frame
 from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Haystack, Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample
+from lm_eval_longctx.tasks.base import Builder, S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.base import Sample
 
 HEADER = "<context>\n"
 NEEDLE = "The special magic {key} {kind} is: {value}."
@@ -45,7 +45,65 @@ COMMON = (
 )
 
 
-class _TextBuilder(Builder):
+class Place(TypedDict):
+    """Where the hay of a sample lies in its corpus, in units."""
+
+    start: int
+    units: int
+    fill: int
+
+
+class NeedlesPart(TypedDict):
+    """What a sample says of its hay, and of the kind of its needles."""
+
+    haystack: Haystack
+    hay: Place
+    key_kind: str
+    value_kind: str
+    realised_length: float
+
+
+class NeedlesSample(Sample):
+    """What one needle and many have in common.
+
+    Attributes:
+        hay: The stretch of hay.
+        key_kind: What keys are, such as ``city``.
+        value_kind: What values are, such as ``number``.
+        planted: Key, value and position of each needle that nobody asks for.
+        distractors: Value by key of the same.
+    """
+
+    hay: Place
+    key_kind: str
+    value_kind: str
+    planted: list[list[Any]]
+    distractors: dict[str, str]
+
+
+class OneNeedleSample(NeedlesSample):
+    """One needle.
+
+    Attributes:
+        key: What is asked for.
+        position: The unit before which the needle stands; ``None`` where it is absent.
+    """
+
+    key: str
+    position: int | None
+
+
+class ManyNeedlesSample(NeedlesSample):
+    """Many needles, all asked for.
+
+    Attributes:
+        needles: The unit before which each stands, in the order of ``target``.
+    """
+
+    needles: list[int]
+
+
+class _TextBuilder(Builder[S]):
     """What one needle and many have in common."""
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
@@ -99,11 +157,10 @@ class _TextBuilder(Builder):
     def _fitter(self, question: str) -> Fitter:
         return Fitter(self.corpus, Frame(HEADER, self._footer(question) + self._prefix()))
 
-    def _sample(self, plan: PlannedSample, fitted: Fitted) -> Sample:
-        """Return the keys that both kinds of task share."""
+    def _hay(self, fitted: Fitted) -> NeedlesPart:
+        """Return what both kinds of task say of their hay."""
         layout, source = fitted.layout, self.corpus.source
         return {
-            **base_sample(plan, self.sweep),
             "haystack": {
                 "spec": source.spec,
                 "digest": source.digest,
@@ -118,7 +175,7 @@ class _TextBuilder(Builder):
     def _prefix(self) -> str:
         return str(self._options["answer_prefix"]).format(kind=self._value.noun)
 
-    def _prompt(self, sample: Sample, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
+    def _prompt(self, sample: NeedlesSample, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
         """Slice the hay and put the needles between."""
         if sample["haystack"]["digest"] != self.corpus.source.digest:
             raise CorpusError(
@@ -131,7 +188,7 @@ class _TextBuilder(Builder):
         return Prompt.user(*parts, answer_prefix=self._prefix())
 
 
-class NeedleBuilder(_TextBuilder):
+class NeedleBuilder(_TextBuilder[OneNeedleSample]):
     """One needle at a depth of a text haystack.
 
     The sample's ``target`` is the needle's value; where the needle is absent,
@@ -151,7 +208,7 @@ class NeedleBuilder(_TextBuilder):
         self._check("question", ("key", "kind"))
         self._check("answer_prefix", ("kind",))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> OneNeedleSample:
         """Work out needle, place, realised length and depth; see ``Builder.sample``.
 
         Raises:
@@ -167,7 +224,8 @@ class NeedleBuilder(_TextBuilder):
         fitted = self._fit(plan, question, pairs, depths if absent else [float(plan.depth or 0), *depths])
         placed = list(zip(pairs, fitted.layout.positions, strict=True))
         return {
-            **self._sample(plan, fitted),
+            **planned_part(plan, self.sweep.tokenizer),
+            **self._hay(fitted),
             "question": question,
             "target": NOT_THERE if absent else wanted[1],
             "key": wanted[0],
@@ -178,7 +236,7 @@ class NeedleBuilder(_TextBuilder):
             "distractors": {key: value for (key, value), _ in placed},
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: OneNeedleSample) -> Prompt:
         """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
         pairs = [(key, value) for key, value, _ in sample["planted"]]
         positions = [position for _, _, position in sample["planted"]]
@@ -191,7 +249,7 @@ class NeedleBuilder(_TextBuilder):
         return f"{question} {IF_ABSENT}" if self._options["absent"] else question
 
 
-class MultiNeedleBuilder(_TextBuilder):
+class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
     """Many needles spread over a text haystack, all asked for in one turn.
 
     The sample's ``target`` is a dictionary of keys and values, in the order in
@@ -216,7 +274,7 @@ class MultiNeedleBuilder(_TextBuilder):
         self._check("question", ("list", "count", "keys", "kind"), required=("list",))
         self._check("answer_prefix", ("kind",))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> ManyNeedlesSample:
         """Work out needles, places and realised length; see ``Builder.sample``.
 
         Raises:
@@ -232,7 +290,8 @@ class MultiNeedleBuilder(_TextBuilder):
         order = plan.rng("order").sample(range(count), count)
         positions = fitted.layout.positions
         return {
-            **self._sample(plan, fitted),
+            **planned_part(plan, self.sweep.tokenizer),
+            **self._hay(fitted),
             "question": self._question([pairs[order[0]][0], "..."]),
             "target": dict(pairs[number] for number in order),
             "needles": [positions[number] for number in order],
@@ -242,7 +301,7 @@ class MultiNeedleBuilder(_TextBuilder):
             "max_gen_toks": 64 + _TOKENS_A_VALUE * count,
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: ManyNeedlesSample) -> Prompt:
         """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
         planted = sample["planted"]
         pairs = [*sample["target"].items(), *((key, value) for key, value, _ in planted)]

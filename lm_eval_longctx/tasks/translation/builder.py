@@ -15,8 +15,9 @@ from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
+from lm_eval_longctx.tasks.base import Builder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,7 +95,27 @@ MOST_SAMPLES = 1000
 _FIT_MARGIN = 8
 
 
-class MadeLanguageBuilder(Builder):
+class TranslationSample(Sample):
+    """A sentence to translate with a made language's book.
+
+    Attributes:
+        source: The sentence.
+        resources: What of the book is shown.
+        parallel: Sentences shown with their translation.
+        rules: What a translator must know.
+        source_words: How long it is.
+        words_in_list: Share of its words that the word list has.
+    """
+
+    source: str
+    resources: str
+    parallel: int
+    rules: list[str]
+    source_words: int
+    words_in_list: float
+
+
+class MadeLanguageBuilder(Builder[TranslationSample]):
     """Sentences of a language that nobody has seen, with a book about it.
 
     The context is the book (or half of it), the word list, and parallel
@@ -159,12 +180,12 @@ class MadeLanguageBuilder(Builder):
         pairs = book.parallel(self.tongue, self._rng("parallel"), self._held_out.gives_away)
         return _Lines((f"{theirs}\n{ours}\n\n" for theirs, ours in pairs), self.sweep.tokenizer)
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> TranslationSample:
         """Choose the sentence and how many parallel sentences fit."""
         question, target, clause = self._question(plan.index, plan.variant)
         count, realised = self._fit(question, int(plan.length.amount))
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "question": question.reminder.strip(),
             "target": target,
             "source": question.source,
@@ -223,7 +244,7 @@ class MadeLanguageBuilder(Builder):
     def _text(self, question: Question, count: int) -> str:
         return "".join(text for text, _ in self._pieces(question, count))
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: TranslationSample) -> Prompt:
         """Write the prompt."""
         question, _, _ = self._question(sample["index"], sample["variant"])
         pieces = self._pieces(question, sample["parallel"])

@@ -16,8 +16,9 @@ from lm_eval_longctx.hay.language.mtob import read_mtob
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
+from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.translation.builder import (
     DIRECTIONS,
     RESOURCES,
@@ -35,7 +36,29 @@ READERS = {"translation": read_cldf, "mtob": read_mtob}
 HIDDEN = "(hidden: this benchmark's texts are not written to logs)"
 
 
-class PublishedLanguageBuilder(Builder):
+class PublishedSample(Sample):
+    """A sentence to translate with published books.
+
+    Attributes:
+        source: The sentence.
+        sentence: Its name in the data set.
+        resources: What of the books is shown.
+        shown: Entries of each kind that are shown.
+        removed: What was left out because it has a test sentence.
+        source_words: How long it is.
+        words_in_list: Share of its words that the word list has.
+    """
+
+    source: str
+    sentence: str
+    resources: str
+    shown: dict[str, int]
+    removed: dict[str, int]
+    source_words: int
+    words_in_list: float
+
+
+class PublishedLanguageBuilder(Builder[PublishedSample]):
     """Sentences of a real language, with what was published about it.
 
     Where the asked length is shorter than all of the material, each resource
@@ -109,7 +132,7 @@ class PublishedLanguageBuilder(Builder):
         """All words that the word list explains or uses."""
         return {word for head, meaning in self.library.word_list for word in words(f"{head} {meaning}")}
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> PublishedSample:
         """Choose the test sentence and how much of each resource fits."""
         pair = self._pair(plan.index, plan.variant)
         question, target = self._question(pair, plan.variant)
@@ -117,7 +140,7 @@ class PublishedLanguageBuilder(Builder):
         source_words = words(question.source)
         hidden = self.library.hidden
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "question": HIDDEN if hidden else question.reminder.strip(),
             "target": HIDDEN if hidden else target,
             "source": HIDDEN if hidden else question.source,
@@ -134,7 +157,7 @@ class PublishedLanguageBuilder(Builder):
             "realised_depth": None,
         }
 
-    def reveal(self, sample: Sample) -> Sample:
+    def reveal(self, sample: PublishedSample) -> PublishedSample:
         """Put the reference back that the sample of a hidden benchmark leaves out."""
         if not sample["private"]:
             return sample
@@ -193,7 +216,7 @@ class PublishedLanguageBuilder(Builder):
     def _text(self, question: Question, shares: dict[str, int]) -> str:
         return "".join(text for text, _ in self._pieces(question, shares))
 
-    def render(self, sample: Sample) -> Prompt:
+    def render(self, sample: PublishedSample) -> Prompt:
         """Write the prompt."""
         question, _ = self._question(self._pair(sample["index"], sample["variant"]), sample["variant"])
         pieces = self._pieces(question, sample["shown"])

@@ -17,8 +17,9 @@ from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
 from lm_eval_longctx.hay.film.splice import Cut
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
-from lm_eval_longctx.tasks.filmed import OPTIONS, hay_name, open_film
+from lm_eval_longctx.sample import planned, planned_part
+from lm_eval_longctx.tasks.base import Builder
+from lm_eval_longctx.tasks.filmed import OPTIONS, FilmSample, film_contents, hay_name, open_film
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -34,7 +35,23 @@ SEVERAL = "What are all {count} secret words? Answer with one line for each, suc
 MAYBE = " If no frame shows a secret word, answer 'There is no secret word'."
 
 
-class VideoNeedleBuilder(Builder):
+class FilmNeedleSample(FilmSample):
+    """Needles in film.
+
+    Attributes:
+        value_kind: What values are.
+        needles: Value, picture, seconds, depth and drawing of each.
+        distractors: Values that nobody asks for.
+        distractors_placed: Where these are.
+    """
+
+    value_kind: str
+    needles: list[dict[str, Any]]
+    distractors: list[str]
+    distractors_placed: list[dict[str, Any]]
+
+
+class VideoNeedleBuilder(Builder[FilmNeedleSample]):
     """Hides secret words in film."""
 
     MODALITY: ClassVar[str] = "video"
@@ -63,13 +80,13 @@ class VideoNeedleBuilder(Builder):
             plan, self.options, pictures, (self.look.width, self.look.height), needles.Lettering()
         )
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> FilmNeedleSample:
         """Work out one sample; nothing is drawn."""
         pictures, hidden = self._hidden(plan)
         source, hay = self._hay(hay_name(plan))
         seconds = float(pictures / self.look.fps)
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "target": hidden.target(),
             "absent": hidden.absent,
             "value_kind": "word",
@@ -93,7 +110,11 @@ class VideoNeedleBuilder(Builder):
         count = self.options["needles"]
         return (SEVERAL.format(count=count) if count > 1 else ONE) + (MAYBE if self.options["absent"] else "")
 
-    def render(self, sample: Sample) -> Prompt:
+    def contents(self, sample: FilmNeedleSample) -> tuple[str, ...]:
+        """Return what the prompt holds; see ``Builder.contents``."""
+        return film_contents(sample)
+
+    def render(self, sample: FilmNeedleSample) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
         plan = planned(sample)
         pictures, hidden = self._hidden(plan)

@@ -22,10 +22,22 @@ from lm_eval_longctx.hay.film.render import frame_parts
 from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
+from lm_eval_longctx.sample import planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample
-from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
+from lm_eval_longctx.tasks.base import Builder
+from lm_eval_longctx.tasks.filmed import (
+    ALL,
+    BLIND,
+    FRAMES,
+    LOOK,
+    WATCH,
+    FilmSample,
+    asked,
+    evenly,
+    film_contents,
+    frame_counts,
+)
 from lm_eval_longctx.tasks.video_public.sets import SETS, PublicSet
 from lm_eval_longctx.tasks.video_public.tables import hub_rows, read_rows
 from lm_eval_longctx.units import Length, Unit
@@ -53,7 +65,30 @@ _FEW = 3
 _BUCKETS = ((60, "1m"), (600, "10m"), (1800, "30m"), (3600, "1h"), (5400, "1.5h"), (7200, "2h"))
 
 
-class PublicVideoBuilder(Builder):
+class _PublicFacts(FilmSample):
+    """What every question of a public set has."""
+
+    options: list[str]
+    group: str
+    when: Any
+    frames: str | int
+
+
+class PublicFilmQuestion(_PublicFacts, total=False):
+    """A question of a public set.
+
+    Attributes:
+        options: In the order in which they are shown.
+        group: Its class of length, in the set's own words.
+        when: Where the answer can be seen, in the set's own words.
+        frames: ``all``, or how many frames are shown.
+        left_out: Questions whose films are missing.
+    """
+
+    left_out: Any
+
+
+class PublicVideoBuilder(Builder[PublicFilmQuestion]):
     """Asks the questions of a public set."""
 
     MODALITY: ClassVar[str] = "video"
@@ -186,15 +221,14 @@ class PublicVideoBuilder(Builder):
     def _digests(self) -> dict[Path, str]:
         return {}
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> PublicFilmQuestion:
         """Describe one question."""
         name, _, frames = plan.variant.rpartition(",frames=")
         question = self.questions[name]
         pictures = max(1, self.look.pictures(float(plan.length.amount)))
         shown = pictures if frames == ALL else min(int(frames), pictures)
-        left_out = {"left_out": self._left_out} if self._left_out else {}
-        return {
-            **base_sample(plan, self.sweep),
+        sample: PublicFilmQuestion = {
+            **planned_part(plan, self.sweep.tokenizer),
             "context_label": _bucket(float(plan.length.amount)),
             "target": question.answer,
             "options": list(question.options),
@@ -210,10 +244,16 @@ class PublicVideoBuilder(Builder):
             "realised_depth": None,
             "form": self.options["form"] if frames == ALL else "frames",
             "media_tokens": round(float(shown / self.look.fps) * self.options["tokens_per_second"]),
-            **left_out,
         }
+        if self._left_out:
+            sample["left_out"] = self._left_out
+        return sample
 
-    def render(self, sample: Sample) -> Prompt:
+    def contents(self, sample: PublicFilmQuestion) -> tuple[str, ...]:
+        """Return what the prompt holds; see ``Builder.contents``."""
+        return film_contents(sample)
+
+    def render(self, sample: PublicFilmQuestion) -> Prompt:
         """Point to the film, or draw its frames, and put the question after."""
         question = self.questions[str(sample["variant"]).rpartition(",frames=")[0]]
         after = TextPart(asked(sample["question"], sample["options"]))

@@ -23,10 +23,22 @@ from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.hay.film.splice import Cut
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart, VideoPart
+from lm_eval_longctx.sample import planned, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks import filmed
-from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
-from lm_eval_longctx.tasks.filmed import ALL, BLIND, FRAMES, LOOK, WATCH, asked, evenly, frame_counts
+from lm_eval_longctx.tasks.base import Builder
+from lm_eval_longctx.tasks.filmed import (
+    ALL,
+    BLIND,
+    FRAMES,
+    LOOK,
+    WATCH,
+    FilmSample,
+    asked,
+    evenly,
+    film_contents,
+    frame_counts,
+)
 from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask
 from lm_eval_longctx.units import Unit
 
@@ -40,7 +52,21 @@ SEEN = tuple(kind for kind in KINDS if kind != "sound")
 Part = TextPart | ImagePart | VideoPart
 
 
-class VideoQaBuilder(Builder):
+class DayQuestion(FilmSample):
+    """A question about a drawn day.
+
+    Attributes:
+        options: In the order in which they are shown.
+        frames: ``all``, or how many frames are shown.
+        evidence: Seconds at which the answer can be seen or heard.
+    """
+
+    options: list[str]
+    frames: str | int
+    evidence: list[float]
+
+
+class VideoQaBuilder(Builder[DayQuestion]):
     """Asks about drawn days."""
 
     MODALITY: ClassVar[str] = "video"
@@ -85,7 +111,7 @@ class VideoQaBuilder(Builder):
         number = plan.index % self.options["samples_per_film"]
         return ask(film.day, kind, number, Rng(f"{film.identity}|{kind}"))
 
-    def sample(self, plan: PlannedSample) -> Sample:
+    def sample(self, plan: PlannedSample) -> DayQuestion:
         """Work out one sample; nothing is drawn."""
         film = self._film(plan)
         kind, frames = self._parsed(plan)
@@ -94,7 +120,7 @@ class VideoQaBuilder(Builder):
         shown = pictures if frames == ALL else min(int(frames), pictures)
         share = shown / pictures
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "target": question.letter,
             "options": list(question.options),
             "question": question.text,
@@ -110,13 +136,17 @@ class VideoQaBuilder(Builder):
             "media_tokens": round(film.day.seconds * share * self.options["tokens_per_second"]),
         }
 
-    def render(self, sample: Sample) -> Prompt:
+    def contents(self, sample: DayQuestion) -> tuple[str, ...]:
+        """Return what the prompt holds; see ``Builder.contents``."""
+        return film_contents(sample)
+
+    def render(self, sample: DayQuestion) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
         film = self._film(planned(sample))
         question = TextPart(asked(sample["question"], sample["options"]))
         return Prompt.user(*self._shown(film, sample), question)
 
-    def _shown(self, film: DayFilm, sample: Sample) -> Iterable[Part]:
+    def _shown(self, film: DayFilm, sample: DayQuestion) -> Iterable[Part]:
         pictures, cache = self.look.pictures(film.day.seconds), self.context.cache_dir / "video"
         if sample["pictures"] == 0:
             return (TextPart(BLIND),)
