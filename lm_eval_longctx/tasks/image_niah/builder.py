@@ -19,7 +19,7 @@ from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, Sample, base_sample, planned
 from lm_eval_longctx.tasks.filmed import hay_name, open_film
-from lm_eval_longctx.tasks.image_niah.shapes import Shapes
+from lm_eval_longctx.tasks.image_niah.needle import Shapes
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
