@@ -91,6 +91,31 @@ def test_the_way_of_a_sample_names_what_there_is():
 FAMILIES = sorted(path.name for path in (PACKAGE / "tasks").iterdir() if (path / "__init__.py").is_file())
 
 
+COMMON_FILES = {"__init__", "builder", "public", "needle", "questions", "source", "render", "words"}
+"""What a file of any family may be called; the docstring of ``tasks`` says what each holds."""
+
+OWN_FILES = {
+    "docqa": {"across", "direct", "kinds", "novel", "page", "question"},
+    "mrcr": {"conversation"},
+    "video_public": {"schemas", "sets", "tables"},
+}
+"""What only one family has."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_have_the_same_inside(family):
+    """A family's files have the names that all families use, or one that is listed as its own."""
+    found = {path.stem for path in (PACKAGE / "tasks" / family).glob("*.py")}
+    assert found - COMMON_FILES - OWN_FILES.get(family, set()) == set()
+    assert not [path for path in (PACKAGE / "tasks" / family).iterdir() if path.is_dir() and path.name[0] != "_"]
+
+
+def test_common_names_of_files_are_explained():
+    """Each name that any family may use for a file is in the docstring of ``tasks``."""
+    told = ast.get_docstring(ast.parse((PACKAGE / "tasks" / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert {name for name in COMMON_FILES - {"__init__"} if f"* ``{name}.py``:" not in told} == set()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families_do_not_know_each_other(family):
     """A family of tasks has a builder, and imports no other family: what several share lies in hay or beside them."""

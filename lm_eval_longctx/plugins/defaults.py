@@ -169,7 +169,7 @@ BUILDERS: tuple[BuilderRecord, ...] = (
     ),
     BuilderRecord(
         "published_language",
-        "lm_eval_longctx.tasks.translation.published:PublishedLanguageBuilder",
+        "lm_eval_longctx.tasks.translation.public:PublishedLanguageBuilder",
         help="translation, learnt from a published grammar and dictionary",
     ),
     BuilderRecord(

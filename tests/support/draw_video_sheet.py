@@ -22,7 +22,7 @@ from lm_eval_longctx.hay.film.overlay import Overlay
 from lm_eval_longctx.hay.film.reading import frames_at
 from lm_eval_longctx.hay.film.source import Look
 from lm_eval_longctx.hay.film.splice import Cut, write_film
-from lm_eval_longctx.tasks.image_niah.shapes import Shape
+from lm_eval_longctx.tasks.image_niah.needle import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.tasks.docqa.direct import random_fact
 from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
-from lm_eval_longctx.tasks.docqa.wording import (
+from lm_eval_longctx.tasks.docqa.words import (
     BY_SUBJECT,
     COUNTED_ALL,
     COUNTED_AT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
-from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD, OFFICE_HOLDER, SHIP_COST, STEPS, TO_SECOND, ask
+from lm_eval_longctx.tasks.docqa.words import ASK, NOT_TOLD, OFFICE_HOLDER, SHIP_COST, STEPS, TO_SECOND, ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.filmed import hay_name, open_film
-from lm_eval_longctx.tasks.image_niah.shapes import Shapes
+from lm_eval_longctx.tasks.image_niah.needle import Shapes
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from lm_eval_longctx.tasks.mrcr.conversation import (
     needle_rounds,
     rounds_of,
 )
-from lm_eval_longctx.tasks.mrcr.writings import Request, draw_request, write
+from lm_eval_longctx.tasks.mrcr.needle import Request, draw_request, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.hay.text.splitting import PIECES
 from lm_eval_longctx.plan import Rng
-from lm_eval_longctx.tasks.mrcr.writings import VERSION, Request, draw_request, write
+from lm_eval_longctx.tasks.mrcr.needle import VERSION, Request, draw_request, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,7 @@
 ``{slot}`` is a value of the writing (``topic``, ``Topic``) or is drawn anew
 from the list of that name in ``SLOTS`` each time it is met; ``{a:slot}`` adds
 the article. Changing any list changes every conversation: raise ``VERSION`` in
-``writings``.
+``needle``.
 """
 
 from __future__ import annotations

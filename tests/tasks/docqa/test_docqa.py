@@ -18,7 +18,7 @@ from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.docqa.builder import KINDS, DocQABuilder
 from lm_eval_longctx.tasks.docqa.page import BETWEEN, HEADER
 from lm_eval_longctx.tasks.docqa.question import FactLog, Statements
-from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD
+from lm_eval_longctx.tasks.docqa.words import ASK, NOT_TOLD
 from lm_eval_longctx.units import Unit
 
 GOLDEN = "e2f442ed81a2a587024b4954ff07071babccf8e72283c3b97d55e9ec4bc11d80"

@@ -18,7 +18,7 @@ from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.image_niah.builder import ImageNeedleBuilder
-from lm_eval_longctx.tasks.image_niah.shapes import SHAPES, Shape
+from lm_eval_longctx.tasks.image_niah.needle import SHAPES, Shape
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:

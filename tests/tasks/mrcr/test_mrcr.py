@@ -18,9 +18,9 @@ from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.mrcr.builder import ORDINALS, MrcrBuilder
 from lm_eval_longctx.tasks.mrcr.conversation import RoundsSource, rounds_of
+from lm_eval_longctx.tasks.mrcr.needle import Request, draw_request, write
 from lm_eval_longctx.tasks.mrcr.public import MrcrV2Builder, OpenAiMrcrBuilder
 from lm_eval_longctx.tasks.mrcr.words import FORMS, STYLES, TOPICS
-from lm_eval_longctx.tasks.mrcr.writings import Request, draw_request, write
 from lm_eval_longctx.units import Unit
 
 QUESTION = re.compile(r"Prepend (\w+) to the (\w+) (.+?) that the assistant wrote")

@@ -17,7 +17,7 @@ from lm_eval_longctx.hay.language.grammar import plain_from_latex, read_grammar
 from lm_eval_longctx.hay.language.library import HeldOut, grams, words
 from lm_eval_longctx.hay.language.mtob import read_mtob
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
-from lm_eval_longctx.tasks.translation.published import HIDDEN, PublishedLanguageBuilder
+from lm_eval_longctx.tasks.translation.public import HIDDEN, PublishedLanguageBuilder
 
 
 @pytest.fixture(scope="session")
