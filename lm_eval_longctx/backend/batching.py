@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.backend.call import Caller
-from lm_eval_longctx.backend.judge import Verdict, in_batch, unaffordable, unrenderable, unsent
+from lm_eval_longctx.backend.verdict import Verdict, in_batch, unaffordable, unrenderable, unsent
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import BatchRefusedError, LedgerError, LongctxError, ProviderError, UnsupportedError
 from lm_eval_longctx.ledger.redact import redact

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.backend.judge import (
+from lm_eval_longctx.backend.session import retry_wait
+from lm_eval_longctx.backend.verdict import (
     Verdict,
     in_batch,
-    judge,
     to_come,
     unaffordable,
     unreadable,
     unrenderable,
     unsent,
+    verdict_on,
     without_secrets,
     worst_case,
 )
-from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
 from lm_eval_longctx.ledger import Call, Ledger
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from lm_eval_longctx.backend.budget import Reservation
-    from lm_eval_longctx.backend.gate import Passage
+    from lm_eval_longctx.backend.gate import Admission
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.session import Session
     from lm_eval_longctx.ledger import Standing
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Held(Exception):  # noqa: N818 - not an error: somebody else is asking the same
+class AskedElsewhere(Exception):  # noqa: N818 - not an error: somebody else is asking the same
     """Another task or process is asking this question just now."""
 
     def __init__(self, key: str) -> None:
@@ -77,7 +77,7 @@ class Caller:
         recorded: Done when the last outcome is on the disk.
     """
 
-    def __init__(self, session: Session, job: Job, passage: Passage | None = None, *, leads: bool = False) -> None:
+    def __init__(self, session: Session, job: Job, passage: Admission | None = None, *, leads: bool = False) -> None:
         """Get ready.
 
         Args:
@@ -95,7 +95,7 @@ class Caller:
         """Return the completion.
 
         Raises:
-            Held: Somebody else is asking the same; try again later.
+            AskedElsewhere: Somebody else is asking the same; try again later.
             LedgerError: The record cannot be written; nothing more may be sent.
         """
         try:
@@ -112,7 +112,7 @@ class Caller:
         if prepared.standing.waiting is not None:
             return in_batch(prepared.key, prepared.standing.waiting[1])
         if prepared.key in self.session.asking:
-            raise Held(prepared.key)
+            raise AskedElsewhere(prepared.key)
         return await self._alone(prepared)
 
     def prepare(self) -> Prepared:
@@ -133,7 +133,7 @@ class Caller:
             return prepared.standing.answer
         session, counted, final = self.session, prepared.standing.counted, None
         for number, raw in prepared.standing.undecided:
-            verdict = judge(session.provider, session.prices, raw, replace(prepared.request, counted=counted))
+            verdict = verdict_on(session.provider, session.prices, raw, replace(prepared.request, counted=counted))
             if verdict is None:
                 return unreadable(prepared.key)
             completion = self._stamped(verdict, prepared, 1, counted)
@@ -192,7 +192,7 @@ class Caller:
         """Bring back the answer that an earlier run was promised: it is paid, so that asking again comes after it."""
         session = self.session
         if (await session.written(session.ledger.take_up(prepared.key, number))).held:
-            raise Held(prepared.key)  # whoever asked is still waiting for it, or somebody else fetches it
+            raise AskedElsewhere(prepared.key)  # whoever asked is still waiting for it, or somebody else fetches it
         try:
             async with session.gate.request():
                 with session.progress.open_call(self.job):
@@ -245,7 +245,7 @@ class Caller:
             if begun.attempt is None:
                 reservation.settle(0.0)
                 if begun.answer is None:
-                    raise Held(prepared.key)
+                    raise AskedElsewhere(prepared.key)
                 return begun.answer
             session.tally.lost_before += begun.lost
             try:
@@ -267,7 +267,7 @@ class Caller:
         raw = without_secrets(raw, session.secrets)
         await session.written(session.ledger.received(number, raw))
         session.limiter.learn(raw.headers, session.now(), session.limits.max_wait)
-        verdict = judge(session.provider, session.prices, raw, prepared.request)
+        verdict = verdict_on(session.provider, session.prices, raw, prepared.request)
         if verdict is None:
             return unreadable(prepared.key)
         worst = reservation.worst if reservation is not None else self.worst(prepared.request)

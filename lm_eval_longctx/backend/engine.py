@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.batching import BatchRun, batches_of
 from lm_eval_longctx.backend.budget import Budget
-from lm_eval_longctx.backend.call import Caller, Held
+from lm_eval_longctx.backend.call import AskedElsewhere, Caller
 from lm_eval_longctx.backend.gate import Gate
 from lm_eval_longctx.backend.interrupts import Interrupts
 from lm_eval_longctx.backend.jobs import Limits
-from lm_eval_longctx.backend.judge import unsent
 from lm_eval_longctx.backend.limiter import shared_limiter
 from lm_eval_longctx.backend.order import Queue
 from lm_eval_longctx.backend.prices import unknown_price
 from lm_eval_longctx.backend.progress import Progress
 from lm_eval_longctx.backend.session import Session
 from lm_eval_longctx.backend.tally import Tally
+from lm_eval_longctx.backend.verdict import unsent
 from lm_eval_longctx.errors import BudgetError, UnsupportedError
 from lm_eval_longctx.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lm_eval_longctx.backend.gate import Passage
+    from lm_eval_longctx.backend.gate import Admission
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.prices import Prices
     from lm_eval_longctx.completion import Completion
@@ -254,7 +254,7 @@ class _Run:
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
-    async def _one(self, session: Session, queue: Queue, position: int, passage: Passage) -> None:
+    async def _one(self, session: Session, queue: Queue, position: int, passage: Admission) -> None:
         """Answer one job; whatever goes wrong with it, the others are finished."""
         sent = False
         try:
@@ -273,13 +273,13 @@ class _Run:
             self._session.tally.finished(completion)
             self._session.progress.advance()
 
-    async def _answer(self, session: Session, job: Job, passage: Passage, *, leads: bool) -> tuple[Completion, bool]:
+    async def _answer(self, session: Session, job: Job, passage: Admission, *, leads: bool) -> tuple[Completion, bool]:
         """Return the completion, and whether the provider saw the question."""
         while True:
             caller = Caller(session, job, passage, leads=leads)
             try:
                 return await caller.run(), caller.sent
-            except Held as held:
+            except AskedElsewhere as held:
                 passage.leave()
                 await self._turn(session, held.key)
                 await passage.enter()

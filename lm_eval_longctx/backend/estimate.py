@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.backend.judge import COUNT_MARGIN, OVERHEAD
+from lm_eval_longctx.backend.verdict import COUNT_MARGIN, OVERHEAD
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.providers.capabilities import WireCapabilities
 
@@ -146,7 +146,7 @@ def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities)
     else what the sample itself expects.
 
     Args:
-        sample: See ``tasks.base.base_sample``.
+        sample: See ``lm_eval_longctx.sample``.
         modality: Of the task: ``text``, ``image``, ``audio``, ``video`` or ``mixed``.
         takes: What the model takes.
     """

@@ -101,9 +101,9 @@ class Gate:
         self._turns = Line(lambda _: self.turns < int(self.limit) + max(1, self.places // 8), self._next)
         self._wire = Line(lambda _: self.requests < int(self.limit), self._send)
 
-    async def enter(self, size: int) -> Passage:
+    async def enter(self, size: int) -> Admission:
         """Wait until a prompt of so many bytes may be made."""
-        passage = Passage(self, size)
+        passage = Admission(self, size)
         await passage.enter()
         return passage
 
@@ -165,7 +165,7 @@ class Gate:
         return self._sent
 
 
-class Passage:
+class Admission:
     """One job's room in memory."""
 
     def __init__(self, gate: Gate, size: int) -> None:

@@ -10,7 +10,7 @@ from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.ledger.schema import BILLED
 
 if TYPE_CHECKING:
-    from lm_eval_longctx.backend.judge import Verdict
+    from lm_eval_longctx.backend.verdict import Verdict
     from lm_eval_longctx.completion import Completion
 
 DRIFT = 0.02

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.capabilities import WireCapabilities
 
 
-class Terms(NamedTuple):
+class SentSettings(NamedTuple):
     """What follows from settings.
 
     Attributes:
@@ -32,7 +32,7 @@ class Terms(NamedTuple):
     named: dict[str, Any]
 
     @classmethod
-    def of(cls, settings: Settings, budget: int, capabilities: WireCapabilities) -> Terms:
+    def of(cls, settings: Settings, budget: int, capabilities: WireCapabilities) -> SentSettings:
         """Work out what a model with these capabilities is sent."""
         unsent = left_out(settings, capabilities)
         named = {**settings.to_dict(), "output_budget": budget, **{n.partition("=")[0]: None for n in unsent}}

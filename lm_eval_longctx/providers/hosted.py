@@ -17,13 +17,13 @@ from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
-from lm_eval_longctx.providers.asking import Asking
 from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import override, reasoning_room
-from lm_eval_longctx.providers.checks import Terms, check_content, check_settings, filled
+from lm_eval_longctx.providers.checks import SentSettings, check_content, check_settings, filled
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire, without_empty
 from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure
 from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
+from lm_eval_longctx.providers.http import HttpProvider
 from lm_eval_longctx.providers.keys import ExtraHeaders, Keys, read_base_url, refuse_secrets
 from lm_eval_longctx.providers.media_store import MediaStore, UploadFailed
 from lm_eval_longctx.providers.options import (
@@ -73,7 +73,7 @@ class Ready:
     handles: Mapping[str, str]
 
 
-class HostedProvider(Asking):
+class HostedProvider(HttpProvider):
     """A model behind HTTP; see the module."""
 
     ARGS: ClassVar[Mapping[str, str]] = COMMON_ARGS
@@ -117,7 +117,7 @@ class HostedProvider(Asking):
         self.store = MediaStore(default_cache_dir() / "uploads.sqlite", self.base_url)
         self.texts = EscapedText()
         self.prefixes = Prefixes()
-        self._known_terms: dict[Settings, Terms] = {}
+        self._sent: dict[Settings, SentSettings] = {}
 
     def _transport(self) -> Transport:
         defaults = Timeouts()
@@ -212,7 +212,7 @@ class HostedProvider(Asking):
             "provider": self.NAME,
             "endpoint": self.base_url,
             "model": self.model,
-            "settings": self._terms(request.settings).named,
+            "settings": self._sent_settings(request.settings).named,
             "extra_body": self.extra_body,
             **self._choices(),
             **({"video": self._video_policy()} if films else {}),
@@ -239,18 +239,18 @@ class HostedProvider(Asking):
 
     def output_budget(self, request: Request) -> int:
         """Return the most output tokens that the call may be billed for, hidden reasoning included."""
-        return self._terms(request.settings).budget
+        return self._sent_settings(request.settings).budget
 
     def _budget(self, settings: Settings) -> int:
         answer = settings.max_output_tokens
         return answer + reasoning_room(self.declared, settings.reasoning, settings.reasoning_tokens, answer)
 
-    def _terms(self, asked: Settings) -> Terms:
+    def _sent_settings(self, asked: Settings) -> SentSettings:
         """Work out what follows from settings, or look it up."""
-        found = self._known_terms.get(asked)
+        found = self._sent.get(asked)
         if found is None:
             settings = filled(asked, self.reasoning, self.reasoning_tokens)
-            found = self._known_terms[asked] = Terms.of(settings, self._budget(settings), self.declared)
+            found = self._sent[asked] = SentSettings.of(settings, self._budget(settings), self.declared)
         return found
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
@@ -261,14 +261,14 @@ class HostedProvider(Asking):
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
         check_content(request.prompt, self.known, f"{self.NAME}/{self.model}", self.video)
-        terms = self._terms(request.settings)
-        check_settings(terms.settings, self.declared, f"{self.NAME}/{self.model}", terms.budget)
+        sent = self._sent_settings(request.settings)
+        check_settings(sent.settings, self.declared, f"{self.NAME}/{self.model}", sent.budget)
         if request.prompt.turns[0].role == "system" or len(request.prompt.turns) > 1:
             dialect.split_system(request.prompt.turns)
 
     def _settled(self, request: Request) -> Request:
         """Return the request with our own settings filled in."""
-        settings = self._terms(request.settings).settings
+        settings = self._sent_settings(request.settings).settings
         return request if settings == request.settings else replace(request, settings=settings)
 
     async def send(self, request: Request) -> Raw:
@@ -294,7 +294,7 @@ class HostedProvider(Asking):
 
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Say what a request is changed into on its way."""
-        notes = list(self._terms(request.settings).left_out)
+        notes = list(self._sent_settings(request.settings).left_out)
         films = [part for part in request.prompt.media() if isinstance(part, VideoPart)]
         if films and self.video == "frames":
             silent = ", without its sound" if any(film.has_audio for film in films) else ""

@@ -281,7 +281,7 @@ def test_a_batch_that_is_not_taken_costs_nothing(asked, server, jobs):
 
 
 def test_a_provider_without_batches_says_so(scripted):
-    """Asking for batches where there are none is an error before anything is sent."""
+    """HttpProvider for batches where there are none is an error before anything is sent."""
     with pytest.raises(UnsupportedError, match="scripted has no batch mode"):
         Backend(scripted(), ledger=None, batch=True)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.budget import Budget
-from lm_eval_longctx.backend.judge import OVERHEAD, prompt_bound
 from lm_eval_longctx.backend.prices import Prices, Rate
+from lm_eval_longctx.backend.verdict import OVERHEAD, prompt_bound
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import BudgetError, ConfigError
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart

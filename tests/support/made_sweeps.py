@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SampleResult, sweep_block
+from lm_eval_longctx.sample import planned_part
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.sweep import Sweep, parse_sweep
-from lm_eval_longctx.tasks.base import base_sample
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -33,7 +33,13 @@ def make_sweep(**metadata: Any) -> Sweep:
 def make_sample(sample: PlannedSample, sweep: Sweep) -> dict[str, Any]:
     """Make a sample as builders do."""
     realised = {"realised_length": sample.length.amount - 3, "realised_depth": sample.depth}
-    return {**base_sample(sample, sweep), **realised, "target": TARGET, "question": "Which number?", "haystack": HAY}
+    return {
+        **planned_part(sample, sweep.tokenizer),
+        **realised,
+        "target": TARGET,
+        "question": "Which number?",
+        "haystack": HAY,
+    }
 
 
 def judge(sample: Mapping[str, Any], answer: Completion) -> SampleResult:

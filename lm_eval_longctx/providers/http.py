@@ -22,7 +22,7 @@ _OK = 200
 _STOP = frozenset({401, 403})
 
 
-class Asking(Provider):
+class HttpProvider(Provider):
     """A provider that can be asked over a wire.
 
     Attributes:

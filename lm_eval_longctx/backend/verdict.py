@@ -61,7 +61,7 @@ class Verdict:
         return (worst or 0.0) if self.cost is None else self.cost
 
 
-def judge(provider: Provider, prices: Prices | None, raw: Raw, request: Request) -> Verdict | None:
+def verdict_on(provider: Provider, prices: Prices | None, raw: Raw, request: Request) -> Verdict | None:
     """Read a response and price it.
 
     Returns:
