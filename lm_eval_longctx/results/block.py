@@ -129,9 +129,9 @@ def sweep_block(
         "specification": _specification(sweep),
         "haystacks": haystacks(ordered),
         "metrics": [{"name": m.name, "help": m.help, "higher_is_better": m.higher_is_better} for m in metrics],
-        "cells": cell_rows(ordered, metrics, line),
-        "lengths": length_rows(ordered, metrics, line),
-        "variants": variant_rows(ordered, metrics, line),
+        "cells": cell_rows(ordered, metrics),
+        "lengths": length_rows(ordered, metrics),
+        "variants": variant_rows(ordered, metrics),
         "summary": {**summarise(ordered, metrics, line), "signature": line},
         "plugins": list(plugins or ()),
     }

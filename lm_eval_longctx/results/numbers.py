@@ -10,7 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.scorers.base import mean
-from lm_eval_longctx.stats.intervals import MIN_CLUSTERS, cluster_bootstrap, jackknife, wilson
+from lm_eval_longctx.scorers.transcript_rate import Ratio, pooled
+from lm_eval_longctx.stats.intervals import bounded_mean, jackknife
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,26 +60,22 @@ def scores(samples: Samples, metrics: Sequence[Metric]) -> dict[str, dict[str, A
     return {m.name: {"value": finite(m.aggregate(v)) if (v := found[m.name]) else None, "n": len(v)} for m in metrics}
 
 
-def interval(samples: Samples, metric: Metric, seed: str) -> dict[str, Any] | None:
+def interval(samples: Samples, metric: Metric) -> dict[str, Any] | None:
     """Return the confidence interval of a metric.
 
-    Wilson's for values that are 0 or 1; for values between them too where
-    there are few clusters, since no values in [0, 1] vary more than 0 and 1 of
-    the same mean; else a bootstrap. For ratios of sums and scores of whole
-    corpora a jackknife.
+    Means of values in [0, 1] and rates by word up to 1 have one that is never
+    of width 0; everything else is jackknifed over clusters. ``None`` where nothing can be said.
     """
-    if is_mean(metric):
-        pairs = plain_values(samples, metric)
-        values, clusters = [value for value, _ in pairs], [result.cluster for _, result in pairs]
-        if values and set(values) <= {0.0, 1.0}:
-            return wilson(sum(values), len(values)).to_dict()
-        if values and bounded(values) and len(set(clusters)) < MIN_CLUSTERS:
-            return {**wilson(sum(values), len(values)).to_dict(), "method": "wilson_bound"}
-        found = cluster_bootstrap(values, clusters, seed=seed)
+    pairs: Sequence[tuple[Any, SampleResult]] = plain_values(samples, metric)
+    if not is_mean(metric):
+        pairs = [(value, result) for result in samples if (value := result.value(metric.name)) is not None]
+    values, clusters = [value for value, _ in pairs], [result.cluster for _, result in pairs]
+    if is_mean(metric) and bounded(values):
+        found = bounded_mean(values, clusters)
+    elif metric.aggregate is pooled and all(isinstance(v, Ratio) and v.errors <= v.words > 0 for v in values):
+        found = bounded_mean(values, clusters, weights=[value.words for value in values])
     else:
-        known = [result for result in samples if result.value(metric.name) is not None]
-        clusters = [result.cluster for result in known]
-        found = jackknife(values_of(known, metric), clusters, metric.aggregate)
+        found = jackknife(values, clusters, metric.aggregate)
     usable = found is not None and math.isfinite(found.low) and math.isfinite(found.high)
     return found.to_dict() if found is not None and usable else None
 

@@ -87,35 +87,35 @@ def by_length(samples: Samples) -> dict[str, list[SampleResult]]:
     return dict(sorted(groups.items(), key=lambda item: _amount(item[1])))
 
 
-def cell_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[Row]:
+def cell_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
     """Return one row for each length, depth and variant, shortest and shallowest first."""
     rows = []
     for group in by_length(samples).values():
         cells = grouped(group, lambda s: (s.sample.get("depth"), str(s.sample.get("variant", ""))))
         ordered = sorted(cells.items(), key=lambda item: (-1 if item[0][0] is None else item[0][0], item[0][1]))
-        rows += [_cell(depth, variant, cell, metrics, seed) for (depth, variant), cell in ordered]
+        rows += [_cell(depth, variant, cell, metrics) for (depth, variant), cell in ordered]
     return rows
 
 
-def _cell(depth: float | None, variant: str, samples: Samples, metrics: Sequence[Metric], seed: str) -> Row:
+def _cell(depth: float | None, variant: str, samples: Samples, metrics: Sequence[Metric]) -> Row:
     place = {"depth": depth, "realised_depth": _mean(_known(samples, "realised_depth")), "variant": variant}
-    return {**_length(samples), **place, **group_row(samples, metrics, seed)}
+    return {**_length(samples), **place, **group_row(samples, metrics)}
 
 
-def length_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[Row]:
+def length_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
     """Return one row for each length, shortest first."""
-    return [{**_length(group), **group_row(group, metrics, seed)} for group in by_length(samples).values()]
+    return [{**_length(group), **group_row(group, metrics)} for group in by_length(samples).values()]
 
 
-def variant_rows(samples: Samples, metrics: Sequence[Metric], seed: str) -> list[Row]:
+def variant_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
     """Return one row for each variant; none where there is only one."""
     groups = grouped(samples, lambda s: str(s.sample.get("variant", "")))
     if len(groups) == 1:
         return []
-    return [{"variant": name, **group_row(groups[name], metrics, seed)} for name in sorted(groups)]
+    return [{"variant": name, **group_row(groups[name], metrics)} for name in sorted(groups)]
 
 
-def group_row(samples: Samples, metrics: Sequence[Metric], seed: str) -> Row:
+def group_row(samples: Samples, metrics: Sequence[Metric]) -> Row:
     """Return the numbers that every row has."""
     scored = sum(result.scored for result in samples)
     exceeded = sum(result.completion.outcome is Outcome.CONTEXT_EXCEEDED for result in samples)
@@ -124,7 +124,7 @@ def group_row(samples: Samples, metrics: Sequence[Metric], seed: str) -> Row:
         "scored": scored,
         "coverage": scored / len(samples) if samples else None,
         "metrics": numbers.scores(samples, metrics),
-        "interval": numbers.interval(samples, metrics[0], seed),
+        "interval": numbers.interval(samples, metrics[0]),
         **numbers.bounds(samples, metrics[0]),
         "outcomes": numbers.outcomes(samples),
         "context_exceeded": exceeded,

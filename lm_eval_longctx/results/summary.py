@@ -27,8 +27,8 @@ def summarise(samples: Samples, metrics: Sequence[Metric], seed: str) -> dict[st
     main = metrics[0]
     return {
         "metric": main.name,
-        **rows.group_row(samples, metrics, seed),
-        "effective_length": _effective(samples, main, seed),
+        **rows.group_row(samples, metrics),
+        "effective_length": _effective(samples, main),
         "position_bias": _position(samples, main, seed),
         "beyond_model": _beyond(samples),
         "replayed": sum(result.completion.replayed for result in samples),
@@ -36,7 +36,7 @@ def summarise(samples: Samples, metrics: Sequence[Metric], seed: str) -> dict[st
     }
 
 
-def _effective(samples: Samples, metric: Metric, seed: str) -> dict[str, Any]:
+def _effective(samples: Samples, metric: Metric) -> dict[str, Any]:
     """Return the effective length by both rules; ``None`` where the rule does not apply.
 
     Lengths beyond the model are left out: they cannot be effective, whatever
@@ -45,10 +45,10 @@ def _effective(samples: Samples, metric: Metric, seed: str) -> dict[str, Any]:
     groups = {label: group for label, group in rows.by_length(samples).items() if not _exceeded(group)}
     amounts = {label: float(max(s.sample["context_length"] for s in group)) for label, group in groups.items()}
     found = [_observations(amounts[label], group, metric) for label, group in groups.items()]
-    usable = metric.higher_is_better and numbers.is_mean(metric)
-    relative = effective_length(found, seed=seed) if usable else None
-    in_unit = usable and all(numbers.bounded(o.values) for o in found)
-    absolute = effective_length(found, threshold=RULER_THRESHOLD, seed=seed) if in_unit else None
+    in_unit = all(numbers.bounded(o.values) for o in found)
+    usable = metric.higher_is_better and numbers.is_mean(metric) and in_unit
+    relative = effective_length(found) if usable else None
+    absolute = effective_length(found, threshold=RULER_THRESHOLD) if usable else None
     labels: dict[float | None, str] = {amount: label for label, amount in amounts.items()}
     return {"relative": _spelt(relative, labels), "absolute": _spelt(absolute, labels)}
 

@@ -3,14 +3,16 @@
 Two thresholds are in use. RULER (arXiv 2404.06654) takes the longest length
 that scores at or above a fixed value, 85.6 of 100. NoLiMa (arXiv 2502.05167)
 takes 85 % of the model's own score at short lengths. Neither carries an
-interval. Here the scores are first made monotone (isotonic regression, weighted
-by the number of samples), since a longer context is not easier, and the
-interval comes from a bootstrap over clusters (samples that share their hay; over
-single samples where there are fewer than eight clusters).
+interval. Here the scores are first made monotone, since a longer context is not
+easier: isotonic regression, weighted by the number of samples, of all lengths
+but the shortest, which stays as measured and which none exceeds. So a bad
+shortest length is not lifted by good longer ones, nor credited by them.
 
-A bootstrap cannot see the uncertainty of a length at which every answer was
-right, or every answer wrong: all resamples are the same. Such lengths are drawn
-from Jeffreys' posterior of their rate, Beta(right + 1/2, wrong + 1/2), instead.
+The interval asks two questions of one length at a time. Its lower end is the
+longest length up to which every length surely reaches the threshold, its upper
+end the longest that may yet reach it. Each end is wrong only if the one length
+where the truth ends is misjudged, so no allowance is made for the number of
+lengths asked about, and the curve need not be monotone.
 """
 
 from __future__ import annotations
@@ -20,16 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lm_eval_longctx.stats.intervals import LEVEL, MIN_CLUSTERS, generator, resampled_sums
+from lm_eval_longctx.stats.contrasts import contrast
+from lm_eval_longctx.stats.intervals import LEVEL, bounded_mean
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    Array = np.ndarray[Any, np.dtype[np.float64]]
+    from lm_eval_longctx.stats.intervals import Array
 
 RULER_THRESHOLD = 0.856
 NOLIMA_SHARE = 0.85
-RESAMPLES = 1000
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,16 @@ class Observations:
 
     Attributes:
         length: The amount asked, above 0.
-        values: One score a sample, higher is better.
+        values: One score in [0, 1] a sample, higher is better.
         clusters: For each value, the group that shares its hay.
+        floor: What a solver scores that never reads the context. A length is
+            credited only where the score is surely above it.
     """
 
     length: float
     values: Sequence[float]
     clusters: Sequence[Hashable]
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class EffectiveLength:
         threshold: The score that must be reached; ``None`` if there is none
             (the shortest length scores 0).
         length: The answer, one of the lengths measured; ``None`` if even the
-            shortest falls short.
+            shortest falls short, is not above its floor or, by the relative
+            rule, is no baseline: worse than that share of a longer one.
         at_least: The longest length measured is good enough: the answer is
             "at least ``length``".
         low: Lower end of the interval, one of the lengths; ``None``: below the shortest.
@@ -81,6 +88,14 @@ class EffectiveLength:
         return {**vars(self), "fitted": list(self.fitted)}
 
 
+@dataclass(frozen=True)
+class _Sure:
+    """What is sure of one length: it passes, or it fails; with few samples neither."""
+
+    passes: bool
+    fails: bool
+
+
 def monotone(scores: Sequence[float] | Array, weights: Sequence[float] | Array) -> Array:
     """Return the closest scores that never rise with length (weighted least squares)."""
     from scipy.optimize import isotonic_regression  # heavy
@@ -90,14 +105,23 @@ def monotone(scores: Sequence[float] | Array, weights: Sequence[float] | Array) 
     return np.asarray(fitted.x, dtype=float)
 
 
+def steps_reached(
+    scores: Sequence[float], weights: Sequence[float], *, share: float, threshold: float | None
+) -> tuple[int, Array]:
+    """Return how many lengths, from the shortest on, reach the threshold, and the fitted scores."""
+    longer = monotone(scores[1:], weights[1:])
+    fitted = np.minimum(np.asarray([scores[0], *longer]), scores[0])
+    limit = threshold if threshold is not None else scores[0] * share
+    baseless = threshold is None and scores[0] < longer[0] * share - _SAME
+    return 0 if limit <= 0 or baseless else int(np.sum(fitted >= limit - _SAME)), fitted
+
+
 def effective_length(
     observations: Sequence[Observations],
     *,
-    share: float | None = NOLIMA_SHARE,
+    share: float = NOLIMA_SHARE,
     threshold: float | None = None,
-    seed: str = "",
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
 ) -> EffectiveLength | None:
     """Find the longest length whose score reaches a threshold.
 
@@ -106,9 +130,7 @@ def effective_length(
         share: The threshold as a share of the score at the shortest length;
             ignored where ``threshold`` is given.
         threshold: The threshold as a score.
-        seed: Names the random numbers.
         level: Confidence level.
-        resamples: How many bootstrap resamples.
 
     Returns:
         The answer, or ``None`` where fewer than two lengths have scores: then
@@ -117,62 +139,69 @@ def effective_length(
     rows = sorted((o for o in observations if len(o.values)), key=lambda o: o.length)
     if len(rows) <= 1:
         return None
-    weights = np.asarray([len(o.values) for o in rows], dtype=float)
-    fitted = monotone([float(np.mean(o.values)) for o in rows], weights)
-    rule = "relative" if threshold is None else "absolute"
-    limit = threshold if threshold is not None else float(fitted[0]) * float(share or 0)
-    steps = _reached(fitted, threshold, share)
-    sampled = [_reached(monotone(r, weights), threshold, share) for r in _resampled(rows, generator(seed), resamples)]
-    low, high = np.quantile(sampled, [(1 - level) / 2, (1 + level) / 2], method="nearest")
+    scores = [float(np.mean(o.values)) for o in rows]
+    reached, fitted = steps_reached(scores, [len(o.values) for o in rows], share=share, threshold=threshold)
+    above = [_above(o, o.floor, level) for o in rows]
+    credited = _run([known.passes for known in above])
+    steps = min(reached, credited)
+    low, high = _ends(rows, above, threshold, share, level)
+    limit = threshold if threshold is not None else scores[0] * share
     lengths = [None, *(float(o.length) for o in rows)]
-    last = len(rows)
     return EffectiveLength(
-        rule=rule,
+        rule="relative" if threshold is None else "absolute",
         threshold=limit if limit > 0 else None,
         length=lengths[steps],
-        at_least=steps == last,
-        low=lengths[min(int(low), steps)],
-        high=lengths[max(int(high), steps)],
-        high_open=max(int(high), steps) == last,
+        at_least=steps == len(rows),
+        low=lengths[min(low, steps)],
+        high=lengths[max(high, steps)],
+        high_open=max(high, steps) == len(rows),
         level=level,
         fitted=tuple(float(x) for x in fitted),
     )
 
 
-def _reached(fitted: Array, threshold: float | None, share: float | None) -> int:
-    """Return how many lengths, from the shortest on, reach the threshold."""
-    limit = threshold if threshold is not None else fitted[0] * (share or 0)
-    return int(np.sum(fitted >= limit - 1e-12)) if limit > 0 else 0
-
-
-def _resampled(rows: Sequence[Observations], rng: np.random.Generator, resamples: int) -> Array:
-    """Return resampled mean scores, shape (resamples, lengths); clusters are drawn for all lengths at once."""
-    names = list(dict.fromkeys(cluster for o in rows for cluster in o.clusters))
-    if len(names) < MIN_CLUSTERS:
-        means = [_means(_by_cluster(o, range(len(o.values))), rng, resamples)[:, 0] for o in rows]
+def _ends(
+    rows: Sequence[Observations], above: Sequence[_Sure], threshold: float | None, share: float, level: float
+) -> tuple[int, int]:
+    """Return how many lengths surely reach the threshold, and how many may."""
+    if threshold is not None:
+        found = [_above(o, threshold, level, reaching=True) for o in rows]
     else:
-        index = {name: i for i, name in enumerate(names)}
-        columns = np.hstack([_by_cluster(o, [index[name] for name in o.clusters], len(names)) for o in rows])
-        means = list(_means(columns, rng, resamples).T)
-    return np.stack([_certain(o, mean, rng) for o, mean in zip(rows, means, strict=True)], axis=1)
+        found = [_baseline(rows, share, level), *(_compared(o, rows[0], share, level) for o in rows[1:])]
+    sure = _run([known.passes and floor.passes for known, floor in zip(found, above, strict=True)])
+    open_still = [not (known.fails or floor.fails) for known, floor in zip(found, above, strict=True)]
+    # A shortest length that surely falls short ends the matter, whatever longer ones score
+    may = max(i for i, still in enumerate([True, *open_still]) if still) if open_still[0] else 0
+    return sure, may
 
 
-def _by_cluster(row: Observations, groups: Sequence[int], size: int = 0) -> Array:
-    """Return the sum and the number of a length's scores for each cluster, shape (clusters, 2)."""
-    sums = np.bincount(groups, weights=np.asarray(row.values, dtype=float), minlength=size)
-    return np.column_stack([sums, np.bincount(groups, minlength=size)])
+def _run(passes: Sequence[bool]) -> int:
+    """Return how many pass before the first that does not."""
+    return next((i for i, passed in enumerate(passes) if not passed), len(passes))
 
 
-def _means(columns: Array, rng: np.random.Generator, resamples: int) -> Array:
-    """Return means from columns of sums and counts in turn; where nothing was drawn, the mean of all."""
-    drawn = resampled_sums(columns, rng, resamples)
-    sums, counts, total = drawn[:, ::2], drawn[:, 1::2], columns.sum(axis=0)
-    everywhere = np.broadcast_to(total[::2] / total[1::2], sums.shape).copy()
-    return np.asarray(np.divide(sums, counts, out=everywhere, where=counts > 0))
+def _above(row: Observations, limit: float, level: float, *, reaching: bool = False) -> _Sure:
+    """Tell whether a length's score is surely above a limit (or reaches it), or surely not."""
+    interval = bounded_mean(row.values, row.clusters, level=level)
+    low, high = (interval.low, interval.high) if interval else (0.0, 1.0)
+    return _Sure(low >= limit, high < limit) if reaching else _Sure(low > limit, high <= limit)
 
 
-def _certain(row: Observations, means: Array, rng: np.random.Generator) -> Array:
-    """Return the means, or draws from Jeffreys' posterior where all scores are 0 or all are 1."""
-    right, n = float(np.sum(row.values)), len(row.values)
-    plain = set(row.values) in ({0.0}, {1.0})
-    return np.asarray(rng.beta(right + 0.5, n - right + 0.5, size=len(means))) if plain else means
+def _compared(row: Observations, base: Observations, share: float, level: float) -> _Sure:
+    """Tell whether a length surely scores at least a share of another's score, or surely less."""
+    found = contrast(
+        [*row.values, *base.values],
+        [0] * len(row.values) + [1] * len(base.values),
+        [*row.clusters, *base.clusters],
+        (1.0, -share),
+        level=level,
+    )
+    if found is None or found.interval is None:
+        return _Sure(passes=False, fails=False)
+    return _Sure(found.interval.low >= 0, found.interval.high < 0)
+
+
+def _baseline(rows: Sequence[Observations], share: float, level: float) -> _Sure:
+    """Tell whether the shortest length can be what others are measured by: not much worse than the best of them."""
+    best = max(rows[1:], key=lambda o: float(np.mean(o.values)))
+    return _compared(rows[0], best, share, level)

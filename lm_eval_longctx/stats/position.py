@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lm_eval_longctx.stats.intervals import LEVEL, Interval, generator, groups_of, resampled_sums
+from lm_eval_longctx.stats.contrasts import Contrast, contrast
+from lm_eval_longctx.stats.intervals import LEVEL, generator, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -31,23 +32,12 @@ if TYPE_CHECKING:
     Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 PERMUTATIONS = 1000
-RESAMPLES = 1000
 _HELD = 1_000_000
 """How many shuffled scores are held in memory at once."""
 
 _THIRDS = ("beginning", "middle", "end")
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A difference of means with its interval; ``interval`` is ``None`` where it cannot be told."""
-
-    estimate: float
-    interval: Interval | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"estimate": self.estimate, "interval": self.interval.to_dict() if self.interval else None}
+_COEFFICIENTS = ((1.0, -1.0, 0.0), (0.0, -1.0, 1.0), (0.5, -1.0, 0.5))
+"""Of the thirds in primacy, recency and lost in the middle."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,7 @@ def position_bias(
         depths: Where its evidence lies, in [0, 1].
         lengths: Its context length.
         clusters: The group that shares its hay.
-        seed: Names the random numbers.
+        seed: Names the random numbers of the tests.
         level: Confidence level of the contrasts.
 
     Returns:
@@ -111,9 +101,9 @@ def position_bias(
         return None
     scores = np.asarray(values, dtype=float)
     bins = np.asarray([third(depth) for depth in depths])
-    primacy, recency, lost = _contrasts(scores, bins, clusters, generator(f"{seed}#contrasts"), level)
-    at_depth, at_length = _numbered(depths), _numbered(lengths)
-    strata = _numbered(list(zip(lengths, clusters, strict=True)))
+    primacy, recency, lost = (contrast(scores, bins, clusters, c, level=level) for c in _COEFFICIENTS)
+    at_depth, at_length = numbered(depths), numbered(lengths)
+    strata = numbered(list(zip(lengths, clusters, strict=True)))
     return PositionBias(
         {name: float(scores[bins == i].mean()) if np.any(bins == i) else None for i, name in enumerate(_THIRDS)},
         primacy,
@@ -123,35 +113,6 @@ def position_bias(
         interaction_p=_interaction_test(scores, at_depth, at_length, generator(f"{seed}#interaction")),
         n=len(scores),
     )
-
-
-def _numbered(names: Sequence[Any]) -> Indices:
-    order = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return np.asarray([order[name] for name in names])
-
-
-def _contrasts(
-    scores: Array, bins: Indices, clusters: Sequence[Hashable], rng: np.random.Generator, level: float
-) -> list[Contrast | None]:
-    """Return primacy, recency and lost-in-the-middle with bootstrap intervals."""
-    groups, method = groups_of(clusters)
-    chosen = [np.asarray(bins == i, dtype=float) for i in range(3)]
-    weights = [weight for mask in chosen for weight in (scores * mask, mask)]
-    columns = np.column_stack([np.bincount(groups, weights=weight) for weight in weights]).astype(float)
-    drawn = np.vstack([columns.sum(axis=0), resampled_sums(columns, rng, RESAMPLES)])
-    sums, counts = drawn[:, ::2], drawn[:, 1::2]
-    start, middle, end = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0).T
-    differences = (start - middle, end - middle, (start + end) / 2 - middle)
-    return [_contrast(d, level, method) for d in differences]
-
-
-def _contrast(differences: Array, level: float, method: str) -> Contrast | None:
-    estimate, sampled = differences[0], differences[1:]
-    if not np.isfinite(estimate):
-        return None
-    finite = sampled[np.isfinite(sampled)]
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
-    return Contrast(float(estimate), Interval(float(low), float(high), level, method))
 
 
 def _between(scores: Array, groups: Indices) -> Array:
@@ -200,7 +161,7 @@ def _interaction_test(scores: Array, depths: Indices, lengths: Indices, rng: np.
     left = scores - additive @ np.linalg.lstsq(additive, scores, rcond=None)[0]
     if lengths.max() == 0 or np.allclose(left, 0):
         return None
-    cells = _numbered(list(zip(depths.tolist(), lengths.tolist(), strict=True)))
+    cells = numbered(list(zip(depths.tolist(), lengths.tolist(), strict=True)))
     if cells.max() + 1 >= len(scores):
         return None  # one sample a cell: interaction and noise cannot be told apart
     observed = float(_between(left[None, :], cells)[0])

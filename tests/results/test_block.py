@@ -15,6 +15,8 @@ from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SCHEMA, SCHEMA_VERSION, SampleResult, check_block, sweep_block
 from lm_eval_longctx.scorers.base import Metric
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
+from lm_eval_longctx.scorers.transcript import TranscriptScorer
+from lm_eval_longctx.scorers.transcript_rate import Ratio
 
 ROW_KEYS = {
     "n",
@@ -251,8 +253,25 @@ def test_few_scores_between_0_and_1_get_a_safe_interval():
     sweep = make_sweep(context_lengths=["1k"], depths=5, samples_per_cell=1)
     samples = [SampleResult(make_sample(s, sweep), Completion("x"), {"share": 0.999}) for s in expand(sweep)]
     interval = sweep_block(sweep, [share], samples)["summary"]["interval"]
-    assert interval["method"] == "wilson_bound"
+    assert interval["method"] == "cluster_beta"
     assert interval["low"] < 0.6
+
+
+def test_a_word_error_rate_of_0_is_not_sure():
+    """Ten recordings without an error leave a rate above 0 open; loops above 1 are jackknifed."""
+    wer = TranscriptScorer.METRICS[0]
+    sweep = make_sweep(context_lengths=["1k"], depths=1, samples_per_cell=10)
+    recipes = [make_recipe(s, sweep) for s in expand(sweep)]
+
+    def interval(errors):
+        samples = [SampleResult(r, Completion("x"), {"wer": Ratio(errors(i), 1000 + i)}) for i, r in enumerate(recipes)]
+        return sweep_block(sweep, [wer], samples)["summary"]["interval"]
+
+    none, few, looped = interval(lambda _: 0), interval(lambda i: 40 + i), interval(lambda i: 3000 * (i == 2))
+    assert (none["low"], none["method"]) == (0, "cluster_beta")
+    assert none["high"] > 0.1
+    assert 0.01 < few["low"] < few["high"] < 0.1
+    assert looped["method"] == "jackknife"
 
 
 def test_unknown_repeats_stay_unknown():

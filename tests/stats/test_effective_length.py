@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bench_intervals import CURVES, length_grid
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,26 +84,68 @@ def test_one_length_is_no_curve():
 def test_invariants(curve, threshold):
     """The order of lengths does not matter, the interval holds the estimate, fitted scores never rise."""
     rows = [Observations(length, row, list(range(len(row)))) for length, row in zip(LENGTHS, curve, strict=False)]
-    found = effective_length(rows, threshold=threshold, seed="s", resamples=50)
-    assert found == effective_length(list(reversed(rows)), threshold=threshold, seed="s", resamples=50)
+    found = effective_length(rows, threshold=threshold)
+    assert found == effective_length(list(reversed(rows)), threshold=threshold)
     assert found is not None
     assert (found.low or 0) <= (found.length or 0) <= (found.high or 0)
     assert all(a >= b - 1e-12 for a, b in zip(found.fitted, found.fitted[1:], strict=False))
     assert found.at_least == (found.length == rows[-1].length)
 
 
-@pytest.mark.parametrize("n", [20, 60])
-def test_interval_covers_the_truth(n):
-    """The 95 % interval holds the true length in at least 90 % of simulated sweeps."""
-    rng = np.random.default_rng(5)
-    truth, rates = LENGTHS[4], [0.99, 0.98, 0.97, 0.95, 0.92, 0.75, 0.6, 0.4]
-    held = 0
-    for trial in range(60):
-        rows = [
-            Observations(x, list(map(float, rng.random(n) < p)), list(range(n)))
-            for x, p in zip(LENGTHS, rates, strict=True)
-        ]
-        found = effective_length(rows, seed=str(trial), resamples=200)
-        assert found is not None
-        held += (found.low or 0) <= truth <= (found.high or 0)
-    assert held >= 54
+def test_interval_covers_every_curve():
+    """95 % intervals hold the true length for sigmoids, flats, steps and curves that rise again."""
+    found = list(length_grid((8, 20), (2,), replicates=25))
+    by_curve = {name: np.mean([h.coverage for h in found if h.point[0] == name]) for name in CURVES}
+    assert min(by_curve.values()) >= 0.93
+
+
+def test_a_bad_shortest_length_credits_nothing():
+    """Longer lengths neither lift a shortest one that is bad nor are credited over it."""
+    for rates in ([0, 1], [0.3, 0.9, 0.9]):
+        for threshold in (None, 0.856):
+            found = effective_length(observed(rates), threshold=threshold)
+            assert found is not None
+            assert (found.length, found.low, found.high, found.at_least) == (None, None, None, False)
+            assert found.fitted[0] == rates[0]
+
+
+def test_the_baseline_is_the_score_as_measured():
+    """Longer lengths that score better do not move the threshold."""
+    found = effective_length(observed([0.8, 0.9, 0.9, 0.6]))
+    assert found is not None
+    assert found.threshold == pytest.approx(0.85 * 0.8)
+    assert found.fitted == pytest.approx((0.8, 0.8, 0.8, 0.6))
+    assert found.length == LENGTHS[2]
+
+
+def test_a_score_at_its_floor_is_never_credited():
+    """A length whose score is not surely above what a blind solver gets ends the effective length."""
+    rows = observed([0.5, 0.5, 0.47, 0.45])
+    floored = [Observations(o.length, o.values, o.clusters, floor=0.45 if i >= 2 else 0.1) for i, o in enumerate(rows)]
+    free, found = effective_length(rows), effective_length(floored)
+    assert free is not None
+    assert found is not None
+    assert (free.length, found.length) == (LENGTHS[3], LENGTHS[1])
+    sure = effective_length([Observations(o.length, [0.0, 1.0] * 200, range(400), floor=0.6) for o in rows])
+    assert sure is not None
+    assert (sure.length, sure.high) == (None, None)
+
+
+def test_the_upper_end_is_open_only_at_the_longest_length():
+    """``high_open`` says that the longest length may yet be good enough, not that some length is."""
+    steep, flat = effective_length(observed([1, 1, 0.1, 0.1])), effective_length(observed([1, 1, 1, 0.82]))
+    assert steep is not None
+    assert flat is not None
+    assert (steep.high, steep.high_open) == (LENGTHS[1], False)
+    assert (flat.length, flat.high, flat.high_open) == (LENGTHS[2], LENGTHS[3], True)
+
+
+def test_samples_of_one_hay_count_as_what_they_are():
+    """The same scores from eight hays leave more open than from forty."""
+    alone = effective_length(observed([1, 0.95, 0.95, 0.5]), threshold=0.8)
+    rows = [Observations(o.length, o.values, [i // 5 for i in range(40)]) for o in observed([1, 0.95, 0.95, 0.5])]
+    shared = effective_length(rows, threshold=0.8)
+    assert alone is not None
+    assert shared is not None
+    assert alone.length == shared.length == LENGTHS[2]
+    assert (alone.low, shared.low) == (LENGTHS[2], None)

@@ -81,6 +81,14 @@ def test_missing_thirds_are_none():
     assert (found.primacy, found.recency, found.lost_in_the_middle) == (None, None, None)
 
 
+@pytest.mark.parametrize("samples", [2, 4, 12])
+def test_contrasts_without_an_effect_hold_0(samples):
+    """Where position does nothing, an interval leaves 0 out in about 5 % of sweeps, with few samples too."""
+    found = [position_bias(*sweep(lambda _d, _x: 0.7, samples=samples, seed=s)) for s in range(60)]
+    contrasts = [c for f in found for c in (f.primacy, f.recency, f.lost_in_the_middle)]
+    assert sum(c.interval.low > 0 or c.interval.high < 0 for c in contrasts) <= 0.08 * len(contrasts)
+
+
 @given(st.lists(st.integers(0, 1), min_size=9, max_size=9), st.randoms(use_true_random=False))
 def test_order_of_samples_does_not_matter_to_estimates(values, random):
     """Shuffling the samples keeps all estimates."""
