@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.scorers.base import mean
-from lm_eval_longctx.scorers.transcript_rate import Ratio, pooled
+from lm_eval_longctx.scorers.transcript import Ratio, pooled
 from lm_eval_longctx.stats.intervals import bounded_mean, jackknife
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 Samples that share their hay tend to be right or wrong together. A difference
 between means over the same hays is therefore surer than each of the means, and
 its spread is taken from how the hays differ in it (linearised cluster
-variance, Student's t on the number of hays minus one). Where few hays
-differ at all, that spread is drawn towards the one of independent samples, so
-that eight right answers on either side are not a sure difference of 0.
+variance and Student's t). It is drawn towards the spread of independent
+samples, the more so the fewer hays differ at all: eight right answers on either
+side are not a sure difference of 0.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def contrast_reach(totals: Totals, coefficients: Array, level: float = LEVEL) ->
     from scipy.special import stdtrit  # heavy
 
     means, variance = _variance(totals, coefficients)
-    freedom = totals.weights.shape[-1] - 1
-    factor = float(stdtrit(freedom, (1 + level) / 2)) if freedom else math.inf
-    return np.asarray(means @ coefficients), np.asarray(factor * np.sqrt(variance))
+    bounded = np.all((means >= 0) & (means <= 1))
+    freedom = totals.weights.shape[-1] - 1 + (PRIOR_CLUSTERS if bounded else 0)
+    return np.asarray(means @ coefficients), np.asarray(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))
 
 
 def paired_difference(

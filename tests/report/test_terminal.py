@@ -25,11 +25,11 @@ longctx_text_niah · fake/model · recall by context length in tokens (along) an
    100 % │     1.00          1.00           ··
   ───────┼──────────────────────────────────────────
      all │     1.00         0.75*         1.00*
-    95 % │ [0.72, 1.00]  [0.41, 0.93]  [0.51, 1.00]
+    95 % │ [0.37, 1.00]  [0.17, 0.99]  [0.29, 1.00]
   scored │    10/10          8/10          4/10
   ·· ran, not scored
 
-  recall 0.91 [0.72, 0.97] over 22 of 30 samples (coverage 73.3 %)
+  recall 0.91 [0.27, 0.999] over 22 of 30 samples (coverage 73.3 %)
   with the unscored samples counted as wrong 0.67, as right 0.93
   not complete: 6 context exceeded, 2 refused
   128k is beyond the model: 6 of 10 prompts were refused as too long

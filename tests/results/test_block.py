@@ -15,8 +15,7 @@ from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SCHEMA, SCHEMA_VERSION, SampleResult, check_block, sweep_block
 from lm_eval_longctx.scorers.base import Metric
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
-from lm_eval_longctx.scorers.transcript import TranscriptScorer
-from lm_eval_longctx.scorers.transcript_rate import Ratio
+from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer
 
 ROW_KEYS = {
     "n",

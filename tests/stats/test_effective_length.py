@@ -94,7 +94,7 @@ def test_invariants(curve, threshold):
 
 def test_interval_covers_every_curve():
     """95 % intervals hold the true length for sigmoids, flats, steps and curves that rise again."""
-    found = list(length_grid((8, 20), (2,), replicates=25))
+    found = list(length_grid((8, 20), (2,), replicates=15))
     by_curve = {name: np.mean([h.coverage for h in found if h.point[0] == name]) for name in CURVES}
     assert min(by_curve.values()) >= 0.93
 
