@@ -32,7 +32,7 @@ PRIOR_CLUSTERS = 8.0
 """How many clusters' evidence it takes to outweigh that assumption (found by simulation)."""
 
 _INWARDS = 0.15
-"""0 gives the quantiles of Clopper and Pearson, 1/2 those of Jeffreys; more than this covers a rate of 1/2 too seldom."""
+"""0 gives Clopper and Pearson's quantiles, 1/2 those of Jeffreys; with more, some rates are held too seldom."""
 
 _SAME = 1e-12
 """Squared differences below this are rounding."""

@@ -260,10 +260,10 @@ def test_a_word_error_rate_of_0_is_not_sure():
     """Ten recordings without an error leave a rate above 0 open; loops above 1 are jackknifed."""
     wer = TranscriptScorer.METRICS[0]
     sweep = make_sweep(context_lengths=["1k"], depths=1, samples_per_cell=10)
-    recipes = [make_recipe(s, sweep) for s in expand(sweep)]
+    asked = [make_sample(s, sweep) for s in expand(sweep)]
 
     def interval(errors):
-        samples = [SampleResult(r, Completion("x"), {"wer": Ratio(errors(i), 1000 + i)}) for i, r in enumerate(recipes)]
+        samples = [SampleResult(r, Completion("x"), {"wer": Ratio(errors(i), 1000 + i)}) for i, r in enumerate(asked)]
         return sweep_block(sweep, [wer], samples)["summary"]["interval"]
 
     none, few, looped = interval(lambda _: 0), interval(lambda i: 40 + i), interval(lambda i: 3000 * (i == 2))
