@@ -116,21 +116,18 @@ def mean_ends(totals: Totals, level: float = LEVEL) -> tuple[Array, Array]:
     the fewer clusters it rests on: near the edges most clusters are alike, and
     what they show says little about the one that is not.
     """
-    from scipy.special import betaincinv, stdtrit  # heavy
+    from scipy.special import betaincinv  # heavy
 
     y, w, squares = totals
     total, tail = w.sum(axis=-1), (1 - level) / 2
     mean = np.clip(y.sum(axis=-1) / total, 0, 1)
     alone, joined = total**2 / squares.sum(axis=-1), total**2 / (w**2).sum(axis=-1)
-    ratio, freedom = (1 - ASSUMED_CORRELATION) / alone + ASSUMED_CORRELATION / joined, PRIOR_CLUSTERS
-    if (count := w.shape[-1]) > 1:
+    ratio = (1 - ASSUMED_CORRELATION) / alone + ASSUMED_CORRELATION / joined
+    if w.shape[-1] > 1:
         moves = (y - mean[..., None] * w) / total[..., None]
         ratio = shrunk(moves, np.maximum(mean * (1 - mean), _SAME), ratio, PRIOR_CLUSTERS)
-        freedom = count - 1 + PRIOR_CLUSTERS
-    # Student's t instead of the normal: the variance is an estimate, from so many clusters and the assumption
-    students = stdtrit(np.maximum(alone - 1, 1), 1 - tail) / stdtrit(freedom, 1 - tail)
     # No mean of values in [0, 1] varies more than if all samples of a cluster were one
-    size = np.maximum(np.minimum(1, students) ** 2 / ratio, joined)
+    size = np.maximum(1 / ratio, joined)
     right, wrong = mean * size, (1 - mean) * size
     low = np.where(mean < _SAME, 0.0, betaincinv(right + _INWARDS, wrong + 1 - _INWARDS, tail))
     high = np.where(1 - mean < _SAME, 1.0, betaincinv(right + 1 - _INWARDS, wrong + _INWARDS, 1 - tail))

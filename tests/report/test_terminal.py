@@ -29,7 +29,7 @@ longctx_text_niah · fake/model · recall by context length in tokens (along) an
   scored │    10/10          8/10          4/10
   ·· ran, not scored
 
-  recall 0.91 [0.27, 0.999] over 22 of 30 samples (coverage 73.3 %)
+  recall 0.91 [0.32, 0.999] over 22 of 30 samples (coverage 73.3 %)
   with the unscored samples counted as wrong 0.67, as right 0.93
   not complete: 6 context exceeded, 2 refused
   128k is beyond the model: 6 of 10 prompts were refused as too long
