@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.results.rows import cell_rows, length_rows, variant_rows
 from lm_eval_longctx.results.summary import summarise
+from lm_eval_longctx.scorers.transcript_text import BY_LANGUAGE, chosen
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -80,10 +81,19 @@ def signature(sweep: Sweep, metric: str, samples: Sequence[SampleResult], versio
         "seed": str(sweep.seed),
         "hay": ",".join(f"{_short(h['spec'])}#{h['digest'][:_DIGITS]}" for h in haystacks(samples)) or "-",
         "score": metric,
+        **_normalizer(sweep.options),
         "opt": _digest(sweep.options),
         "v": version,
     }
     return "|".join((f"{sweep.task}@{sweep.version}", *(f"{key}:{value}" for key, value in parts.items())))
+
+
+def _normalizer(options: Mapping[str, Any]) -> dict[str, str]:
+    """Name the normaliser of transcripts as it was chosen: rates under different ones cannot be compared."""
+    asked = options.get("normalizer")
+    if asked == BY_LANGUAGE:
+        asked = chosen(asked, str(options.get("language", "en")))
+    return {"norm": str(asked)} if asked else {}
 
 
 def _depths(depths: Sequence[float]) -> str:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError
-from lm_eval_longctx.scorers.transcript import NORMALISERS, Ratio, TranscriptScorer, compare, normaliser, pooled
+from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer, compare, pooled
 from lm_eval_longctx.scorers.transcript_shape import repeated_words
+from lm_eval_longctx.scorers.transcript_text import NORMALIZERS, normalizer
 
 words = st.lists(st.sampled_from("a b c d e the of".split()), max_size=30).map(" ".join)
 
@@ -77,7 +78,7 @@ def test_pooled_rates_are_jiwers_over_all_sentences(pairs):
 
 
 @pytest.mark.parametrize(("said", "written", "rate"), [("", "", 0.0), ("", "two words", 2.0), ("two words", "", 1.0)])
-@pytest.mark.parametrize("name", NORMALISERS)
+@pytest.mark.parametrize("name", NORMALIZERS)
 def test_empty_texts_are_defined(said, written, rate, name):
     """Nothing said and nothing written is 0, n words of nothing are n, nothing written is 1."""
     values, details = _score(said, written, name)
@@ -100,7 +101,7 @@ def test_normalisers_forgive_what_they_say():
     assert 0 < _score(said, written, "whisper-basic")[0]["wer"] < _score(said, written, "none")[0]["wer"]
     assert _score("Hello, World!", "hello world", "whisper-basic")[0]["wer"] == 0
     with pytest.raises(UnknownOptionError, match="did you mean 'whisper-basic'"):
-        normaliser("whisper-basics")
+        normalizer("whisper-basics", "de")
 
 
 def test_the_normaliser_is_named_in_the_result():

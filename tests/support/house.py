@@ -19,7 +19,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
     ("hay", "providers", "scorers", "stats"),
-    ("tasks", "plugins", "ledger"),
+    ("tasks", "plugins", "ledger", "metrics"),
     ("backend", "results"),
     ("harness", "report", "testing"),
     ("cli",),
