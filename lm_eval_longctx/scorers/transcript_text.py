@@ -12,7 +12,6 @@ language but English. ``none`` only evens out white space and the Unicode form.
 from __future__ import annotations
 
 import logging
-import sys
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -45,6 +44,8 @@ _SHORT = {
     "tur": "tr",
     "aze": "az",
 }
+_AFTER_SCRIPTS = 0x20000
+"""From this code point on, Unicode has ideographs and nothing else with a meaning of its own."""
 _DOTTED_I = frozenset({"tr", "az"})
 _TURKIC = str.maketrans({"\u0130": "i", "I": "\u0131"})
 _INVISIBLE = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF], None) | {0x200B: " "}
@@ -138,7 +139,7 @@ def _without_stray_marks(word: str) -> str:
 @lru_cache(maxsize=1)
 def _digits() -> dict[int, str]:
     """Return the decimal digits of all scripts, each with its ASCII digit."""
-    return {c: str(unicodedata.decimal(chr(c))) for c in range(sys.maxunicode + 1) if chr(c).isdecimal()}
+    return {c: str(unicodedata.decimal(chr(c))) for c in range(_AFTER_SCRIPTS) if chr(c).isdecimal()}
 
 
 NORMALIZERS: dict[str, Callable[[str], Normalizer]] = {
