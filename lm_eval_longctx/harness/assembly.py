@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.listing import task_files
 from lm_eval_longctx.harness.model_args import foreign_keys
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BYTES_PER_TOKEN = 4.5
 MAX_HELD_BYTES = 8 << 30
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.model import LM, hash_args
 
 from lm_eval_longctx.backend import Backend, Job, Limits
-from lm_eval_longctx.backend.estimate import prompt_tokens
+from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN, prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.prompt import Prompt
 
-_BYTES_PER_TOKEN = 4.5
 _TOUCHING = (
     "lm-eval",
     "lm-eval-longctx",
@@ -157,7 +156,7 @@ class LongctxLM(LM):
             repeat=repeat,
             group=f"{sample['task']}/{hay.get('digest', '')}/{sample['index']}",
             order=float(sample["depth"] or 0.0),
-            size=int(sample.get("bytes") or tokens * _BYTES_PER_TOKEN),
+            size=int(sample.get("bytes") or tokens * BYTES_PER_TOKEN),
             modalities=request.builder.contents(sample),
             tokens=tokens,
         )

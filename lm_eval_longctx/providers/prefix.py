@@ -13,6 +13,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from lm_eval_longctx.prompt import TextPart
+from lm_eval_longctx.providers.rough import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MOST_MARKS = 4
 """Marks that Anthropic and OpenAI take in one request."""
 
-_BYTES_PER_TOKEN = 4
 _START = 4096
 _WORTH = 2
 """How many times more must be shared than is stored already, before more is stored."""
@@ -56,7 +56,7 @@ def boundaries(prompt: Prompt, minimum: int = 0) -> Iterator[Boundary]:
             number += 1
             sha.update(f"{turn.role}\0{type(part).__name__}\0{part.digest}\0".encode())
             size += len(part.text) if isinstance(part, TextPart) else 0
-            if size >= minimum * _BYTES_PER_TOKEN and number < last:
+            if size >= minimum * BYTES_PER_TOKEN and number < last:
                 yield Boundary(number, size, sha.hexdigest())
 
 
@@ -105,7 +105,7 @@ def spread(places: Sequence[Boundary], most: int) -> list[Boundary]:
 
 def start_name(prompt: Prompt, minimum: int = 0) -> str:
     """Name the first characters of a prompt, by which a provider can route what belongs together; empty if short."""
-    if prompt.text_bytes < minimum * _BYTES_PER_TOKEN:
+    if prompt.text_bytes < minimum * BYTES_PER_TOKEN:
         return ""
     sha, left = hashlib.sha256(), _START
     for part in prompt.parts():

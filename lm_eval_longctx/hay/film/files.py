@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -14,8 +12,10 @@ import numpy as np
 from PIL import Image
 
 from lm_eval_longctx.errors import CorpusError, MediaError
+from lm_eval_longctx.files import only_maker, whole
 from lm_eval_longctx.hay.film.reading import film_facts, sample_frames
 from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.prompt import file_digest
 
 if TYPE_CHECKING:
@@ -177,7 +177,6 @@ class FilmFiles(_Files):
         """
         super().__init__(files, look)
         self._cache = cache
-        self._decoding = threading.Lock()
 
     @cached_property
     def counts(self) -> list[int]:
@@ -191,8 +190,7 @@ class FilmFiles(_Files):
 
     def pictures(self, start: int, stop: int) -> Iterator[Image.Image]:
         """Yield a stretch; what of it was never decoded is decoded first."""
-        with self._decoding:
-            self._decode(min(stop, self.distinct))
+        self._decode(min(stop, self.distinct))
         for index in range(start, stop):
             yield self.grained(_open(self._fitted(index % self.distinct)), index)
 
@@ -208,20 +206,23 @@ class FilmFiles(_Files):
         first = 0
         for path, own in zip(self.files, self.counts, strict=True):
             wanted = range(first, min(first + own, count))
-            if any(not self._fitted(number).is_file() for number in wanted):
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._write(path, wanted, own)
+            if self._missing(wanted):
+                with only_maker(self._folder):
+                    self._write(path, wanted, own)
             first += own
 
-    def _write(self, path: Path, numbers: range, own: int) -> None:
-        from tqdm import tqdm
+    def _missing(self, numbers: range) -> bool:
+        return any(not self._fitted(number).is_file() for number in numbers)
 
-        shown = tqdm(numbers, desc=f"decoding {path.name}", unit="", delay=3, leave=False)
-        for number, picture in zip(shown, whole_film(path, self.look, own), strict=False):
-            if not self._fitted(number).is_file():
-                beside = self._folder / f".{os.getpid()}-{number}"
-                fitted(picture, self.look).save(beside, "JPEG", quality=95, subsampling=0)
-                beside.replace(self._fitted(number))
+    def _write(self, path: Path, numbers: range, own: int) -> None:
+        if not self._missing(numbers):  # another decoded them while this one waited
+            return
+        with progress(f"decoding {path.name}", len(numbers), "pictures") as bar:
+            for number, picture in zip(numbers, whole_film(path, self.look, own), strict=False):
+                if not self._fitted(number).is_file():
+                    with whole(self._fitted(number)) as beside:
+                        fitted(picture, self.look).save(beside, "JPEG", quality=95, subsampling=0)
+                bar(1)
 
 
 def picture_count(path: Path, look: Look) -> int:

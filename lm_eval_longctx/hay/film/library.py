@@ -20,6 +20,7 @@ import numpy as np
 from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.film.codec import Coded, Coder, coder
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
@@ -127,8 +128,6 @@ class Library:
         return self.folder / f"{number:06d}.packets"
 
     def _code(self, numbers: list[int]) -> None:
-        from tqdm import tqdm
-
         coders = threading.local()
 
         def code(number: int) -> None:
@@ -137,11 +136,9 @@ class Library:
             self._write(number, self._make(number, coders.own))
 
         workers = _WORKERS if self.hay.parallel else 1
-        shape = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} pictures [{elapsed}<{remaining}]"
-        bar = tqdm(total=CHUNK * len(numbers), desc="coding the film", bar_format=shape, delay=3, leave=False)
-        with ThreadPoolExecutor(workers) as pool, bar:
+        with ThreadPoolExecutor(workers) as pool, progress("coding the film", CHUNK * len(numbers), "pictures") as bar:
             for _ in pool.map(code, numbers):
-                bar.update(CHUNK)
+                bar(CHUNK)
 
     def _make(self, number: int, own: Coder) -> Chunk:
         rng = Rng(f"{self.digest}|{number}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.errors import ConfigError, MediaError
 from lm_eval_longctx.files import make_room, only_maker, used, write_whole
 from lm_eval_longctx.hay.film.splice import Cut, write_film
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart, file_digest
 
 if TYPE_CHECKING:
@@ -119,14 +120,12 @@ def _picture_name(index: int, overlay: Mark | None) -> str:
 
 
 def _write_pictures(hay: Hay, missing: list[int], overlays: Mapping[int, Mark], paths: Mapping[int, Path]) -> None:
-    from tqdm import tqdm
-
-    with tqdm(total=len(missing), desc="drawing pictures", unit="", delay=3, leave=False) as bar:
+    with progress("drawing pictures", len(missing), "pictures") as bar:
         for start, stop in _runs(missing):
             for index, picture in zip(range(start, stop), hay.pictures(start, stop), strict=True):
                 overlay = overlays.get(index)
                 write_whole(paths[index], _jpeg(picture if overlay is None else overlay.on(picture)))
-                bar.update()
+                bar(1)
 
 
 def _runs(indices: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.files import whole, write_whole
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.codecs import Format, codec
-from lm_eval_longctx.hay.speech.progress import progress
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.prompt import AudioPart, file_digest
 

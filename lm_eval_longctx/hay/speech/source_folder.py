@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
-from lm_eval_longctx.hay.speech.progress import progress
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, bounded, need_text
 from lm_eval_longctx.hay.speech.transcripts import recordings
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_audio, read_cached, write_cached

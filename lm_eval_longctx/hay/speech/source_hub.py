@@ -13,9 +13,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import CorpusError, MediaError, unknown_option
+from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.files import whole
-from lm_eval_longctx.hay.speech.progress import progress
+from lm_eval_longctx.hay.hub import named, opened
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, need_text
 from lm_eval_longctx.hay.speech.transcripts import SPEAKER_COLUMNS, TEXT_COLUMNS
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, prepare, read_cached, write_cached
@@ -46,7 +47,8 @@ class HubSource(SpeechSource):
 
     def pool(self, samples: int, settings: PoolSettings) -> Pool:
         """Return the first recordings of the data set that together are as long as asked."""
-        name, options = _read_argument(self.argument)
+        name, given = named(self.argument, _KEYS, "hub:facebook/voxpopuli?config=en&split=test")
+        options = {"split": "test", **given}
         licence = KNOWN.get(name, "read the data set's card")
         found: list[Utterance] = []
         places: dict[str, Path] = {}
@@ -81,30 +83,17 @@ class HubSource(SpeechSource):
         return Utterance(digest, int(json.loads(length.read_text(encoding="utf-8"))), speaker, text, origin), path
 
 
-def _read_argument(argument: str) -> tuple[str, dict[str, str]]:
-    name, _, rest = argument.partition("?")
-    if not name.strip():
-        raise CorpusError("hub needs a data set: haystack: hub:facebook/voxpopuli?config=en&split=test")
-    options = {"split": "test"}
-    for pair in filter(None, rest.split("&")):
-        key, _, value = pair.partition("=")
-        if key.strip() not in _KEYS:
-            raise unknown_option("setting of a hub data set", key.strip(), _KEYS)
-        options[key.strip()] = value.strip()
-    return name.strip(), options
-
-
 def _rows(name: str, options: Mapping[str, str], licence: str) -> Iterator[Mapping[str, Any]]:
     """Stream a data set's rows with sound left as bytes."""
     import datasets
 
     logger.warning("%s will be fetched from the hub. Licence and size: %s.", name, licence)
-    try:
-        rows = datasets.load_dataset(name, options.get("config"), split=options["split"], streaming=True)
-        return iter(rows.cast_column(options.get("audio", "audio"), datasets.Audio(decode=False)))
-    except (OSError, ValueError, RuntimeError, KeyError) as error:  # what datasets raises for what is not there
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorpusError(f"{name} cannot be read from the hub ({first}); or use speech:<folder>") from error
+    advice = "check the name, the split and the network, or use speech:<folder>"
+    rows = opened(name, advice, split=options["split"], config=options.get("config"), streaming=True)
+    column = options.get("audio", "audio")
+    if (columns := rows.column_names) and column not in columns:
+        raise MediaError(f"the data set {name} has no column {column!r}; name the right one with audio=")
+    return iter(rows.cast_column(column, datasets.Audio(decode=False)))
 
 
 def _bytes(row: Mapping[str, Any], column: str, origin: str) -> bytes:

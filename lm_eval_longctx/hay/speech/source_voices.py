@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech import reading_matter
-from lm_eval_longctx.hay.speech.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance
 from lm_eval_longctx.hay.speech.voices import Voice, default_voices, speak, utterance_digest, voice
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.hay.speech.programs import PROGRAMS
 from lm_eval_longctx.hay.speech.waveform import read_cached, write_cached
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """What turns a sentence into sound; one module each."""
+    """What turns a sentence into sound: a module, or a program."""
 
     def installed(self) -> bool:
         """Whether this engine can be used here."""
@@ -50,7 +51,7 @@ class Voice:
 
     Attributes:
         name: What users write.
-        engine: The module ``engine_<engine>`` beside this one.
+        engine: The module ``engine_<engine>`` beside this one, or one of ``programs.PROGRAMS``.
         speaker: The engine's own name for it; empty if it has one speaker.
         language: Two letters.
         licence: Of the engine and of the weights, as their authors state them.
@@ -123,6 +124,8 @@ def voice(name: str) -> Voice:
 
 def engine(of: Voice) -> Engine:
     """Return the engine that speaks a voice (imported now, not before)."""
+    if of.engine in PROGRAMS:
+        return PROGRAMS[of.engine]
     found: Engine = importlib.import_module(f"lm_eval_longctx.hay.speech.engine_{of.engine}")
     return found
 

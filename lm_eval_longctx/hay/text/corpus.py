@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.text.index import Place, TokenIndex
-from lm_eval_longctx.hay.text.store import TextStore, progress
+from lm_eval_longctx.hay.text.store import TextStore
 from lm_eval_longctx.hay.text.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ class Corpus:
     def _count_until(self, done: Callable[[], bool], missing: int) -> None:
         if done() or self._all_counted():
             return
-        with self._lock, progress(f"tokenising {self.source.spec}", missing) as bar:
+        with self._lock, progress(f"tokenising {self.source.spec}", missing, "B") as bar:
             while not done() and self._count_more():
-                bar.update(len(self.store.segments[self.index.segments - 1].text))
+                bar(len(self.store.segments[self.index.segments - 1].text))
 
     def _all_counted(self) -> bool:
         return not self.source.endless and self.index.segments == len(self.store.segments)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from lm_eval_longctx.errors import CorpusError, unknown_option
+from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.hub import named, opened
 from lm_eval_longctx.hay.text.reading import Document
 from lm_eval_longctx.hay.text.sources import FixedSource
 from lm_eval_longctx.hay.text.store import atomic_file
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SETTINGS = {"split": "test", "column": "text", "config": "", "max_mb": "200"}
+_EXAMPLE = "hub:<data set>?split=test&column=text&max_mb=200"
 
 
 def hub(argument: str, context: BuildContext) -> FixedSource:
@@ -52,14 +53,10 @@ def hub(argument: str, context: BuildContext) -> FixedSource:
 
 
 def _parsed(argument: str) -> tuple[str, dict[str, str]]:
-    name, _, query = argument.partition("?")
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    for setting in given:
-        if setting not in SETTINGS:
-            raise unknown_option("setting of hub", setting, SETTINGS)
+    name, given = named(argument, SETTINGS, _EXAMPLE)
     settings = {**SETTINGS, **given}
-    if not name or not settings["max_mb"].isdecimal():
-        raise CorpusError(f"cannot read hub:{argument}; write hub:<data set>?split=test&column=text&max_mb=200")
+    if not settings["max_mb"].isdecimal():
+        raise CorpusError(f"cannot read hub:{argument}; write {_EXAMPLE}")
     return name, settings
 
 
@@ -75,18 +72,10 @@ def _rows(name: str, settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def _opened(name: str, settings: Mapping[str, str]) -> Any:  # noqa: ANN401 - datasets has many classes
-    import datasets
-
-    try:
-        data = datasets.load_dataset(name, settings["config"] or None, split=settings["split"], streaming=True)
-    except Exception as error:  # datasets and the hub raise many kinds
-        raise CorpusError(
-            f"cannot read the data set {name}, split {settings['split']} ({_first_line(error)}); check the name, the "
-            "split (?split=train) and the network, or read a local folder with hub:/path"
-        ) from error
-    info = data.info
-    size = f"{info.dataset_size / 1e6:.0f} MB" if info.dataset_size else "unknown"
-    licence = info.license or "see the data set's page"
+    advice = "check the name, the split (?split=train) and the network, or read a local folder with hub:/path"
+    data = opened(name, advice, split=settings["split"], config=settings["config"], streaming=True)
+    size = f"{data.info.dataset_size / 1e6:.0f} MB" if data.info.dataset_size else "unknown"
+    licence = data.info.license or "see the data set's page"
     logger.info("hay from the data set %s: size of all splits %s, licence: %s", name, size, licence)
     return data
 
@@ -100,7 +89,3 @@ def _limited(texts: Iterable[str], most: int) -> Iterator[str]:
         if size >= most:
             logger.warning("reading stopped after %d MB; set max_mb for more", size >> 20)
             return
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -18,6 +18,7 @@ import numpy as np
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.text.splitting import unit_ends
 from lm_eval_longctx.hay.text.tokenizers import CONTINUATION
 
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lm_eval_longctx.hay.text.sources import TextSource
-
-
-def progress(what: str, total: int | None = None) -> Any:  # noqa: ANN401 - tqdm has no types
-    """Return a progress bar that counts bytes.
-
-    Args:
-        what: Such as ``counting tokens``.
-        total: Bytes in all, if known.
-    """
-    from tqdm import tqdm
-
-    return tqdm(desc=what, total=total, unit="B", unit_scale=True, delay=2, leave=False)
-
 
 FIRST_SEGMENT = 1 << 18
 LARGEST_SEGMENT = 1 << 22
@@ -122,9 +110,9 @@ class TextStore:
         return True
 
     def _write_all(self) -> None:
-        with progress(f"reading {self._source.spec}") as bar:
+        with progress(f"reading {self._source.spec}", None, "B") as bar:
             for _ in self._write():
-                bar.update(len(self.segments[-1].text))
+                bar(len(self.segments[-1].text))
         if not self.size:
             raise CorpusError(f"the haystack {self._source.spec} holds no text; give another")
         facts = {"period_bytes": self.period_bytes, "period_units": self.period_units, "bytes": self.size}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, LengthError
+from lm_eval_longctx.hay.hub import opened
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
@@ -69,14 +70,8 @@ def _local(path: Path, cache_dir: Path) -> Any:  # noqa: ANN401
 
 
 def _load(name: str, files: list[str] | None, cache_dir: Path) -> Any:  # noqa: ANN401
-    import datasets
-
-    where = ", ".join(files) if files else f"the data set {name}"
-    try:
-        return datasets.load_dataset(name, data_files=files, split="train", cache_dir=str(cache_dir / "tables"))
-    except Exception as error:  # datasets and the hub raise many kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise CorpusError(f"cannot read {where} ({reason}); check the name, the files and the network") from error
+    advice = "check the name, the files and the network"
+    return opened(name, advice, split="train", data_files=files, cache_dir=str(cache_dir / "tables"))
 
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.hub import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,10 +89,4 @@ def hub_rows(name: str, config: str | None, split: str) -> list[Row]:
     Raises:
         CorpusError: It cannot be had.
     """
-    import datasets
-
-    try:
-        loaded = datasets.load_dataset(name, config, split=split)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CorpusError(f"cannot read {name} from the hub ({error}); give the question file as questions") from error
-    return [dict(row) for row in loaded]
+    return [dict(row) for row in opened(name, "give the question file as questions", split=split, config=config)]

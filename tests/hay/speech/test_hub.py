@@ -60,9 +60,11 @@ def test_what_a_data_set_lacks_is_said(data_set, context):
     """Unknown settings, columns without sound, words or rows, and data sets that are not there are errors."""
     with pytest.raises(UnknownOptionError, match="did you mean 'split'"):
         HubSource(f"{data_set}?splt=test", context).pool(RATE, PoolSettings())
-    with pytest.raises(CorpusError, match="hub needs a data set"):
+    with pytest.raises(CorpusError, match="cannot read hub:; write hub:facebook"):
         HubSource("", context).pool(RATE, PoolSettings())
+    with pytest.raises(MediaError, match="has no column 'sound'; name the right one with audio="):
+        HubSource(f"{data_set}?audio=sound", context).pool(RATE, PoolSettings())
     with pytest.raises(MediaError, match="has no transcript"):
         HubSource(f"{data_set}?text=words", context).pool(RATE, PoolSettings(transcripts=True))
-    with pytest.raises(CorpusError, match="cannot be read from the hub"):
+    with pytest.raises(CorpusError, match="cannot read the data set"):
         HubSource(f"{data_set}/none", context).pool(RATE, PoolSettings())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +94,39 @@ def test_a_missing_program_names_its_package(monkeypatch):
     monkeypatch.setattr(programs.shutil, "which", lambda _: None)
     with pytest.raises(MediaError, match="apt install flite"):
         programs.find("flite", "flite")
+
+
+PROGRAM = """
+import json, pathlib, sys
+import numpy, soundfile
+if sys.argv[1:] == ["--version"]:
+    print("a voice, version 7")
+else:
+    out = next(argument for argument in sys.argv if argument.endswith(".wav"))
+    soundfile.write(out, numpy.ones(8_000) / 4, 8_000)
+    said = [argument for argument in sys.argv[1:] if argument != out]
+    pathlib.Path(__file__).with_suffix(".said").write_text(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "program", "said"),
+    [
+        ("flite", "flite", "-voice slt --setf duration_stretch=1.0 -t Hello. -o"),
+        ("espeak", "espeak-ng", "-v slt -s 160 -w -- Hello."),
+    ],
+)
+def test_programs_are_asked_as_they_expect(engine, program, said, tmp_path, monkeypatch):
+    """A program gets voice, speed and sentence in its own options; its sound comes back at 16 kHz."""
+    path = tmp_path / program
+    path.write_text(f"#!{sys.executable}\n{PROGRAM}")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    of = replace(voices.voice("joe"), engine=engine, speaker="slt", pitch=1.0, tempo=1.0)
+    assert voices.engine(of).installed()
+    assert voices.engine(of).identity(of, "Hello.") == {"program": "a voice, version 7", "text": "Hello."}
+    assert len(voices.engine(of).say(of, "Hello.")) == 16_000
+    assert " ".join(json.loads(path.with_suffix(".said").read_text())) == said
 
 
 @pytest.mark.parametrize("name", ["flite-slt", "espeak-de"])
