@@ -73,7 +73,7 @@ SOURCES: tuple[SourceRecord, ...] = (
     ),
     SourceRecord(
         "hub",
-        "lm_eval_longctx.hay.text.hub:hub",
+        "lm_eval_longctx.hay.text.sources:hub",
         help="hub:<data set>?split=test&column=text: a data set's text column",
         licence="the data set's own, told when it is read",
     ),

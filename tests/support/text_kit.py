@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.hay.base import BuildContext
-from lm_eval_longctx.hay.text import hub, sources
+from lm_eval_longctx.hay.text import sources
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.text_niah.builder import NeedleBuilder
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.tasks.base import Builder
 
-SOURCES = {name: getattr(sources, name) for name in ("chronicle", "books", "code", "repeat")} | {"hub": hub.hub}
+SOURCES = {name: getattr(sources, name) for name in ("chronicle", "books", "code", "repeat", "hub")}
 
 WORDS = {
     "english": (

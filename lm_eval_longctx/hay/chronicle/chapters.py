@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.chronicle import affairs, deeds, lives
-from lm_eval_longctx.hay.chronicle.corrections import Memory, correction
+from lm_eval_longctx.hay.chronicle import deeds, lives
 from lm_eval_longctx.hay.chronicle.facts import Episode, episode
-from lm_eval_longctx.hay.chronicle.paragraphs import Scribe
+from lm_eval_longctx.hay.chronicle.paragraphs import Memory, Scribe, correction
 from lm_eval_longctx.hay.chronicle.telling import Teller
 from lm_eval_longctx.hay.chronicle.words import ordinal_words
 from lm_eval_longctx.hay.chronicle.world import Place, World
@@ -38,11 +37,11 @@ _KINDS: tuple[tuple[Callable[[World, Place], Episode | None], int], ...] = (
     (deeds.find, 5),
     (deeds.contest, 5),
     (deeds.book, 4),
-    (affairs.suit, 6),
-    (affairs.disaster, 4),
-    (affairs.market, 5),
-    (affairs.loan, 5),
-    (affairs.charter, 4),
+    (deeds.suit, 6),
+    (deeds.disaster, 4),
+    (deeds.market, 5),
+    (deeds.loan, 5),
+    (deeds.charter, 4),
 )
 _WHEEL = tuple(kind for kind, weight in _KINDS for _ in range(weight))
 
@@ -123,7 +122,7 @@ class Chronicle:
             paragraphs.append(self._new_keeper(place))
         paragraphs.append(scribe.line("scene.opening", world.occasion(self._keeper, place)))
         if not place.described:
-            paragraphs.append(scribe.paragraph(affairs.settle(world, place), place))
+            paragraphs.append(scribe.paragraph(deeds.settle(world, place), place))
         title = self._events(place, paragraphs)
         paragraphs.append(scribe.line("scene.ending", world.occasion(self._keeper, place)))
         headings.append(f"Chapter {self._number}. {title}")

@@ -124,6 +124,7 @@ class Coder(ABC):
 
     def hay(self, picture: Image, index: int, rng: Rng) -> tuple[Coded, bytes]:
         """Return how a picture of hay was coded, and its packet with a random share of stuffing."""
+        # Needles are sometimes coded coarser to fit, so hay is too; else quantiser and size would tell where they are.
         quantiser = self.QUANTISERS[0] if rng.below(_RARELY) else rng.choice(self.QUANTISERS)
         packet = self.code(picture, index, quantiser)
         size = max(self.floor, len(packet) + self.SMALLEST + round(_SHARE * rng.random() * len(packet)))
@@ -192,6 +193,7 @@ class Coder(ABC):
         encoder.width, encoder.height, encoder.pix_fmt = self.width, self.height, "yuv420p"
         encoder.time_base, encoder.framerate = Fraction(1, self.fps.numerator), self.fps
         encoder.max_b_frames, encoder.thread_count = 0, 1
+        # Bit-exact: FFmpeg's version stays out of the bytes, and one thread cuts pictures in one way only.
         encoder.flags |= Flags.global_header | Flags.bitexact
         encoder.options = self.options(quantiser)
         return encoder
@@ -217,6 +219,7 @@ class Mpeg4(Coder):
         room = size - len(packet)
         if room == 0:
             return packet
+        # B6 begins a coded picture (VOP), B2 user data.
         picture = packet.index(b"\x00\x00\x01\xb6")
         return packet[:picture] + b"\x00\x00\x01\xb2" + b"\xff" * (room - 4) + packet[picture:]
 
@@ -231,6 +234,7 @@ class H264(Coder):
 
     def options(self, quantiser: int) -> dict[str, str]:
         """Fix the quantiser; write the same parameter sets whatever it is."""
+        # Stitchable: else x264 fits its parameter sets to the quantiser, and packets could not change places.
         params = "stitchable=1:keyint=1:aud=1:threads=1:sliced-threads=0"
         return {"preset": "ultrafast", "tune": "zerolatency", "qp": str(quantiser), "g": "1", "x264-params": params}
 

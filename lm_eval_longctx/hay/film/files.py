@@ -95,8 +95,10 @@ class _Files:
         return hashlib.sha256(f"{type(self).__name__} 1\n{digests}".encode()).hexdigest()[:32]
 
     def grained(self, picture: Image.Image, index: int) -> Image.Image:
+        # Room for a step up or down, since bytes wrap: 255 and one more would be black.
         pixels = np.clip(np.asarray(picture.convert("RGB")), 1, 254)
         height, width = pixels.shape[:2]
+        # A digest, not a random generator: the same on every version of numpy.
         offset = int.from_bytes(hashlib.sha256(f"grain {index}".encode()).digest()[:4], "big")
         grain = np.resize(np.roll(_grain(), offset % 65_521), (height, width, 1))
         return Image.fromarray(pixels + grain)

@@ -91,6 +91,7 @@ def frames_at(path: str | Path, moments: list[float]) -> Iterator[tuple[float, I
         start = float((stream.start_time or 0) * stream.time_base)
         for moment in moments:
             try:
+                # Seeking lands on the key frame before; what lies between is decoded and passed over.
                 container.seek(int((moment + start + _SLACK) / stream.time_base), stream=stream)
                 shown = None
                 for frame in container.decode(stream):

@@ -39,6 +39,7 @@ def encode(pcm: Pcm) -> list[bytes]:
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, start, encoder.time_base
         packets.extend(map(bytes, encoder.encode(frame)))
     packets.extend(map(bytes, encoder.encode(None)))
+    # What flushing adds belongs to no piece: the next piece's packets follow at once.
     return packets[: len(pcm) // GRID]
 
 
@@ -76,6 +77,7 @@ def _timed(data: bytes, stream: Any, at: int, samples: int) -> Any:  # noqa: ANN
 
     packet = av.Packet(data)
     packet.stream, packet.time_base = stream, Fraction(1, SAMPLE_RATE)
+    # The decoder drops the encoder's delay, so time zero lies that far into the first packet.
     packet.pts = packet.dts = at - _PRE_SKIP
     packet.duration = samples
     return packet

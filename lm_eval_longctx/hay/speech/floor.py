@@ -62,6 +62,7 @@ def _seam(piece: Waveform, loop: Waveform) -> None:
     """Blend a piece's ends into the second and first half of the same stretch of noise."""
     rise = np.sin(np.linspace(0, np.pi / 2, _SEAM, dtype=np.float32))
     stretch = loop[: 2 * _SEAM]
+    # Equal power, not equal amplitude: sine and cosine keep the level of two noises that are not alike.
     piece[:_SEAM] = stretch[_SEAM:] * rise[::-1] + piece[:_SEAM] * rise
     piece[-_SEAM:] = stretch[:_SEAM] * rise + piece[-_SEAM:] * rise[::-1]
 
@@ -73,6 +74,7 @@ def _noise(kind: str) -> Waveform:
     spectrum = np.fft.rfft(white)
     hertz = np.fft.rfftfreq(_LOOP, 1 / SAMPLE_RATE)
     if kind == "pink":
+        # Pink: amplitude falls as 1/sqrt(f); flat below 30 Hz, or rumble that nobody hears would set the level.
         spectrum *= 1 / np.sqrt(np.maximum(hertz, 30.0))
     noise = np.fft.irfft(spectrum, _LOOP)
     if kind == "hum":

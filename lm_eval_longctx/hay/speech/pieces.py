@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lm_eval_longctx.files import whole
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.speech.codecs import Format, codec
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, SPEECH_LEVEL, levelled, to_pcm
 
@@ -118,8 +118,7 @@ class PieceStore:
 def _write(path: Path, packets: list[bytes]) -> None:
     """Write packets with their sizes in front."""
     sizes = struct.pack(f"<I{len(packets)}I", len(packets), *map(len, packets))
-    with whole(path) as beside:
-        beside.write_bytes(sizes + b"".join(packets))
+    write_whole(path, sizes + b"".join(packets))
 
 
 def _read(path: Path) -> list[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
-from lm_eval_longctx.files import whole
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, bounded, need_text
 from lm_eval_longctx.hay.speech.transcripts import recordings
@@ -63,8 +63,7 @@ def _pieces(path: Path, digest: str, prepared: Path, text: str | None, speaker: 
     if not index.is_file():
         wave = read_audio(path)
         write_cached(prepared, wave)
-        with whole(index) as beside:
-            beside.write_text(json.dumps([len(wave), cuts(wave)]), encoding="utf-8")
+        write_whole(index, json.dumps([len(wave), cuts(wave)]).encode())
     length, at = json.loads(index.read_text(encoding="utf-8"))
     if text is not None or length <= LONGEST:
         return [(Utterance(digest, length, speaker, text, str(path)), 0)]

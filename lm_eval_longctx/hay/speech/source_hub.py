@@ -8,13 +8,14 @@ is said first.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.files import whole
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.hub import named, opened
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, need_text
@@ -69,14 +70,13 @@ class HubSource(SpeechSource):
 
     def _utterance(self, row: Mapping[str, Any], options: Mapping[str, str], origin: str) -> tuple[Utterance, Path]:
         data = _bytes(row, options.get("audio", "audio"), origin)
-        digest = _sha256(data)
+        digest = hashlib.sha256(data).hexdigest()
         path = self.context.cache_dir / "audio" / "prepared" / digest[:2] / f"{digest}.flac"
         length = path.with_suffix(".hub.json")
         if not length.is_file():
             wave = decode(data, origin)
             write_cached(path, wave)
-            with whole(length) as beside:
-                beside.write_text(json.dumps(len(wave)), encoding="utf-8")
+            write_whole(length, json.dumps(len(wave)).encode())
         columns = [options["text"]] if "text" in options else TEXT_COLUMNS
         text = next((str(row[c]) for c in columns if row.get(c)), None)
         speaker = next((str(row[c]) for c in SPEAKER_COLUMNS if row.get(c)), "")
@@ -113,9 +113,3 @@ def decode(data: bytes, origin: str) -> Waveform:
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise MediaError(f"{origin} cannot be read as sound ({error})") from error
     return prepare(samples.mean(axis=1), rate, origin)
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
-from lm_eval_longctx.files import whole
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech import reading_matter
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance
@@ -79,8 +79,7 @@ def _synthesised(
                 break
     rows = {**known, **{u.digest: [u.digest, u.samples] for u in spoken}}
     if len(rows) > len(known):
-        with whole(index) as beside:
-            beside.write_text(json.dumps(list(rows.values())), encoding="utf-8")
+        write_whole(index, json.dumps(list(rows.values())).encode())
     return tuple(spoken)
 
 

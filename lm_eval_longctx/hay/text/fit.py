@@ -103,10 +103,12 @@ class _Search:
         stop = self._corpus.advance(self._corpus.unit_start(start), self._limit - bare)
         layout = Layout(start, max(0, self._corpus.unit_at(stop) - start))
         for attempt in range(2 * _ROUNDS):
+            # Moving a needle changes the length, and a new length moves the needles: the two could take turns for ever.
             layout = self._placed(layout) if attempt < _ROUNDS else layout  # else they are near enough
             if 0 <= self._gap(layout) < TOLERANCE:
                 return layout
             layout = self._stretched(layout)
+        # Never longer than asked, whatever the search found: a model's window may end there.
         while self._gap(layout) < 0 and layout.units:
             layout = self._kept(layout, layout.units - 1, 0)
         if self._gap(layout) < 0:

@@ -12,7 +12,8 @@ from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
-from lm_eval_longctx.tasks.docqa.kinds import KINDS, candidates
+from lm_eval_longctx.tasks.docqa.across import Comparison, Count, Order
+from lm_eval_longctx.tasks.docqa.direct import Bridge, Corrected, Single, Unanswerable
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
@@ -34,7 +35,39 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.docqa.question import Question, Solution
+    from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
+
+
+KINDS: dict[str, Kind] = {
+    kind.NAME: kind for kind in (Single(), Bridge(), Comparison(), Count(), Order(), Corrected(), Unanswerable())
+}
+"""Kinds by name, in the order in which a sweep asks them."""
+
+_ENOUGH = 64
+_ATTEMPTS = 512
+
+
+def candidates(kind: Kind, told: Statements, depth: float, rng: Rng) -> Iterator[tuple[Question, Solution]]:
+    """Yield different questions with their answers, those near a depth first.
+
+    Args:
+        kind: What to ask.
+        told: The document.
+        depth: Where the sentence that settles the answer should stand, in [0, 1].
+        rng: Chooses.
+    """
+    found: dict[str, tuple[float, Question, Solution]] = {}
+    for _ in range(_ATTEMPTS):
+        if len(found) >= _ENOUGH:
+            break
+        question = kind.propose(told, rng)
+        solution = kind.solve(question, told) if question else None
+        if question and solution:
+            distance = abs(told.depth(solution.main) - depth)
+            found.setdefault(kind.text(question), (distance, question, solution))
+    for _, question, solution in sorted(found.values(), key=lambda entry: entry[0]):
+        yield question, solution
+
 
 INSTRUCTION = (
     "Answer with a name, a number or a few words from the text and nothing else. "

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.film.files import FILMS, fitted, picture_count, whole_film
 from lm_eval_longctx.hay.film.reading import FilmFacts, film_facts, frames_at
 from lm_eval_longctx.hay.film.render import frame_parts
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.video_public.schemas import PublicQuestion
+    from lm_eval_longctx.tasks.video_public.sets import PublicQuestion
 
 logger = logging.getLogger(__name__)
 
@@ -176,9 +177,8 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
         """Write the manifest of missing films; stop unless the user said to go on."""
         lost = [q.name for q in wanted if q.film in set(missing)]
         path = self.context.cache_dir / "video" / "manifests" / f"{self.sweep.task}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         manifest = {"set": self.set.title, "missing_films": missing, "questions_left_out": lost}
-        path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        write_whole(path, json.dumps(manifest, indent=1).encode())
         films = len({q.film for q in wanted})
         what = (
             f"{len(missing)} of {films} films are not in {self.options['videos']} (first: {missing[0]}); list: {path}"

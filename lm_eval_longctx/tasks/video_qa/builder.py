@@ -14,9 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import unknown_option
-from lm_eval_longctx.hay.day.film import DayFilm
+from lm_eval_longctx.hay.day.film import DayFilm, DaySound
 from lm_eval_longctx.hay.day.script import write_day
-from lm_eval_longctx.hay.day.sound import DaySound
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.render import film_part, frame_parts
 from lm_eval_longctx.hay.film.source import Look

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.hay.film.files import FramesSource, VideoSource
+from lm_eval_longctx.hay.film import files
+from lm_eval_longctx.hay.film.files import FramesSource, VideoSource, whole_film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.source import Look, described
 from lm_eval_longctx.hay.film.splice import Cut, write_film
@@ -60,6 +62,23 @@ def test_a_stretch_from_the_middle_is_the_same(two_films: Path, context: BuildCo
     whole = [p.tobytes() for p in hay.pictures(0, 10)]
     assert [p.tobytes() for p in hay.pictures(3, 8)] == whole[3:8]
     assert [next(hay.pictures(i, i + 1)).tobytes() for i in (9, 2, 5)] == [whole[i] for i in (9, 2, 5)]
+
+
+def test_films_are_decoded_once_however_many_ask(
+    two_films: Path, context: BuildContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """32 threads, each with hay of its own as processes have, decode each film once and see the same pictures."""
+    decoded = []
+    monkeypatch.setattr(files, "whole_film", lambda path, *rest: decoded.append(path.name) or whole_film(path, *rest))
+
+    def see(_: int) -> list[bytes]:
+        hay = VideoSource(str(two_films), context).hay("", LOOK)
+        return [picture.tobytes() for picture in hay.pictures(0, 5)]
+
+    with ThreadPoolExecutor(32) as pool:
+        seen = list(pool.map(see, range(32)))
+    assert all(pictures == seen[0] for pictures in seen)
+    assert sorted(decoded) == ["a.mp4", "b.mkv"]
 
 
 def test_repeated_pictures_are_not_coded_to_the_same_bytes(

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.hay.day.film import DaySound
 from lm_eval_longctx.hay.day.script import write_day
-from lm_eval_longctx.hay.day.sound import DaySound
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import CHUNK, Library
 from lm_eval_longctx.hay.film.overlay import Overlay

@@ -13,7 +13,7 @@ import pytest
 
 from lm_eval_longctx.errors import ConfigError, MediaError, MissingExtraError, UnknownOptionError
 from lm_eval_longctx.hay.speech import engine_joe, programs, pronounce, reading_matter, voices
-from lm_eval_longctx.hay.speech.spoken_words import CLEAR, COLOURS, WORDS
+from lm_eval_longctx.hay.speech.spoken import CLEAR, COLOURS, WORDS
 
 speaking = pytest.mark.usefixtures("_speech")
 

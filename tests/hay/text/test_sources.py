@@ -10,11 +10,9 @@ import pytest
 
 from lm_eval_longctx.errors import CorpusError, LongctxError, UnknownOptionError
 from lm_eval_longctx.hay.base import BuildContext
-from lm_eval_longctx.hay.text import hub as hub_module
-from lm_eval_longctx.hay.text import index
-from lm_eval_longctx.hay.text.hub import hub
+from lm_eval_longctx.hay.text import index, sources
 from lm_eval_longctx.hay.text.reading import PIECE
-from lm_eval_longctx.hay.text.sources import NOISE, books, chronicle, code, repeat
+from lm_eval_longctx.hay.text.sources import NOISE, books, chronicle, code, hub, repeat
 
 GUTENBERG = (
     "\ufeffThe Project Gutenberg EBook of Nothing\n\n*** START OF THIS PROJECT GUTENBERG EBOOK NOTHING ***\n\n\n"
@@ -176,7 +174,7 @@ def test_hub_errors(data_set, context):
 
 def test_hub_stops_at_its_limit(data_set, context, monkeypatch, caplog):
     """A data set larger than the limit is read up to it, and that is told."""
-    texts = hub_module._limited(itertools.repeat("x" * 1000), 10_000)
+    texts = sources._limited(itertools.repeat("x" * 1000), 10_000)
     assert len(list(texts)) == 10
     assert "set max_mb for more" in caplog.text
 

@@ -15,8 +15,7 @@ from lm_eval_longctx.hay.chronicle import Chapter, Fact, chapters
 from lm_eval_longctx.hay.text import sources
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.sweep import parse_sweep
-from lm_eval_longctx.tasks.docqa.builder import DocQABuilder
-from lm_eval_longctx.tasks.docqa.kinds import KINDS
+from lm_eval_longctx.tasks.docqa.builder import KINDS, DocQABuilder
 from lm_eval_longctx.tasks.docqa.page import BETWEEN, HEADER
 from lm_eval_longctx.tasks.docqa.question import FactLog, Statements
 from lm_eval_longctx.tasks.docqa.wording import ASK, NOT_TOLD

@@ -14,8 +14,7 @@ from lm_eval_longctx.prompt import ImagePart, VideoPart
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.video_public.builder import PublicVideoBuilder
-from lm_eval_longctx.tasks.video_public.schemas import youtube_id
-from lm_eval_longctx.tasks.video_public.sets import SETS
+from lm_eval_longctx.tasks.video_public.sets import SETS, youtube_id
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
