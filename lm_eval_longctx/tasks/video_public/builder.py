@@ -130,7 +130,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
         Raises:
             CorpusError: Questions or films are missing.
         """
-        logger.warning("%s", self.set.notice())
+        logger.warning("%s; where a film goes as frames, its sound is left out", self.set.notice())
         wanted = [q for q in self.set.read(self._rows()) if not self._groups or q.group in self._groups]
         if not wanted:
             raise CorpusError(f"{self.set.title} has no question of the groups {self._groups}")

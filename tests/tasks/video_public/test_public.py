@@ -245,10 +245,11 @@ def test_missing_films_are_listed(
 def test_licence_and_size_are_said_first(
     build: Callable[..., PublicVideoBuilder], copy: Callable[..., dict[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before anything is read the set's licence and size are logged; without paths they are in the error."""
+    """Licence, size and what frames lack are logged before anything is read; without paths the error has them."""
     build(**copy("longvideobench")).samples()
     assert "CC-BY-NC-SA-4.0" in caplog.text
     assert "160 GB" in caplog.text
+    assert "as frames, its sound is left out" in caplog.text
     for name, public in SETS.items():
         with pytest.raises(CorpusError, match="needs your own copy") as error:
             build(set=name).samples()
