@@ -29,8 +29,8 @@ _WORDS: dict[type, str] = {
     tuple: "a list",
     dict: "a mapping",
 }
-_SHOWN = 60
-"""Characters of a default that a listing shows."""
+_SHOWN = 48
+"""Characters of a value that a listing shows."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,13 @@ class Option:
 
     def _range(self) -> str:
         """Say which numbers are valid."""
-        low = f"{self.minimum:g} or more" if self.minimum is not None else ""
-        low = f"above {self.above:g}" if self.above is not None else low
+        low = f"{_digits(self.minimum)} or more" if self.minimum is not None else ""
+        low = f"above {_digits(self.above)}" if self.above is not None else low
         if self.maximum is None:
             return low or "finite"
         if self.minimum is not None and self.above is None:
-            return f"between {self.minimum:g} and {self.maximum:g}"
-        return f"{low} and {self.maximum:g} or less" if low else f"{self.maximum:g} or less"
+            return f"between {_digits(self.minimum)} and {_digits(self.maximum)}"
+        return f"{low} and {_digits(self.maximum)} or less" if low else f"{_digits(self.maximum)} or less"
 
     @property
     def kind(self) -> str:
@@ -156,16 +156,21 @@ class Option:
 
     @property
     def shown_default(self) -> str:
-        """The default, short enough for a table; ``-`` is absence."""
-        if self.default is None or self.default == "":
-            return "-"
-        text = self.default if isinstance(self.default, str) else json.dumps(self.default, default=str)
-        return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+        """The default, as ``shown`` spells it."""
+        return shown(self.default)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the declaration as plain values, for listings."""
         default = list(self.default) if isinstance(self.default, tuple) else self.default
         return {"name": self.name, "kind": self.kind, "default": default, "help": self.help}
+
+
+def shown(value: object) -> str:
+    """Return a value as a user would write it, short enough for a table; ``-`` is absence."""
+    if value is None or value == "":
+        return "-"
+    text = " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def refuse_unknown(what: str, given: Iterable[str], valid: Iterable[str]) -> None:
@@ -201,6 +206,10 @@ def read_settings(declared: Iterable[Option], given: Mapping[str, Any], what: st
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _digits(limit: float) -> str:
+    return str(int(limit)) if limit == int(limit) else f"{limit:g}"
 
 
 def _is_counted(types: tuple[type, ...]) -> bool:

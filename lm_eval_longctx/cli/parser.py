@@ -47,8 +47,12 @@ COMMANDS = (
     Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid"),
     Command("ledger", "lm_eval_longctx.cli.ledger", "show, export or prune the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
-    Command("tasks", "lm_eval_longctx.cli.tasks", "list our tasks, with their lengths and what they need"),
-    Command("plugins", "lm_eval_longctx.cli.plugins", "list plugins, providers, haystack sources and scorers"),
+    Command("tasks", "lm_eval_longctx.cli.tasks", "list our tasks with what they need, or all that can be set on one"),
+    Command(
+        "plugins",
+        "lm_eval_longctx.cli.plugins",
+        "list plugins and their items, or all that one item takes",
+    ),
     Command("doctor", "lm_eval_longctx.cli.doctor", "find out why lm-eval does not show our tasks or model"),
 )
 

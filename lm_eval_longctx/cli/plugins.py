@@ -6,11 +6,14 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.cli.table import table
+from lm_eval_longctx.cli.table import SETTING_HEADS, table
+from lm_eval_longctx.errors import MissingExtraError, unknown_option
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.settings import shown
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from lm_eval_longctx.hay.speech.voices import Voice
     from lm_eval_longctx.plugins.registry import Record, Registry
@@ -20,12 +23,17 @@ _NO_EXTRA = "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this item, and the options that it takes")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print plugins, and the items that they bring."""
     known = registry()
+    if args.name:
+        found = [_item(known, record) for record in _named(known, args.name)]
+        print(json.dumps(found, indent=2) if args.json else "\n\n".join(_item_as_text(item) for item in found))
+        return 0
     print(json.dumps(as_json(known), indent=2) if args.json else as_text(known))
     return 0
 
@@ -48,6 +56,42 @@ def as_text(known: Registry) -> str:
     blocks.append(table(voices, ("voices", "language", "from", "licence")))
     blocks.append("task folders\n" + "\n".join(f"  {path}" for path in known.task_paths()))
     return "\n\n".join(blocks)
+
+
+def _named(known: Registry, name: str) -> list[Record]:
+    """Return the items of a name; there may be one of each kind."""
+    records = [record for _, records in _items(known) for record in records]
+    found = [record for record in records if record.name == name]
+    if not found:
+        raise unknown_option("item of a plugin", name, {record.name for record in records})
+    return found
+
+
+def _item(known: Registry, record: Record) -> dict[str, Any]:
+    """Return an item as plain values, with what it takes."""
+    told = {"kind": record.KIND, **asdict(record), "plugin": known.owner(record).name}
+    try:
+        loaded = known.load(record)
+    except MissingExtraError as error:
+        return {**told, "options": [], "note": str(error)}
+    return {**told, "options": [option.to_dict() for option in getattr(loaded, "OPTIONS", ())], **_arguments(loaded)}
+
+
+def _arguments(provider: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a plugin names
+    """Return what a provider takes in ``--model_args``; nothing for other items."""
+    arguments = getattr(provider, "ARGS", None)
+    return {} if arguments is None else {"arguments": dict(arguments)}
+
+
+def _item_as_text(item: Mapping[str, Any]) -> str:
+    lines = [f"{item['kind']} {item['name']}: {item['help']}"]
+    lines += [f"  {key:<9}{item[key]}" for key in ("plugin", "extra", "modality", "licence", "note") if item.get(key)]
+    if item["options"]:
+        rows = [[o["name"], o["kind"], shown(o["default"]), o["help"]] for o in item["options"]]
+        lines += ["", table(rows, ("metadata", *SETTING_HEADS))]
+    if item.get("arguments"):
+        lines += ["", table([[name, help_] for name, help_ in item["arguments"].items()], ("model_args", ""))]
+    return "\n".join(lines)
 
 
 def _voices() -> tuple[Voice, ...]:

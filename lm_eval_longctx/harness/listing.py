@@ -1,4 +1,7 @@
-"""Our tasks as lm-eval sees them, without the seconds that indexing all of lm-eval's own takes."""
+"""Our tasks as lm-eval sees them, without the seconds that indexing all of lm-eval's own takes.
+
+Also what can be set on a task, and on any other item that is plugged in.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.harness.activation import activate_now
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.sweep import SWEEP_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lm_eval_longctx.settings import Option
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,29 @@ class Listed:
     tags: tuple[str, ...]
     path: Path
     metadata: Mapping[str, Any]
+
+    def default(self, key: str) -> Any:  # noqa: ANN401 - whatever YAML holds
+        """Return what the task uses unless told otherwise: its own key, or its default preset's; else ``None``."""
+        preset: Mapping[str, Any] = (self.metadata.get("presets") or {}).get("default") or {}
+        return self.metadata.get(key, preset.get(key))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key that ``--metadata`` may set on a task.
+
+    Attributes:
+        option: As it is declared.
+        part: Who reads it: ``sweep``, ``builder NAME`` or ``scorer NAME``.
+        default: What this task uses unless told otherwise.
+        has_effect: Whether it changes anything on this task; a key that all
+            tasks take may not.
+    """
+
+    option: Option
+    part: str
+    default: Any
+    has_effect: bool = True
 
 
 def listed_tasks(include_path: Sequence[str] = ()) -> list[Listed]:
@@ -54,3 +84,46 @@ def _listed(entry: Any) -> Listed:  # noqa: ANN401 - lm-eval has no types
 def task_files() -> list[Path]:
     """Return the YAMLs of all plugins, in lm-eval's own order."""
     return sorted(path for folder in registry().task_paths() for path in folder.glob("**/*.yaml"))
+
+
+def find_task(name: str, include_path: Sequence[str] = ()) -> Listed:
+    """Return one of our tasks.
+
+    Raises:
+        UnknownOptionError: There is none of that name; says the nearest.
+        ConfigError: It is a group, on which nothing can be set.
+    """
+    tasks = {task.name: task for task in listed_tasks(include_path)}
+    if name not in tasks:
+        raise unknown_option("task", name, [name for name, task in tasks.items() if task.kind == "task"])
+    if tasks[name].kind == "group":
+        raise ConfigError(f"{name} is a group; name one of its tasks (lm-eval-longctx tasks lists them)")
+    return tasks[name]
+
+
+def settings_of(task: Listed) -> list[Setting]:
+    """Return everything that ``--metadata`` may set on a task.
+
+    Raises:
+        MissingExtraError: The task's builder or scorer cannot be loaded.
+    """
+    plugins = registry()
+    builder, scorer = task.metadata["builder"], task.metadata["scorer"]
+    kind = plugins.load(plugins.builder(builder))
+    idle = [] if kind.HAS_DEPTH else ["depths"]
+    idle += [] if kind.HAS_LENGTH else ["context_lengths", "max_seq_lengths"]
+    parts = (
+        ("sweep", SWEEP_OPTIONS),
+        (f"builder {builder}", kind.OPTIONS),
+        (f"scorer {scorer}", plugins.load(plugins.scorer(scorer)).OPTIONS),
+    )
+    return [
+        Setting(option, part, _effective(task, option), option.name not in idle)
+        for part, options in parts
+        for option in options
+    ]
+
+
+def _effective(task: Listed, option: Option) -> Any:  # noqa: ANN401 - whatever YAML holds
+    own = task.default(option.name)
+    return option.default if own is None else own

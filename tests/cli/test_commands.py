@@ -62,13 +62,15 @@ def test_an_error_of_ours_is_one_line(monkeypatch, capsys):
 
 
 def test_plugins_lists_everything(capsys):
-    """``plugins`` shows plugins, providers, sources, scorers and folders, as a table and as JSON."""
+    """``plugins`` shows plugins, providers, sources, builders, scorers and folders, as a table and as JSON."""
     assert main(["plugins"]) == 0
     text = capsys.readouterr().out
     assert main(["plugins", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    names = [item["name"] for kind in ("plugins", "providers", "sources", "scorers") for item in listed[kind]]
-    assert {"lm-eval-longctx", "echo", "retrieval"} <= set(names)
+    names = [
+        item["name"] for kind in ("plugins", "providers", "sources", "builders", "scorers") for item in listed[kind]
+    ]
+    assert {"lm-eval-longctx", "echo", "needle", "retrieval"} <= set(names)
     assert all(name in text for name in names)
     assert all(path in text for path in listed["task_paths"])
 

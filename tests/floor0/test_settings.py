@@ -103,7 +103,7 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest():
         (DECLARED[3], "true or false", "false"),
         (DECLARED[4], "auto | true | false", "auto"),
         (DECLARED[5], "a list of text, image, audio", '["text"]'),
-        (Option("word", "w" * 100, ""), "a text", "w" * 57 + "..."),
+        (Option("word", "w" * 100, ""), "a text", "w" * 45 + "..."),
     ],
 )
 def test_a_listing_says_kind_and_default(option, kind, default):
