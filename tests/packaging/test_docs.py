@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 
 import pytest
 
 from lm_eval_longctx.plugins import hookspecs
+from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 EXAMPLE = "tests/plugin_package"
 
@@ -38,6 +40,14 @@ def test_every_hook_is_documented(plugins_page):
     for name in vars(hookspecs):
         if name.startswith(hookspecs.PREFIX):
             assert f"| `{name}` |" in plugins_page
+
+
+def test_every_record_is_printed_as_it_is_called(plugins_page):
+    """The page gives the exact signature of each record, and what each hook returns."""
+    for record in (BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord):
+        assert f"`{record.__name__}({', '.join(inspect.signature(record).parameters)})`" in plugins_page
+    hooks = [spec for name, spec in vars(hookspecs).items() if name.startswith(hookspecs.PREFIX)]
+    assert all(spec.__annotations__["return"] in plugins_page for spec in hooks)
 
 
 def test_the_hook_is_printed_with_its_digest(repo_root):

@@ -16,8 +16,8 @@ from lm_eval.tasks import TaskManager
 
 results = lm_eval.simple_evaluate(
     model="longctx",
-    model_args="model=keeper/magic,ledger=none,progress=False",
-    tasks=["lighthouse_text_niah"],
+    model_args="model=keeper/" + sys.argv[1] + ",ledger=none,progress=False",
+    tasks=[sys.argv[2]],
     task_manager=TaskManager(include_defaults=False),
     log_samples=True,
 )
@@ -36,7 +36,7 @@ def environment(wheel, repo_root, all_libraries, build_wheel, tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluated(environment):
     """What lm-eval's Python interface returns for the plugin's task, source, scorer and provider together."""
-    done = environment.run("-c", EVALUATE)
+    done = environment.run("-c", EVALUATE, "magic", "lighthouse_text_niah")
     return json.loads(done.stdout[done.stdout.index("{") :])
 
 
@@ -50,6 +50,26 @@ def test_every_item_of_the_plugin_is_used(evaluated):
     assert {doc["haystack"]["spec"] for doc in docs} == {"logbook"}
 
 
+def test_a_kind_of_task_can_be_plugged_in(environment):
+    """A builder of a plugin is asked for samples and prompts, and its options are listed and checked like ours."""
+    done = environment.run("-c", EVALUATE, "Petrel", "lighthouse_text_watch")
+    results = json.loads(done.stdout[done.stdout.index("{") :])
+    scores = results["results"]["lighthouse_text_watch"]
+    assert (scores["found@1k,none"], scores["found@4k,none"], scores["sample_len"]) == (1.0, 1.0, 4)
+    docs = [sample["doc"] for sample in results["samples"]["lighthouse_text_watch"]]
+    assert all(0.95 < doc["realised_length"] / doc["context_length"] <= 1 for doc in docs)
+    assert len({doc["target"] for doc in docs}) > 1
+    listed = environment.run("-m", "lm_eval_longctx", "tasks", "lighthouse_text_watch").stdout
+    assert "the ship passes in one night of so many" in listed
+
+
+def test_the_kind_of_task_is_short(repo_root):
+    """Builder, YAML and hook of a new kind of task have less than 120 lines together."""
+    folder = repo_root / "tests" / "plugin_package" / "lm_eval_longctx_lighthouse"
+    files = [folder / "__init__.py", folder / "watch.py", folder / "tasks" / "lighthouse_text_watch.yaml"]
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) < 120
+
+
 def test_the_result_says_which_plugins_there_were(evaluated):
     """The sweep block of a result names every plugin with its version and hooks."""
     plugins = evaluated["configs"]["lighthouse_text_niah"]["metadata"]["longctx"]["plugins"]
@@ -61,6 +81,11 @@ def test_the_result_says_which_plugins_there_were(evaluated):
 def test_the_command_lists_the_plugin(environment):
     """``lm-eval-longctx plugins`` shows the plugin and its items, ``tasks`` its task."""
     listed = json.loads(environment.run("-m", "lm_eval_longctx", "plugins", "--json").stdout)
-    for kind, name in (("providers", "keeper"), ("sources", "logbook"), ("scorers", "first_line")):
+    for kind, name in (
+        ("providers", "keeper"),
+        ("sources", "logbook"),
+        ("scorers", "first_line"),
+        ("builders", "watch"),
+    ):
         assert [item["plugin"] for item in listed[kind] if item["name"] == name] == ["lm-eval-longctx-lighthouse"]
     assert "lighthouse_text_niah" in environment.run("-m", "lm_eval_longctx", "tasks").stdout

@@ -13,7 +13,7 @@ import pytest
 from lm_eval_longctx import hookimpl
 from lm_eval_longctx.errors import MissingExtraError, PluginError, UnknownOptionError
 from lm_eval_longctx.plugins.manager import load_registry, registry
-from lm_eval_longctx.plugins.records import ProviderRecord, ScorerRecord, SourceRecord
+from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 
 class Dist:
@@ -73,11 +73,13 @@ def test_a_plugin_adds_its_items(plug, tmp_path):
     """Items of all kinds come from a plugin, and each item knows who brought it."""
     source = SourceRecord("waves", "plugged_one:Waves", modality="audio", licence="CC0-1.0")
     scorer = ScorerRecord("first_word", "plugged_one:FirstWord")
+    builder = BuilderRecord("riddle", "plugged_one:Riddle", extra="fun")
     known = plug(
         one={
             "longctx_providers": giving(PARROT),
             "longctx_haystack_sources": giving(source),
             "longctx_scorers": giving(scorer),
+            "longctx_builders": giving(builder),
             "longctx_task_paths": giving(str(tmp_path)),
             "Parrot": "the class",
         }
@@ -85,6 +87,8 @@ def test_a_plugin_adds_its_items(plug, tmp_path):
     assert known.provider("parrot") == PARROT
     assert known.source("waves") == source
     assert known.scorer("first_word") == scorer
+    assert known.builder("riddle") == builder
+    assert known.builder("needle") in known.builders()
     assert known.task_paths()[-1] == tmp_path
     assert known.owner(PARROT).name == "dist-one"
     assert known.load(PARROT) == "the class"
@@ -113,6 +117,12 @@ def test_a_plugin_cannot_replace_ours(plug):
     """A name of ours cannot be taken."""
     with pytest.raises(PluginError, match="'echo' comes from lm-eval-longctx and dist-one"):
         plug(one={"longctx_providers": giving(ProviderRecord("echo", "a:B"))})
+
+
+def test_a_kind_of_task_of_ours_cannot_be_replaced(plug):
+    """A builder's name that is taken is an error: the tasks that name it must stay what they are."""
+    with pytest.raises(PluginError, match="'needle' comes from lm-eval-longctx and dist-one"):
+        plug(one={"longctx_builders": giving(BuilderRecord("needle", "a:B"))})
 
 
 def test_a_misspelt_hook_is_an_error(plug):

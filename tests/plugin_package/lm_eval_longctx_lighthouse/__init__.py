@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lm_eval_longctx import hookimpl
-from lm_eval_longctx.plugins.records import ProviderRecord, ScorerRecord, SourceRecord
+from lm_eval_longctx.plugins.records import BuilderRecord, ProviderRecord, ScorerRecord, SourceRecord
 
 HERE = "lm_eval_longctx_lighthouse"
 
@@ -21,6 +21,11 @@ def longctx_haystack_sources():
 @hookimpl
 def longctx_scorers():
     return [ScorerRecord("first_line", f"{HERE}.first_line:FirstLine", help="is the answer in the first line")]
+
+
+@hookimpl
+def longctx_builders():
+    return [BuilderRecord("watch", f"{HERE}.watch:Watch", help="the first of many nights that are alike")]
 
 
 @hookimpl
