@@ -17,7 +17,7 @@
     │   ├── BudgetError          sending would go beyond the allowed cost
     │   └── BatchRefusedError    a batch was certainly not taken, so nothing of it is billed
     ├── PluginError              a plugin is broken, misspelt or collides
-    ├── MissingExtraError        an optional dependency is not installed
+    ├── MissingExtraError        a dependency is not installed: an extra, or what should have come along
     ├── LedgerError              the record of calls cannot be read or written
     └── ResultsError             a results file cannot be read
 
@@ -29,6 +29,7 @@ error that happens to *one call* is not raised at all: it becomes the
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,22 +101,30 @@ class PluginError(LongctxError):
 
 
 class MissingExtraError(LongctxError):
-    """An optional dependency is not installed."""
+    """A dependency is not installed: an optional one, or one that should have come along."""
 
-    def __init__(self, what: str, extra: str, distribution: str = "lm-eval-longctx") -> None:
+    def __init__(self, what: str, extra: str | None, distribution: str = "lm-eval-longctx") -> None:
         """Say what needs which extra.
 
         Args:
             what: The thing that was asked for, such as ``"the OCR reader"``.
-            extra: The name of the extra that brings it, such as ``"embedded"``.
+            extra: The name of the extra that brings it, such as ``"embedded"``;
+                ``None`` if it belongs to what is always installed.
             distribution: Whose extra it is: ours, or a plugin's.
         """
-        super().__init__(f"{what} needs an optional part: pip install '{distribution}[{extra}]'")
+        lacking = lacking_requirements(distribution)
+        if lacking:  # an extra would not mend this, whatever was asked for
+            told = f"{', '.join(lacking)}, which {distribution} requires: pip install {' '.join(map(repr, lacking))}"
+        elif extra is None:
+            told = f"something that {distribution} requires: pip install --force-reinstall {distribution}"
+        else:
+            told = f"an optional part: pip install '{distribution}[{extra}]'"
+        super().__init__(f"{what} needs {told}")
         self.what = what
         self.extra = extra
         self.distribution = distribution
 
-    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str | None, str]]:
         """Pickle by the arguments, not by the finished message."""
         return type(self), (self.what, self.extra, self.distribution)
 
@@ -126,6 +135,28 @@ class LedgerError(LongctxError):
 
 class ResultsError(LongctxError):
     """A results file cannot be read."""
+
+
+def lacking_requirements(distribution: str) -> list[str]:
+    """Return the unconditional requirements of a distribution that are not installed."""
+    from importlib import metadata
+
+    try:
+        required = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return []
+    plain = [line.strip() for line in required if ";" not in line]
+    return [line for line in plain if not _installed(re.split(r"[^\w.-]", line, maxsplit=1)[0])]
+
+
+def _installed(name: str) -> bool:
+    from importlib import metadata
+
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

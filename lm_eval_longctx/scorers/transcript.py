@@ -110,7 +110,7 @@ def normaliser(name: str) -> Normaliser:
     try:
         return NORMALISERS[name]()
     except ImportError as error:
-        raise MissingExtraError(f"the normaliser {name!r}", "embedded") from error
+        raise MissingExtraError(f"the normaliser {name!r}", None) from error
 
 
 _LOOP_SHARE = 0.01

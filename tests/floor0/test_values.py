@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
-from lm_eval_longctx.errors import LongctxError, MissingExtraError, nearest, unknown_option
+from lm_eval_longctx.errors import LongctxError, MissingExtraError, lacking_requirements, nearest, unknown_option
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn, VideoPart, file_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_equal_content_is_equal_wherever_it_lies() -> None:
@@ -100,6 +104,30 @@ def test_a_missing_extra_names_the_command() -> None:
     assert isinstance(error, LongctxError)
     assert "pip install 'lm-eval-longctx[embedded]'" in str(error)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own bytes
+
+
+@pytest.fixture
+def half_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a distribution with two requirements, of which one is missing, and an extra that is missing too."""
+    folder = tmp_path / "half-1.0.dist-info"
+    folder.mkdir()
+    lines = ("pytest>=1", "surely-not-installed>=2.0", "neither-this; extra == 'more'")
+    text = "Metadata-Version: 2.1\nName: half\nVersion: 1.0\n" + "".join(f"Requires-Dist: {line}\n" for line in lines)
+    (folder / "METADATA").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "half"
+
+
+def test_a_missing_requirement_is_not_blamed_on_an_extra(half_installed: str) -> None:
+    """Where what should have come along is missing, the error names that, and no extra."""
+    assert lacking_requirements(half_installed) == ["surely-not-installed>=2.0"]
+    for extra in ("more", None):
+        told = str(MissingExtraError("the reader", extra, half_installed))
+        assert told == (
+            "the reader needs surely-not-installed>=2.0, which half requires: pip install 'surely-not-installed>=2.0'"
+        )
+    whole = str(MissingExtraError("the reader", None, "pytest"))
+    assert whole == "the reader needs something that pytest requires: pip install --force-reinstall pytest"
 
 
 @pytest.mark.parametrize("reasonless", [TextPart("a"), Turn("user", ())])

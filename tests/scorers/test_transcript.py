@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import sys
 
 import jiwer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_eval_longctx.errors import ConfigError, UnknownOptionError
+from lm_eval_longctx.errors import ConfigError, MissingExtraError, UnknownOptionError
 from lm_eval_longctx.scorers.transcript import NORMALISERS, Ratio, TranscriptScorer, compare, normaliser, pooled
 from lm_eval_longctx.scorers.transcript_shape import repeated_words
 
@@ -183,3 +184,12 @@ def test_very_long_transcripts_are_scored_in_seconds():
     written = [w for i, w in enumerate(said) if i % 20]
     found = compare(" ".join(said), " ".join(written), "none")
     assert found.rate(found.deletions) == pytest.approx(0.05)
+
+
+def test_a_missing_normaliser_is_not_blamed_on_an_extra(monkeypatch):
+    """The package of the normalisers is always required, so its absence names no extra."""
+    monkeypatch.setitem(sys.modules, "whisper_normalizer.basic", None)
+    normaliser.cache_clear()
+    with pytest.raises(MissingExtraError, match="whisper-basic") as caught:
+        normaliser("whisper-basic")
+    assert "[" not in str(caught.value)
