@@ -197,16 +197,16 @@ def _shares(by_modality: Mapping[str, int], prompt: int) -> list[tuple[str, floa
 def prices_for(
     provider: Provider,
     *,
-    price_in: float = -1.0,
-    price_out: float = -1.0,
-    price_cached: float = -1.0,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    price_cached: float | None = None,
     batch: bool = False,
 ) -> Prices | None:
     """Find the prices of a provider's model.
 
     Args:
         provider: Its model is looked up.
-        price_in: US dollars for a million input tokens; below 0 looks it up.
+        price_in: US dollars for a million input tokens; ``None`` looks it up.
         price_out: The same for output tokens.
         price_cached: The same for cached input tokens.
         batch: Whether to look up the prices of the provider's batch mode.
@@ -220,7 +220,7 @@ def prices_for(
     about = provider.describe()
     known = Prices.free() if about.get("embedded") else _in_tier(provider, about, batch=batch)
     given = {"input": price_in, "output": price_out, "cached": price_cached}
-    mine = {name: Rate(float(price)) for name, price in given.items() if price >= 0}
+    mine = {name: Rate(float(price)) for name, price in given.items() if price is not None}
     if known is None and mine and not {"input", "output"} <= set(mine):
         raise ConfigError(f"the price of {provider.NAME}/{provider.model} is not known in full; {HOW_TO_GIVE}")
     if {"input", "output"} <= set(mine):

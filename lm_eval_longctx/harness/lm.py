@@ -100,7 +100,7 @@ class LongctxLM(LM):
             max_attempts=options["max_attempts"],
             max_wait=options["max_wait"],
         )
-        given = {name: price for name, price in options.items() if name.startswith("price_") and price is not None}
+        given = {name: price for name, price in options.items() if name.startswith("price_")}
         return Backend(
             self.provider,
             ledger=self._ledger(),
