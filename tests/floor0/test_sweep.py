@@ -59,6 +59,16 @@ def test_options_are_complete_and_checked() -> None:
     assert read(absent=1).options["absent"] == 1
 
 
+def test_texts_mean_what_plain_values_mean() -> None:
+    """A command line that spells a number, a list or a switch as a text sets the same sweep as JSON does."""
+    texts = read(
+        context_lengths="4096", depths="[0, 1]", samples_per_cell="2", needles="3", shuffle="true", absent="0.5"
+    )
+    plain = read(context_lengths=[4096], depths=[0, 1], samples_per_cell=2, needles=3, shuffle=True, absent=0.5)
+    assert texts == plain
+    assert read(depths="5") == read(depths=5)
+
+
 def test_model_arguments_do_not_disturb() -> None:
     """What lm-eval mixes in from ``--model_args`` is known by name and left alone."""
     assert labels(read(pretrained="gpt2", config_source="x")) == ["1k", "4k"]
