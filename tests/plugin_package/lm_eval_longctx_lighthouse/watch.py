@@ -4,8 +4,9 @@ import hashlib
 
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import planned, planned_part
 from lm_eval_longctx.settings import Option
-from lm_eval_longctx.tasks.base import Builder, base_sample, planned
+from lm_eval_longctx.tasks.base import Builder
 
 OTHERS = ("Auk", "Fulmar", "Gannet", "Kittiwake", "Puffin", "Skua", "Tern")
 QUESTION = "In which night did the {ship} first pass? Repeat its line."
@@ -24,7 +25,7 @@ class Watch(Builder):
         nights, first = self._log(plan)
         ship = self.sweep.options["ship"]
         return {
-            **base_sample(plan, self.sweep),
+            **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": "watch", "digest": hashlib.sha256(b"watch 1").hexdigest(), "repeats": 0},
             "question": QUESTION.format(ship=ship),
             "target": f"Night {first}:",
