@@ -72,10 +72,11 @@ def test_imports_run_downwards_only(room):
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_architecture_page_is_what_the_code_says():
-    """The page's table of rooms and its picture are those of the code; `python tests/support/house.py` writes them."""
-    written = house.PAGE.read_text(encoding="utf-8")
-    assert house.page(written) == written
+def test_pages_and_picture_are_what_the_code_says():
+    """Tables of rooms and of a sample's keys, and the picture, are the code's; `tests/support/house.py` draws them."""
+    for path, (name, make) in house.PAGES.items():
+        written = path.read_text(encoding="utf-8")
+        assert house.between(written, name, make()) == written
     assert house.PICTURE.read_text(encoding="utf-8") == house.picture()
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "lm_eval_longctx"
 PAGE = ROOT / "docs" / "architecture.md"
 PICTURE = ROOT / "docs" / "architecture.svg"
+RESULTS = ROOT / "docs" / "results.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
@@ -101,13 +102,30 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def page(text: str) -> str:
-    """Return the page with its table of rooms as the code has it."""
-    begin, end = "<!-- rooms: made by tests/support/house.py -->", "<!-- end of rooms -->"
+def sample_table() -> str:
+    """Return the keys that every sample may have, with what they mean, as a Markdown table."""
+    tree = ast.parse((PACKAGE / "sample.py").read_text(encoding="utf-8"))
+    rows = ["| key | meaning |", "| --- | --- |"]
+    for name, prefix in (("Planned", ""), ("Sample", ""), ("Haystack", "haystack.")):
+        form = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+        attributes = (ast.get_docstring(form) or "").partition("Attributes:\n")[2]
+        for key, meaning in re.findall(r"^    (\w+): ((?:.|\n(?=        ))+)", attributes, re.MULTILINE):
+            rows.append(f"| `{prefix}{key}` | {' '.join(meaning.split()).replace('``', '`')} |")
+    return "\n".join(rows)
+
+
+def between(text: str, name: str, made: str) -> str:
+    """Return a page with what stands between two of its marks made anew."""
+    begin, end = f"<!-- {name}: made by tests/support/house.py -->", f"<!-- end of {name} -->"
     before, _, rest = text.partition(begin)
-    return f"{before}{begin}\n{table()}\n{end}{rest.partition(end)[2]}"
+    return f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
+
+
+PAGES = {PAGE: ("rooms", table), RESULTS: ("sample", sample_table)}
+"""Pages of which a part is made from the code."""
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, (name, make) in PAGES.items():
+        path.write_text(between(path.read_text(encoding="utf-8"), name, make()), encoding="utf-8")
     PICTURE.write_text(picture(), encoding="utf-8")
