@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.answers import PER_CELL, Answer, read_answers
 from lm_eval_longctx.report.compare import by_task, comparison, same_questions
-from lm_eval_longctx.report.facts import facts
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
-from lm_eval_longctx.report.markup import anchor, details, element, image, listed, table
 from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.report.published import difference, published_for
-from lm_eval_longctx.report.wording import counts, depth_label, number, sentences
+from lm_eval_longctx.report.wording import counts, depth_label, number, sentences, span
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +21,88 @@ if TYPE_CHECKING:
 
     Pictures = Mapping[str, bytes]
     Links = Mapping[str, str]
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    Row = Mapping[str, Any]
+
+
+def element(name: str, *content: str, **attributes: str) -> str:
+    """Return an element around content that is HTML already; attribute values are escaped here.
+
+    A trailing underscore in an attribute's name is dropped (``class_``).
+    """
+    spelt = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{spelt}>{''.join(content)}</{name}>"
+
+
+def details(summary: str, *content: str, **attributes: str) -> str:
+    """Return a part that opens on a click; nothing if it is empty."""
+    body = "".join(content)
+    return element("details", element("summary", escape(summary)), body, **attributes) if body else ""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of plain texts; without heads if all are empty."""
+    head = element("tr", *(element("th", escape(text)) for text in heads)) if any(heads) else ""
+    body = (element("tr", *(element("td", escape(text)) for text in row)) for row in rows)
+    return element("table", head, *body)
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return plain texts as a list."""
+    return element("ul", *(element("li", escape(text)) for text in texts))
+
+
+def image(png: bytes | None, told: str) -> str:
+    """Return a picture that needs no file; nothing if there is none."""
+    if png is None:
+        return ""
+    return f'<img alt="{escape(told)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def anchor(*parts: object) -> str:
+    """Return a name for a place on the page."""
+    return "-".join("".join(c if c.isalnum() else "-" for c in str(part)) for part in parts)
+
+
+def facts(row: Row) -> list[list[str]]:
+    """Return name and value of each fact about a row of the sweep block that is known."""
+    return [fact for part in _PARTS for fact in part(row)]
+
+
+def _scores(row: Row) -> Iterator[list[str]]:
+    if row.get("variant"):
+        yield ["variant", str(row["variant"])]
+    yield ["samples", f"{row['scored']} of {row['n']} scored"]
+    for name, found in row["metrics"].items():
+        yield [name, f"{number(found['value'])} (over {found['n']})"]
+    if row["interval"]:
+        yield ["interval", f"{span(row['interval'])} ({row['interval']['method'].replace('_', ' ')})"]
+    yield ["outcomes", counts(row["outcomes"])]
+
+
+def _place(row: Row) -> Iterator[list[str]]:
+    realised = row["realised_length"]
+    if realised:
+        low, high = (f"{realised[key]:,.6g}" for key in ("min", "max"))
+        spread = low if low == high else f"{low} to {high}"
+        yield ["realised length", f"{spread} {row['unit']} (asked: {row['amount']:,.6g})"]
+    if row["realised_depth"] is not None:
+        yield ["realised depth", depth_label(row["realised_depth"])]
+    if row["corpus_repeats"] is not None:
+        yield ["haystack repeats", f"{row['corpus_repeats']:g}"]
+
+
+def _spending(row: Row) -> Iterator[list[str]]:
+    tokens = {name: count for name, count in row["tokens"].items() if count is not None and name != "billed_samples"}
+    if tokens:
+        yield ["tokens", counts(tokens)]
+    if row["cost"] is not None:
+        yield ["cost", f"{row['cost']:.4g} US dollars"]
+    yield ["seconds", f"{row['seconds']:,.6g}"]
+
+
+_PARTS: tuple[Callable[[Row], Iterator[list[str]]], ...] = (_scores, _place, _spending)
 
 
 STYLE = """<style>
