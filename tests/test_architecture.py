@@ -132,6 +132,37 @@ def test_families_do_not_know_each_other(family):
     assert not wrong, "\n".join(wrong)
 
 
+def module_name(path: Path) -> str:
+    """Return the name by which a file of the package is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circles_among(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """Return the sets of names that lead to each other; a name that leads to itself is one too."""
+    reached: dict[str, set[str]] = {}
+    for start, targets in arrows.items():
+        reached[start], waiting = set(), list(targets)
+        while waiting:
+            name = waiting.pop()
+            if name not in reached[start]:
+                reached[start].add(name)
+                waiting.extend(arrows[name])
+    circles = {frozenset(n for n in reached[name] if name in reached[n]) for name in arrows if name in reached[name]}
+    return sorted(map(set, circles), key=sorted)
+
+
+@pytest.mark.parametrize("room", ["providers"])
+def test_modules_of_a_room_import_each_other_in_no_circle(room):
+    """No two modules of the providers need each other, not even for their types (imports under TYPE_CHECKING count)."""
+    names = {module_name(path): path for path in (PACKAGE / room).rglob("*.py")}
+    arrows = {
+        module: {name if name in names else name.rpartition(".")[0] for _, name in imports_of(path)} & set(names)
+        for module, path in names.items()
+    }
+    assert sum(map(len, arrows.values())) > len(names) > 1
+    assert circles_among(arrows) == []
+
+
 def test_only_the_harness_knows_lm_eval():
     """No room but the harness imports lm_eval."""
     wrong = [

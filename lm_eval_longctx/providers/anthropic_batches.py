@@ -24,8 +24,8 @@ from lm_eval_longctx.providers.segments import Body, assemble
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from lm_eval_longctx.providers.anthropic import AnthropicProvider
     from lm_eval_longctx.providers.base import HandIn, Request
+    from lm_eval_longctx.providers.batching import BatchClient
 
 PATH = "/v1/messages/batches"
 SLACK = 3600.0
@@ -50,16 +50,16 @@ class AnthropicBatches(Batches):
     most_bytes = 230_000_000
     limit = 256_000_000
 
-    def __init__(self, provider: AnthropicProvider) -> None:
-        """Ask through a provider."""
-        self.provider = provider
-        self.root = provider.base_url + PATH
+    def __init__(self, client: BatchClient) -> None:
+        """Ask through a client."""
+        self.client = client
+        self.root = client.base_url + PATH
 
     async def submit(self, requests: Mapping[str, Request], token: str) -> str:
         """Hand the requests in; see ``Batches``."""
         body = await self._body(requests, token)
-        headers = {**self.provider.headers(), "Content-Type": "application/json"}
-        raw = await self.provider.transport.send("POST", self.root, headers, body, total=_PATIENCE)
+        headers = {**self.client.headers(), "Content-Type": "application/json"}
+        raw = await self.client.transport.send("POST", self.root, headers, body, total=_PATIENCE)
         name = dig(_loaded(raw), "id")
         if name:
             return str(name)
@@ -70,10 +70,10 @@ class AnthropicBatches(Batches):
         """Return all requests as one body; nothing has been sent if that fails."""
         try:
             trees = [
-                {"custom_id": custom_id(token, name), "params": await self.provider.tree_of(request)}
+                {"custom_id": custom_id(token, name), "params": await self.client.tree_of(request)}
                 for name, request in requests.items()
             ]
-            body = assemble({"requests": trees}, self.provider.texts)
+            body = assemble({"requests": trees}, self.client.texts)
         except UploadFailed as failed:
             raise BatchRefusedError(read_failure(failed.raw.body).message or failed.raw.error) from None
         except LongctxError as error:
@@ -103,7 +103,7 @@ class AnthropicBatches(Batches):
         start = datetime.fromtimestamp(max(moment, 0.0), timezone.utc).isoformat(timespec="seconds")[:19]
         url: str | None = f"{self.root}?limit={_PAGE}"
         while url:
-            page = await self.provider.asked("GET", url)
+            page = await self.client.asked("GET", url)
             for batch in map(table, page.get("data") or ()):
                 if str(batch.get("created_at") or start)[:19] < start:  # both in UTC, to the second
                     return
@@ -113,14 +113,14 @@ class AnthropicBatches(Batches):
 
     async def poll(self, batch: str) -> BatchState:
         """See ``Batches``."""
-        found = await self.provider.asked("GET", f"{self.root}/{batch}")
+        found = await self.client.asked("GET", f"{self.root}/{batch}")
         status, total = str(found.get("processing_status")), _total(found)
         finished = total - (table(found.get("request_counts")).get("processing") or 0)
         return BatchState("done" if status == "ended" else "running", finished, total, status)
 
     async def results(self, batch: str, requests: Mapping[str, Request]) -> dict[str, Raw]:
         """Read the file of results, which come in any order; see ``Batches``."""
-        found = await self.provider.asked("GET", f"{self.root}/{batch}")
+        found = await self.client.asked("GET", f"{self.root}/{batch}")
         if found.get("archived_at"):  # 29 days after it was made
             return {}
         names = {_digest(name): name for name in requests}
@@ -128,14 +128,14 @@ class AnthropicBatches(Batches):
             str(line.get("custom_id")).rpartition("-")[2]: line.get("result") for line in await self._lines(found)
         }
         answers = {names[digest]: _raw(table(result)) for digest, result in results.items() if digest in names}
-        return {name: self.provider.noted(raw, requests[name]) for name, raw in answers.items()}
+        return {name: self.client.noted(raw, requests[name]) for name, raw in answers.items()}
 
     async def _lines(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Fetch the results of a batch that has ended."""
         name, given = batch.get("id"), str(batch.get("results_url") or "")
-        own = given.startswith(f"{self.provider.base_url}/")  # the key goes to no other address
+        own = given.startswith(f"{self.client.base_url}/")  # the key goes to no other address
         url = given if own else f"{self.root}/{name}/results"
-        raw = await self.provider.ask_raw("GET", url, total=_PATIENCE)
+        raw = await self.client.ask_raw("GET", url, total=_PATIENCE)
         try:
             if raw.status == _OK and not raw.error:
                 return [table(orjson.loads(line)) for line in raw.body.splitlines() if line]
@@ -146,7 +146,7 @@ class AnthropicBatches(Batches):
 
     async def cancel(self, batch: str) -> None:
         """See ``Batches``."""
-        await self.provider.asked("POST", f"{self.root}/{batch}/cancel")
+        await self.client.asked("POST", f"{self.root}/{batch}/cancel")
 
 
 def custom_id(token: str, name: str) -> str:

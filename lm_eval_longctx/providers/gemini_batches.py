@@ -6,12 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
+from lm_eval_longctx.providers.batching import BatchClient
 from lm_eval_longctx.providers.dialect import dig, table
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.providers.base import HandIn, Request
-    from lm_eval_longctx.providers.gemini import GeminiProvider
+    from lm_eval_longctx.providers.frames import MediaCache
+    from lm_eval_longctx.providers.media_store import Uploader
     from lm_eval_longctx.providers.segments import Segment
 
 _OK = 200
@@ -37,6 +39,24 @@ class _File:
     mime: str = "application/jsonl"
 
 
+class GeminiBatchClient(BatchClient, Protocol):
+    """Who speaks for Gemini's batch mode.
+
+    Attributes:
+        model: The model's name; a batch is for one model.
+        version: The interface's version.
+        cache: Where large batches may be written before they are uploaded.
+    """
+
+    model: str
+    version: str
+    cache: MediaCache
+
+    @property
+    def files(self) -> Uploader:
+        """Gemini's way to take files."""
+
+
 class GeminiBatches(Batches):
     """Gemini's batch mode."""
 
@@ -44,44 +64,44 @@ class GeminiBatches(Batches):
     most_bytes = 2_000_000_000
     inline_bytes = 19_000_000
 
-    def __init__(self, provider: GeminiProvider) -> None:
-        """Ask through a provider."""
-        self.provider = provider
-        self.root = f"{provider.base_url}/{provider.version}"
+    def __init__(self, client: GeminiBatchClient) -> None:
+        """Ask through a client."""
+        self.client = client
+        self.root = f"{client.base_url}/{client.version}"
 
     async def submit(self, requests: Mapping[str, Request], token: str) -> str:
         """Hand the requests in, inline where they are small; see ``Batches``."""
-        trees = {name: await self.provider.tree_of(request) for name, request in requests.items()}
+        trees = {name: await self.client.tree_of(request) for name, request in requests.items()}
         inline = [{"request": tree, "metadata": {"key": name}} for name, tree in trees.items()]
         batch: dict[str, Any] = {"displayName": token, "inputConfig": {"requests": {"requests": inline}}}
-        if assemble({"batch": batch}, self.provider.texts).length > self.inline_bytes:
+        if assemble({"batch": batch}, self.client.texts).length > self.inline_bytes:
             batch["inputConfig"] = {"fileName": await self._uploaded(trees)}
-        url = f"{self.root}/models/{self.provider.model}:batchGenerateContent"
-        return str((await self.provider.asked("POST", url, {"batch": batch}))["name"])
+        url = f"{self.root}/models/{self.client.model}:batchGenerateContent"
+        return str((await self.client.asked("POST", url, {"batch": batch}))["name"])
 
     async def _uploaded(self, trees: Mapping[str, Any]) -> str:
         """Write the requests to a file and upload it."""
         segments: list[Segment] = []
         for name, tree in trees.items():
-            segments += [*assemble({"key": name, "request": tree}, self.provider.texts).segments, b"\n"]
-        self.provider.cache.home.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".batch-", dir=self.provider.cache.home) as folder:
+            segments += [*assemble({"key": name, "request": tree}, self.client.texts).segments, b"\n"]
+        self.client.cache.home.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".batch-", dir=self.client.cache.home) as folder:
             file = _written(Body.of(segments), Path(folder) / "requests.jsonl")
             try:
-                return (await self.provider.files.upload(file)).resource
+                return (await self.client.files.upload(file)).resource
             except UploadFailed as failed:
                 words = read_failure(failed.raw.body).message or failed.raw.error
                 raise ProviderError(f"the batch was not taken: {words}") from None
 
     async def find(self, handed: HandIn) -> str | None:
         """Look among the latest hundred batches; see ``Batches``."""
-        listed = await self.provider.asked("GET", f"{self.root}/batches?pageSize=100")
+        listed = await self.client.asked("GET", f"{self.root}/batches?pageSize=100")
         found = (b for b in listed.get("operations") or () if dig(b, "metadata", "displayName") == handed.token)
         return next((str(batch["name"]) for batch in found), None)
 
     async def poll(self, batch: str) -> BatchState:
         """See ``Batches``."""
-        found = await self.provider.asked("GET", f"{self.root}/{batch}")
+        found = await self.client.asked("GET", f"{self.root}/{batch}")
         state = str(dig(found, "metadata", "state")).partition("STATE_")[2]
         counts = table(dig(found, "metadata", "batchStats"))
         total, pending = _number(counts.get("requestCount")), _number(counts.get("pendingRequestCount"))
@@ -91,21 +111,21 @@ class GeminiBatches(Batches):
 
     async def results(self, batch: str, requests: Mapping[str, Request]) -> dict[str, Raw]:
         """Read the answers, inline or from a file; see ``Batches``."""
-        output = dig(await self.provider.asked("GET", f"{self.root}/{batch}"), "metadata", "output")
+        output = dig(await self.client.asked("GET", f"{self.root}/{batch}"), "metadata", "output")
         name = dig(output, "responsesFile")
         lines = dig(output, "inlinedResponses", "inlinedResponses") or []
         if name:
-            url = f"{self.provider.base_url}/download/{self.provider.version}/{name}:download?alt=media"
-            raw = await self.provider.ask_raw("GET", url, total=1800.0)
+            url = f"{self.client.base_url}/download/{self.client.version}/{name}:download?alt=media"
+            raw = await self.client.ask_raw("GET", url, total=1800.0)
             if raw.status != _OK or raw.error:
                 raise ProviderError(f"the results of {batch} cannot be fetched: {raw.status} {raw.error}".strip())
             lines = [orjson.loads(line) for line in raw.body.splitlines()]
         raws = {str(line.get("key") or dig(line, "metadata", "key")): _raw(line) for line in lines}
-        return {k: self.provider.noted(raw, requests[k]) for k, raw in raws.items() if k in requests}
+        return {k: self.client.noted(raw, requests[k]) for k, raw in raws.items() if k in requests}
 
     async def cancel(self, batch: str) -> None:
         """See ``Batches``."""
-        await self.provider.asked("POST", f"{self.root}/{batch}:cancel", {})
+        await self.client.asked("POST", f"{self.root}/{batch}:cancel", {})
 
 
 def _written(body: Body, path: Path) -> Any:  # noqa: ANN401 - what the uploader needs of a part

@@ -1,0 +1,47 @@
+"""What a batch mode asks of whoever makes and sends its requests.
+
+Each batch mode knows one provider's protocol, and none knows a provider: it
+is handed a client. So it can be read, and tested, without one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lm_eval_longctx.providers.base import Raw, Request
+    from lm_eval_longctx.providers.segments import EscapedText
+    from lm_eval_longctx.providers.transport import Transport
+
+
+class BatchClient(Protocol):
+    """Who speaks for a batch mode; every hosted provider does.
+
+    Attributes:
+        base_url: The provider's address.
+        transport: The wire.
+        texts: The cache of escaped text.
+    """
+
+    base_url: str
+    transport: Transport
+    texts: EscapedText
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request made now; they hold the key and are kept nowhere."""
+
+    async def tree_of(self, request: Request) -> dict[str, Any]:
+        """Return a request's JSON tree as a batch carries it."""
+
+    def noted(self, raw: Raw, request: Request) -> Raw:
+        """Record with a response what was changed on the request's way."""
+
+    async def ask_raw(self, method: str, url: str, tree: dict[str, Any] | None = None, *, total: float = 300.0) -> Raw:
+        """Send a tree, or nothing, beside the actual questions."""
+
+    async def asked(self, method: str, url: str, tree: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask something that costs nothing and has to succeed.
+
+        Raises:
+            ProviderError: It did not.
+        """
