@@ -69,7 +69,7 @@ def read_choice(answer: str, options: Sequence[str]) -> ChoiceRead:
     letters = string.ascii_uppercase[: len(options)]
     text = "\n".join(map(after_lead, lines))
     found = _letters(text)
-    if len(set(found)) > 1 and lines and (last := _conclusion(lines)):
+    if len(set(found)) > 1 and lines and (last := _conclusion(lines, place.how)):
         text, found = last, _letters(last)
     spoken = _by_words(text, options)
     if not found and not spoken:
@@ -95,11 +95,14 @@ def _letters(text: str) -> list[str]:
     return [m.value for m in marks if not claims.denied(low, m)]
 
 
-def _conclusion(lines: Sequence[str]) -> str:
-    """Return the last sentence where it concludes, or the last line where it alone is a letter."""
+def _conclusion(lines: Sequence[str], how: str) -> str:
+    """Return the last sentence where it concludes, or the last line where it alone is a letter.
+
+    Lines that were each marked as final are all meant: then the last is no better than the others.
+    """
     last = re.split(r"(?<=[.!?])\s+(?=[A-Z(])", lines[-1])[-1]
     bare = [len(re.findall(r"\w", line)) <= 1 for line in lines]
-    alone = claims.last_alone(lines, bare)
+    alone = claims.last_alone(lines, bare) if how == "whole" else None
     return alone or (last if _CONCLUDES.search(last) and last != "\n".join(lines) else "")
 
 

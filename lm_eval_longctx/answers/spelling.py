@@ -8,7 +8,7 @@ import unicodedata
 from functools import lru_cache
 
 MOST = 200_000
-"""Characters that are read of an answer; of a longer one the beginning and the end, half each."""
+"""Characters of an answer that is read; what is longer is no answer to a question, but a copy or an endless loop."""
 
 _THIN_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3})")
 _ARABIC_COMMA = re.compile("(?<=\\d)[\u066c\u060c](?=\\d{3})")
@@ -30,14 +30,9 @@ def _invisible() -> dict[int, None]:
     return {code: None for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"}
 
 
-def shortened(text: str) -> str:
-    """Return a text, or beginning and end of one that is too long to be an answer."""
-    return text if len(text) <= MOST else f"{text[: MOST // 2]}\n\n{text[-MOST // 2 :]}"
-
-
 def typed(text: str) -> str:
     """Return a text with one spelling of spaces, dashes, quotes and digits; case stays."""
-    text = _LATEX_COMMA.sub(",", shortened(text)).replace("`", "'")
+    text = _LATEX_COMMA.sub(",", text).replace("`", "'")
     if not text.isascii():
         text = _ARABIC_COMMA.sub(",", _THIN_SPACE.sub(",", text)).translate(_TRANSLATE)
         text = unicodedata.normalize("NFKC", text).translate(_invisible())

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lm_eval_longctx.answers.spelling import shortened
 from lm_eval_longctx.answers.thoughts import without_thoughts
 
 _ROUNDS = 8
@@ -23,7 +22,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
 _LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit|texttt|operatorname)\s*\{([^{}\n]*)\}")
 _LATEX_MARK = re.compile(r"\\[()\[\]]|\$\$?|\\!")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\([^()\s]{1,300}\)")
-_BOLD = re.compile(r"\*\*|__|~~|(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
+_BOLD = re.compile(r"\*\*|__|~~|`{2,}|(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•>#]+[ \t]+|#+|>+)(?=\S)")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "`": "`", "》": "《"}
 
@@ -77,7 +76,7 @@ def place_of(answer: str) -> Place:
     said = without_thoughts(answer)
     if said.unclosed:
         return Place("", "whole")
-    text, how = shortened(said.text).replace("\r\n", "\n").strip(), "whole"
+    text, how = said.text.replace("\r\n", "\n").strip(), "whole"
     for _ in range(_ROUNDS):
         found = _json(text) or _tagged(text) or _boxed(text)
         if found is None:
@@ -219,8 +218,8 @@ def _announces(text: str, mark: re.Match[str]) -> bool:
 
 
 def _segment(text: str) -> str:
-    """Return the rest of a line, or the next line that says something."""
+    """Return the rest of a line, or the next line that says something; half a pair of code marks comes off."""
     for line in text.split("\n"):
         if any(c.isalnum() for c in line):
-            return line.strip()
+            return line.strip().strip("`")
     return ""

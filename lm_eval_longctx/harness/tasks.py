@@ -205,13 +205,19 @@ class LongctxTask(ConfigurableTask):
         if said.unclosed:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")
             return SampleResult(doc, spent, None, spent.outcome.value, kept)
+        longest = self.scorer.LONGEST
+        too_long = longest is not None and len(said.text) > longest
+        text = "" if too_long else said.text
         try:
-            values = {**self.scorer.score(told, said.text), **self.scorer.details(told, said.text)}
+            values = {**self.scorer.score(told, text), **self.scorer.details(told, text)}
         except NoKey as reason:
             return SampleResult(doc, completion, None, str(reason), kept)
         except Unparsed as reason:
             return SampleResult(doc, completion, {**self.scorer.nothing(), UNPARSED: 1.0}, f"unparsed: {reason}", kept)
-        note = f"unparsed: {values.get('why') or 'nothing to read'}" if values.get(UNPARSED) else ""
+        if too_long:
+            values[UNPARSED] = 1.0
+        why = f"longer than {longest:,} characters" if too_long else values.get("why") or "nothing to read"
+        note = f"unparsed: {why}" if values.get(UNPARSED) else ""
         return SampleResult(doc, completion, values, note, kept)
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:

@@ -64,10 +64,13 @@ class Scorer(ABC):
     Attributes:
         METRICS: The metrics, the main one first: tables and heatmaps show it.
         OPTIONS: The metadata keys that this scorer understands.
+        LONGEST: Characters of an answer that is read at all; a longer one scores
+            as an empty one and is counted as unparsed. ``None`` for any length.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]]
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
+    LONGEST: ClassVar[int | None] = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Keep the settings (complete, checked)."""

@@ -16,6 +16,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.choices import read_choice
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, NoKey, Scorer
 
@@ -42,6 +43,7 @@ class ChoiceScorer(Scorer):
         Metric("strict", "the report's: 1 if the right option is chosen as 'Final Answer: (X)'; else 0"),
         ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is the letter of one of the options."""

@@ -17,7 +17,7 @@ import string
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.answers.spelling import normalise, shortened
+from lm_eval_longctx.answers.spelling import MOST, normalise
 from lm_eval_longctx.answers.texts import TextRead, answer_words, read_text, states
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
@@ -58,6 +58,7 @@ class ExactF1Scorer(Scorer):
         Metric("exact_retrieved", "exact, where passages stood in the place of the document"),
         Metric("exact_closed_book", "exact, where there was no document"),
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts with words in them."""
@@ -118,7 +119,7 @@ def declines(read: TextRead) -> bool:
 
 def squad_words(text: str) -> list[str]:
     """Return the words of a text as SQuAD's own evaluation counts them."""
-    return _ARTICLE.sub(" ", shortened(text).lower().translate(_NO_MARKS)).split()
+    return _ARTICLE.sub(" ", text.lower().translate(_NO_MARKS)).split()
 
 
 def overlap(given: Sequence[str], right: Sequence[str]) -> float:

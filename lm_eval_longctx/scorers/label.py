@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.choices import read_label
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 
@@ -25,6 +26,7 @@ class LabelScorer(Scorer):
     """
 
     METRICS = (Metric("accuracy", "1 if the right label, and no other, is given; else 0"), ABSTAINED)
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is one of at least two labels."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains, affirms, denies
 from lm_eval_longctx.answers.matching import Kind, Mention, canonical, kind_of, mentions, numbers, uuids
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.answers.values import text_of
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
@@ -52,6 +53,7 @@ class MultiNeedleScorer(Scorer):
         Metric("complete", "1 if every hidden value is given, else 0"),
         ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a dictionary or list of texts that is not empty."""

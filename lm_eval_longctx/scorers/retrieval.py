@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.matching import Kind, canonical, mentions
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.answers.values import ValueRead, Wanted, read_value, text_of
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
@@ -42,6 +43,7 @@ class RetrievalScorer(Scorer):
         Metric("invented", "needle-absent samples only: 1 if the answer names a value; else 0", higher_is_better=False),
         ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts."""

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 GRADINGS = ("v2", "v2_lenient", "openai")
 
-TOO_LONG = 20
-"""An answer this many times as long as the text matches by less than 0.1 whatever it says: it is 0, and not aligned."""
-
 _SHORT = 600
 """Characters within which an answer can be an abstention."""
 
@@ -110,8 +107,6 @@ def openai(answer: str, prefix: str, target: str) -> float | None:
 
 
 def _ratio(first: str, second: str) -> float:
-    if max(len(first), len(second)) > TOO_LONG * min(len(first), len(second)) + TOO_LONG:
-        return 0.0  # aligning takes the product of both lengths
     return SequenceMatcher(None, first, second).ratio()
 
 

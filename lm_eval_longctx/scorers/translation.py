@@ -12,6 +12,7 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.answers.texts import read_translation
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
@@ -106,6 +107,7 @@ class TranslationScorer(Scorer):
         Metric("exact", "share of translations equal to the reference but for case and punctuation, 0 to 1"),
         ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """A reference is one text."""

@@ -77,7 +77,7 @@ def test_cells_that_were_not_run_are_blank(tmp_path):
 def test_another_metric_can_be_shown(runs):
     """``--metric`` chooses; an unknown one names the nearest."""
     assert "exact by context length" in as_text(runs[0], "exact")
-    with pytest.raises(UnknownOptionError, match="did you mean 'exact'"):
+    with pytest.raises(UnknownOptionError, match="did you mean 'recall'"):
         as_text(runs[0], "recal")
 
 
