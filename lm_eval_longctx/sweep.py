@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import DepthError, LengthError, unknown_option
+from lm_eval_longctx.errors import ConfigError, DepthError, LengthError, unknown_option
 from lm_eval_longctx.settings import Option, read_settings
 from lm_eval_longctx.units import Length, Unit, parse_length
 
@@ -42,6 +42,7 @@ class Sweep:
         tokenizer: What measures text, such as ``o200k_base``.
         preset: The preset that filled the gaps.
         refusals: ``unscored`` (a refusal is not measured) or ``wrong``.
+        reasoning_tags: Further names of marks around thoughts, such as ``ponder`` for ``<ponder>``.
         options: The builder's and the scorer's own settings, complete.
     """
 
@@ -56,6 +57,7 @@ class Sweep:
     tokenizer: str
     preset: str = "default"
     refusals: str = "unscored"
+    reasoning_tags: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Sweep:
             "tokenizer": self.tokenizer,
             "preset": self.preset,
             "refusals": self.refusals,
+            "reasoning_tags": list(self.reasoning_tags),
             "options": dict(self.options),
         }
 
@@ -86,6 +89,13 @@ def _depths(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - a count or a lis
         if not isinstance(depth, (int, float)) or isinstance(depth, bool) or not 0 <= depth <= 1:
             raise DepthError(f"depth {depth!r} lies outside [0, 1]; 0 is the start of the context and 1 its end")
     return tuple(sorted({float(depth) for depth in value}))
+
+
+def _tags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a name or a list
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip("<>[]/ ") for n in names):
+        raise ConfigError(f"reasoning_tags must be a name such as ponder, or a list of names, not {value!r}")
+    return tuple(names)
 
 
 def _from_text(value: Any) -> Any:  # noqa: ANN401
@@ -121,6 +131,13 @@ SWEEP_OPTIONS = (
     ),
     Option("preset", "default", "which of the task's presets fills what nobody sets"),
     Option("refusals", "unscored", "whether a refusal is left out or counts as wrong", choices=("unscored", "wrong")),
+    Option(
+        "reasoning_tags",
+        [],
+        "further marks around thoughts, such as ponder for <ponder>; the usual ones are known",
+        kinds=(list, str),
+        reader=_tags,
+    ),
 )
 """What a user may set on every task."""
 
@@ -173,6 +190,7 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         tokenizer=measure,
         preset=given["preset"],
         refusals=given["refusals"],
+        reasoning_tags=given["reasoning_tags"],
         options={name: given[name] for name in declared},
     )
 

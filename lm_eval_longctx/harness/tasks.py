@@ -18,6 +18,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
+from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness import assembly
@@ -25,7 +26,8 @@ from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.results import SampleResult, sweep_block
-from lm_eval_longctx.scorers.base import Unparsed, mean
+from lm_eval_longctx.results.rows import UNPARSED
+from lm_eval_longctx.scorers.base import NoKey, Unparsed, mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 COVERAGE = "coverage"
 BYPASS = "bypass"
+
+_MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", UNPARSED)
+"""What scorers say of how they read an answer."""
 
 
 class LongctxTask(ConfigurableTask):
@@ -179,7 +184,7 @@ class LongctxTask(ConfigurableTask):
         judged = [self._judge(doc, answer) for answer in answers]
         self._results[doc["id"]] = judged
         scored = [result.values for result in judged if result.values is not None]
-        numbers: dict[str, Any] = {COVERAGE: len(scored) / len(judged)}
+        numbers = _Logged({COVERAGE: len(scored) / len(judged)}, reading=[_reading(result) for result in judged])
         for metric in self.scorer.METRICS if scored else ():
             values = [values[metric.name] for values in scored if values.get(metric.name) is not None]
             if values:
@@ -194,12 +199,26 @@ class LongctxTask(ConfigurableTask):
         refused = completion.outcome is Outcome.REFUSED
         if not completion.outcome.answered or (refused and self.sweep.refusals == "unscored"):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        told = self.builder.reveal(doc)
+        end = str((self._config.metadata or {}).get("think_end_token") or "")
+        said = without_thoughts(str(completion), self.sweep.reasoning_tags, end)
+        told, kept = self.builder.reveal(doc), {"thoughts": list(said.thoughts)} if said.thoughts else {}
+        if said.unclosed:
+            spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")
+            return SampleResult(doc, spent, None, spent.outcome.value, kept)
+        longest = self.scorer.LONGEST
+        too_long = longest is not None and len(said.text) > longest
+        text = "" if too_long else said.text
         try:
-            values = self.scorer.score(told, str(completion))
+            values = {**self.scorer.score(told, text), **self.scorer.details(told, text)}
+        except NoKey as reason:
+            return SampleResult(doc, completion, None, str(reason), kept)
         except Unparsed as reason:
-            return SampleResult(doc, completion, None, f"unparsed: {reason}")
-        return SampleResult(doc, completion, {**values, **self.scorer.details(told, str(completion))})
+            return SampleResult(doc, completion, {**self.scorer.nothing(), UNPARSED: 1.0}, f"unparsed: {reason}", kept)
+        if too_long:
+            values[UNPARSED] = 1.0
+        why = f"longer than {longest:,} characters" if too_long else values.get("why") or "nothing to read"
+        note = f"unparsed: {why}" if values.get(UNPARSED) else ""
+        return SampleResult(doc, completion, values, note, kept)
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
         """Return how each metric, at all lengths and at one, becomes one number."""
@@ -252,6 +271,30 @@ def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:  # noqa: ANN401 - wh
         return spec
     metadata = {**assembly.yaml_metadata(Path(path)), **(spec.get("metadata") or {})}
     return {**config, **spec, "metadata": metadata}
+
+
+class _Logged(dict):  # type: ignore[type-arg]
+    """The numbers of a sample, with what is only for the log of samples.
+
+    lm-eval copies the whole dictionary into the log, and averages what
+    ``items`` yields: so words can be logged without being averaged.
+    """
+
+    def __init__(self, numbers: Mapping[str, Any], **words: Any) -> None:  # noqa: ANN401 - plain values
+        """Keep both."""
+        super().__init__({**numbers, **words})
+        self._words = frozenset(words)
+
+    def items(self) -> Any:  # noqa: ANN401 - pairs
+        """Return the numbers only."""
+        return [(name, value) for name, value in super().items() if name not in self._words]
+
+
+def _reading(result: SampleResult) -> dict[str, Any]:
+    """Return how an answer was read: its outcome, what was made of it, and the thoughts that came off."""
+    values = result.values or {}
+    made = {key: values[key] for key in _MADE if key in values}
+    return {"outcome": result.kind, "note": result.note, **made, **result.removed}
 
 
 class _ByLength(dict):  # type: ignore[type-arg]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome
@@ -30,13 +30,15 @@ class SampleResult:
         completion: What came back.
         values: One value for each metric (and further details); ``None`` if
             the sample is unscored.
-        note: Why it is unscored: the outcome, or ``unparsed: <reason>``.
+        note: Why it is unscored: the outcome, or that nobody knows the right answer; or ``unparsed: <reason>``.
+        removed: What came off before the scorer saw the answer: ``thoughts``.
     """
 
     sample: Mapping[str, Any]
     completion: Completion
     values: Mapping[str, Any] | None
     note: str = ""
+    removed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 
 class Unparsed(Exception):  # noqa: N818 - a verdict about an answer, not a fault of the program
-    """The answer cannot be read as an answer; the sample is unscored, never guessed.
+    """The answer cannot be read as an answer: it scores 0 and is counted as unparsed, never guessed.
 
     Its message is kept with the sample.
     """
+
+
+class NoKey(Exception):  # noqa: N818 - a fact about the data, not a fault of the program
+    """Nobody knows the right answer (a data set that keeps its key secret): the sample is a prediction only."""
 
 
 def mean(values: Sequence[float]) -> float:
@@ -48,16 +52,25 @@ class Metric:
     aggregate: Callable[[Sequence[Any]], float] = mean
 
 
+ABSTAINED = Metric(
+    "abstained", "1 if the answer says that it cannot be told, where it can; else 0", higher_is_better=False
+)
+"""Every scorer of ours reports it: abstaining scores 0 and is told apart from being wrong."""
+
+
 class Scorer(ABC):
     """Turns an answer into numbers.
 
     Attributes:
         METRICS: The metrics, the main one first: tables and heatmaps show it.
         OPTIONS: The metadata keys that this scorer understands.
+        LONGEST: Characters of an answer that is read at all; a longer one scores
+            as an empty one and is counted as unparsed. ``None`` for any length.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]]
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
+    LONGEST: ClassVar[int | None] = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Keep the settings (complete, checked)."""
@@ -72,12 +85,17 @@ class Scorer(ABC):
 
         Args:
             sample: The sample; ``sample["target"]`` is the right answer.
-            answer: The model's own text.
+            answer: The model's own text, thoughts taken off.
 
         Raises:
-            Unparsed: The answer cannot be read.
+            Unparsed: The answer cannot be read: see ``nothing``.
+            NoKey: There is nothing to compare the answer with.
         """
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002
         """Return further plain values to keep with the sample (errors by position and the like)."""
         return {}
+
+    def nothing(self) -> dict[str, Any]:
+        """Return the numbers of an answer in which nothing can be read: 0 on all metrics of which more is better."""
+        return {m.name: 0.0 for m in self.METRICS if m.higher_is_better and m.aggregate is mean}

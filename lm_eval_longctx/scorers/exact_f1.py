@@ -1,9 +1,10 @@
 """Short answers: is it the right one, and how many of its words are?
 
-The two measures of reading comprehension (SQuAD, arXiv 1606.05250, section 5):
-exact match after normalisation, and the overlap of words (F1), each the best
-over all accepted answers. Beyond SQuAD's normalisation (case, punctuation and
-articles do not count) numbers may be spelt: *three hundred and twelve* is 312.
+The headline, ``exact``, reads the answer first: wrapping comes off, and what
+is left must say an accepted answer and nothing else but words of the question.
+``squad_exact`` and ``squad_f1`` are SQuAD's own (arXiv 1606.05250, section 5)
+on the answer as it came: case, punctuation and the articles do not count, and
+nothing else is forgiven.
 
 Where the document does not tell (``absent`` in the sample) the right answer is
 to say so. Empty answers are wrong, never unscored.
@@ -12,36 +13,29 @@ to say so. Empty answers are wrong, never unscored.
 from __future__ import annotations
 
 import re
-import unicodedata
+import string
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.answers.spelling import MOST, normalise
+from lm_eval_longctx.answers.texts import TextRead, answer_words, read_text, states
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.matching import denies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_PREFIX = re.compile(r"^\W*(?:the\s+)?(?:(?:final|correct|right)\s+)?answer\b(?:\s+is\b)?\s*[:=-]?\s*", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+(?:\.[^\W_]+)*")
-_GROUPS = re.compile(r"(?<=\d)[,' \u2009\u202f](?=\d{3}(?!\d))")
-_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
-_ARTICLES = frozenset(("a", "an", "the"))
 _NOT_TOLD = "not told"
 _NAMED = (("exact_retrieved", "retrieved"), ("exact_closed_book", "none"))
-
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_SMALL = {word: n for n, word in enumerate(f"zero one two three four five six seven eight nine {_TEENS}".split())}
-_TENS = {
-    word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-_NUMERALS = {**_SMALL, **_TENS, **_SCALES}
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_NO_MARKS = str.maketrans("", "", string.punctuation)
 
 
 class ExactF1Scorer(Scorer):
     """Compares a short answer with the accepted ones.
+
+    Accepts an accepted text, numbers in digits or English words, in a sentence of the question's own words,
+    wrapped or not; no alternative and no denial beside it.
 
     Reads from the sample: ``target`` (a text or a list of accepted texts) and
     ``absent`` (true where the document does not tell); of tasks that ask a
@@ -51,8 +45,10 @@ class ExactF1Scorer(Scorer):
     """
 
     METRICS = (
-        Metric("exact", "1 if the answer is an accepted one after normalisation; else 0"),
-        Metric("f1", "overlap of words with the nearest accepted answer, 0 to 1"),
+        Metric("exact", "1 if the answer says an accepted one and nothing else; else 0"),
+        Metric("f1", "overlap of the answer's words, as it was read, with the nearest accepted answer, 0 to 1"),
+        Metric("squad_exact", "SQuAD's exact match of the whole answer, 0 or 1"),
+        Metric("squad_f1", "SQuAD's F1 of the whole answer, 0 to 1"),
         Metric("invented", "unanswerable questions only: 1 if an answer was given; else 0", higher_is_better=False),
         Metric(
             "abstained",
@@ -62,6 +58,7 @@ class ExactF1Scorer(Scorer):
         Metric("exact_retrieved", "exact, where passages stood in the place of the document"),
         Metric("exact_closed_book", "exact, where there was no document"),
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts with words in them."""
@@ -78,21 +75,32 @@ class ExactF1Scorer(Scorer):
         return {**(dict.fromkeys(values) if sample.get("control") else values), **named}
 
     def _compared(self, sample: Mapping[str, Any], answer: str) -> dict[str, float | None]:
-        text = stated(answer)
-        withheld = declines(text)
+        question = str(sample.get("question", ""))
+        read = read_text(answer, question)
+        accepted = _accepted(sample)
+        withheld = declines(read)
+        squad = {
+            "squad_exact": max((float(squad_words(answer) == squad_words(right)) for right in accepted), default=0.0),
+            "squad_f1": max((overlap(squad_words(answer), squad_words(right)) for right in accepted), default=0.0),
+        }
         if sample.get("absent"):
-            return {"exact": float(withheld), "f1": float(withheld), "invented": float(not withheld), "abstained": None}
-        given, accepted = answer_words(text), [answer_words(a) for a in _accepted(sample)]
+            told = dict.fromkeys(("exact", "f1"), float(withheld))
+            return {**told, **squad, "invented": float(not withheld), "abstained": None}
+        right = not withheld and any(states(read.text, text, question) for text in accepted)
+        given = answer_words(read.text)
         return {
-            "exact": float(given in accepted),
-            "f1": max(overlap(given, right) for right in accepted),
+            "exact": float(right),
+            "f1": 1.0 if right else max(overlap(given, answer_words(text)) for text in accepted),
+            **squad,
             "invented": None,
-            "abstained": float(withheld and given not in accepted),
+            "abstained": float(withheld),
         }
 
-    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002 - the seam's signature
-        """Return the answer as it was compared."""
-        return {"compared": " ".join(answer_words(stated(answer)))[:200]}
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
+        """Return the answer as it was compared, and where it stood."""
+        read = read_text(answer, str(sample.get("question", "")))
+        unparsed = float(read.unparsed)
+        return {"compared": " ".join(answer_words(read.text))[:200], "how": read.how, "unparsed": unparsed}
 
 
 def _accepted(sample: Mapping[str, Any]) -> Sequence[str]:
@@ -104,76 +112,14 @@ def _has_words(text: object) -> bool:
     return isinstance(text, str) and bool(answer_words(text))
 
 
-def stated(answer: str) -> str:
-    """Return the first line that says anything, without a leading *Answer:*."""
-    lines = (_PREFIX.sub("", line.strip()) for line in answer.strip().splitlines())
-    return next((line for line in lines if answer_words(line)), "")
-
-
-def declines(text: str) -> bool:
+def declines(read: TextRead) -> bool:
     """Whether an answer says that the document does not tell."""
-    plain = " ".join(_plain(text).split())
-    return answer_words(text) == answer_words(_NOT_TOLD) or denies(plain)
+    return read.abstained or normalise(read.text).strip(" .") == _NOT_TOLD
 
 
-def answer_words(text: str) -> list[str]:
-    """Return the words of an answer that count, numbers in digits.
-
-    Examples:
-        ``The Heron Bridge.`` gives ``heron bridge``; ``312 marks`` and
-        ``three hundred and twelve marks`` give ``312 marks``.
-    """
-    words = (word for word in _WORD.findall(_plain(text)) if word not in _ARTICLES)
-    return list(_with_digits(list(words)))
-
-
-def _plain(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'").replace("'s", "s")
-    return _ORDINAL.sub("", _GROUPS.sub("", text))
-
-
-def _with_digits(words: list[str]) -> Iterator[str]:
-    """Turn runs of spelt numbers into digits."""
-    place = 0
-    while place < len(words):
-        number, length = _spelt(words[place:])
-        yield str(number) if length else words[place]
-        place += length or 1
-
-
-def _spelt(words: list[str]) -> tuple[int, int]:
-    """Return the number that words begin with, and how many of them spell it; 0 words if none does."""
-    total = group = used = 0
-    for place, word in enumerate(words):
-        if (
-            word == "and"
-            and used
-            and words[place - 1] in _SCALES
-            and words[place + 1 : place + 2] != []
-            and (words[place + 1] in _SMALL or words[place + 1] in _TENS)
-        ):
-            continue
-        if word not in _NUMERALS or not _continues(words, used, place):
-            break
-        value = _NUMERALS[word]
-        if word == "hundred":
-            group = max(group, 1) * value
-        elif word in _SCALES:
-            total, group = total + max(group, 1) * value, 0
-        else:
-            group += value
-        used = place + 1
-    return total + group, used
-
-
-def _continues(words: list[str], used: int, place: int) -> bool:
-    """Whether a numeral goes on with the number before it: *forty two* does, *four two* does not."""
-    if not used:
-        return True
-    before, word = words[used - 1], words[place]
-    if word in _SCALES:
-        return before not in _SCALES or _SCALES[before] < _SCALES[word]
-    return before in _SCALES or (before in _TENS and _SMALL.get(word, 0) in range(1, 10))
+def squad_words(text: str) -> list[str]:
+    """Return the words of a text as SQuAD's own evaluation counts them."""
+    return _ARTICLE.sub(" ", text.lower().translate(_NO_MARKS)).split()
 
 
 def overlap(given: Sequence[str], right: Sequence[str]) -> float:

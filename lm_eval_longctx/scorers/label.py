@@ -1,29 +1,32 @@
 """Classification: which of the known labels does the answer give?
 
-Read strictly: the first line that is not empty must name exactly one label,
-or else the whole answer must. An answer that names none, or several, is
-unparsed: counted as an outcome of its own and never guessed.
+Wrapping and reasoning come off first. An answer that gives several labels gives
+none; abstaining and unreadable answers score 0; nothing is guessed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.answers.choices import read_label
+from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer, Unparsed
-from lm_eval_longctx.scorers.matching import canonical, mentions, normalise
+from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 class LabelScorer(Scorer):
     """Compares the label that an answer gives with the right one.
 
+    Accepts one known label, wrapped or in a sentence, that is claimed and not denied.
+
     Reads from the sample: ``target`` and ``labels``, all labels that there are.
     """
 
-    METRICS = (Metric("accuracy", "1 if the right label is given, else 0; unparsed answers are left out"),)
+    METRICS = (Metric("accuracy", "1 if the right label, and no other, is given; else 0"), ABSTAINED)
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is one of at least two labels."""
@@ -32,31 +35,11 @@ class LabelScorer(Scorer):
             raise ConfigError(f"the target must be one of at least two labels, not {target!r} of {labels!r}")
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return ``accuracy``.
-
-        Raises:
-            Unparsed: The answer gives no label, or more than one.
-        """
-        return {"accuracy": float(given(answer, sample["labels"]) == sample["target"])}
+        """Return ``accuracy`` and ``abstained``."""
+        read = read_label(answer, sample["labels"])
+        return {"accuracy": float(read.chosen == sample["target"]), "abstained": float(read.abstained)}
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the label that was given."""
-        return {"given": given(answer, sample["labels"])}
-
-
-def given(answer: str, labels: Sequence[str]) -> str:
-    """Return the label that an answer gives.
-
-    Raises:
-        Unparsed: It gives none, or more than one.
-    """
-    text = normalise(answer).strip()
-    spelt = {canonical(label): label for label in labels}
-    found = sorted(
-        {m.value for m in mentions(labels, text.partition("\n")[0])} or {m.value for m in mentions(labels, text)}
-    )
-    if not found:
-        raise Unparsed("no label")
-    if len(found) > 1:
-        raise Unparsed(f"more than one label: {', '.join(found)}")
-    return spelt[found[0]]
+        read = read_label(answer, sample["labels"])
+        return {"given": read.chosen or None, "unparsed": float(read.unparsed), "why": read.why}

@@ -1,36 +1,34 @@
 """Many needles, all asked for in one turn: how many of them does the answer give?
 
-The Gemini 1.5 report's measure (arXiv 2403.05530, section 5.2.1.2): recall is
-found / hidden. Where an answer gives keys and values, a value counts only under
-its own key; an answer that lists bare values is taken as the report takes it.
+The headline, ``found``, takes wrong values off: found / (hidden + wrong), where
+a value that is denied, or is one of two under the same key, is not found. The
+report's measure (Gemini 1.5, arXiv 2403.05530, section 5.2.1.2) stands beside
+it: ``recall`` is found / hidden. Where an answer gives keys and values, a value
+counts only under its own key; an answer that lists bare values is taken as the
+report takes it.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_right
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lm_eval_longctx.answers import claims
+from lm_eval_longctx.answers.abstaining import abstains, affirms, denies
+from lm_eval_longctx.answers.matching import Kind, Mention, canonical, kind_of, mentions, numbers, uuids
+from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.values import text_of
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.matching import (
-    Kind,
-    Mention,
-    affirms,
-    canonical,
-    denies,
-    kind_of,
-    mentions,
-    normalise,
-    numbers,
-    uuids,
-)
+from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _MARKER = re.compile(r"^([ ]*)\(?(\d{1,3})([.):])(?=[ ])", re.MULTILINE)
-_LINES = re.compile(r"[^\n]+")
+_MOST_OF_A_VALUE = 120
+"""Characters that an answer in one line may take for each of its values; more is prose."""
 
 Run = tuple[bool, list[Mention]]
 """Neighbouring mentions of one sort: whether they are keys, and which."""
@@ -39,6 +37,8 @@ Run = tuple[bool, list[Mention]]
 class MultiNeedleScorer(Scorer):
     """Compares an answer with the values of many needles.
 
+    Accepts keys with values in any usual layout (lines, tables, JSON, sentences), or bare values.
+
     Reads from the sample: ``target``, ``{key: value}`` or a list of values, and,
     where there, ``distractors`` (needles that were not asked for, or their
     values) and ``absent`` (true where none of the needles was hidden: the right
@@ -46,10 +46,14 @@ class MultiNeedleScorer(Scorer):
     """
 
     METRICS = (
-        Metric("recall", "share of the hidden values that the answer gives, each under its own key; 0 to 1"),
+        Metric("found", "values claimed under their own keys, of those hidden and the wrong ones; 0 to 1"),
+        Metric("recall", "the report's: share of the hidden values that the answer gives; 0 to 1"),
+        Metric("ruler", "RULER's: share of the hidden values whose characters stand in the answer; 0 to 1"),
         Metric("extra", "share of the values named that are wrong or under a wrong key", higher_is_better=False),
         Metric("complete", "1 if every hidden value is given, else 0"),
+        ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a dictionary or list of texts that is not empty."""
@@ -59,49 +63,103 @@ class MultiNeedleScorer(Scorer):
             raise ConfigError(f"the target of many needles must be a dictionary or a list of texts, not {target!r}")
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return ``recall``, ``extra`` and ``complete``; an empty answer scores 0, 0 and 0."""
+        """Return one value for each metric; an empty answer scores 0 on all of them."""
         if sample.get("absent"):
-            return _judge_absent(sample, normalise(answer))
-        hidden, right, wrong = _judge(sample, answer)
-        named = len(right) + wrong
-        recall = len(right) / hidden
-        return {"recall": recall, "extra": wrong / named if named else 0.0, "complete": float(len(right) == hidden)}
+            return _judge_absent(sample, text_of(answer))
+        report, ours = _judge(sample, answer, strict=False), _judge(sample, answer, strict=True)
+        named = len(report.right) + report.wrong
+        low = answer.lower()
+        values = list(_pairs(sample).values())
+        return {
+            "found": len(ours.right) / (ours.hidden + ours.wrong),
+            "recall": len(report.right) / report.hidden,
+            "ruler": sum(value.lower() in low for value in values) / len(values),
+            "extra": report.wrong / named if named else 0.0,
+            "complete": float(len(report.right) == report.hidden),
+            "abstained": float(not ours.right and not ours.wrong and _gone(text_of(answer))),
+        }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return how many needles were hidden and found, and how many values were wrong."""
         if sample.get("absent"):
-            return {"hidden": 0, "found": 0}
-        hidden, right, wrong = _judge(sample, answer)
-        return {"hidden": hidden, "found": len(right), "wrong": wrong}
+            return {"hidden": 0, "found_needles": 0, "unparsed": float(not denies(text_of(answer)))}
+        ours = _judge(sample, answer, strict=True)
+        nothing = not ours.right and not ours.wrong and not _gone(text_of(answer))
+        counts = {"hidden": ours.hidden, "found_needles": len(ours.right), "wrong": ours.wrong}
+        return {**counts, "unparsed": float(nothing)}
 
 
-def _judge(sample: Mapping[str, Any], answer: str) -> tuple[int, set[str], int]:
-    """Return the number of hidden needles, those that were found, and the number of wrong values."""
-    text, target = _without_markers(normalise(answer)), sample["target"]
-    pairs = dict(target) if isinstance(target, dict) else {value: value for value in dict.fromkeys(target)}
-    values = {canonical(value) for value in pairs.values()}
+class Judged(NamedTuple):
+    """How many needles were hidden, the keys of those found, and how many values were wrong."""
+
+    hidden: int
+    right: set[str]
+    wrong: int
+
+
+def _pairs(sample: Mapping[str, Any]) -> dict[str, str]:
+    target = sample["target"]
+    return dict(target) if isinstance(target, dict) else {value: value for value in dict.fromkeys(target)}
+
+
+def _gone(text: str) -> bool:
+    return abstains(text) or abstains(text.replace("\n", " "))
+
+
+def _judge(sample: Mapping[str, Any], answer: str, *, strict: bool) -> Judged:
+    """Compare what an answer names, or, strictly, what it claims."""
+    text, pairs = _without_markers(text_of(answer)), _pairs(sample)
+    text = claims.without_echo(text, "") if strict else text
     named = _named([*pairs.values(), *_unasked(sample)], text)
-    keys = _keys(pairs, text, named) if isinstance(target, dict) else []
-    if not keys:
+    if strict:
+        named = [m for m in named if not claims.denied(text, m)]
+        named = [m for m in named if not _in_prose(text, m, len(named))]
+    keys = _keys(pairs, text, named) if isinstance(sample["target"], dict) else []
+    if not keys or _one_heading(text, keys, named):
         given = {mention.value for mention in named}
-        found = {key for key, value in pairs.items() if canonical(value) in given}
-        return len(pairs), found, len(given - values)
+        right = {key for key, value in pairs.items() if canonical(value) in given}
+        return Judged(len(pairs), right, len(given - {canonical(value) for value in pairs.values()}))
+    return _tied(pairs, list(_ties(text, keys, named)), strict=strict)
+
+
+def _tied(pairs: Mapping[str, str], ties: list[tuple[tuple[str, ...], Mention]], *, strict: bool) -> Judged:
+    """Count values under their keys; strictly, a key with two values has none."""
     by_key: dict[str, list[str]] = {}
     for key in pairs:
         by_key.setdefault(canonical(key), []).append(key)
-    ties = [(keys_of, mention.value) for keys_of, mention in _ties(text, keys, named)]
-    found = {k for group, value in ties for c in group for k in by_key[c] if canonical(pairs[k]) == value}
-    wrong = {(g, v) for g, v in ties if not any(canonical(pairs[k]) == v for c in g for k in by_key[c])}
-    return len(pairs), found, len(wrong)
+    right, wrong = set(), set()
+    for group, mention in ties:
+        hits = {key for spelt in group for key in by_key[spelt] if canonical(pairs[key]) == mention.value}
+        right |= hits
+        if not hits:
+            wrong.add((group, mention.value))
+    if strict:
+        hedged = {key for group, _ in wrong if len(group) == 1 for key in by_key[group[0]]}
+        right -= hedged
+    return Judged(len(pairs), right, len(wrong))
+
+
+def _one_heading(text: str, keys: Sequence[Mention], named: Sequence[Mention]) -> bool:
+    """Whether one key only introduces a list of bare values ("starting with Osaka:")."""
+    if len({key.value for key in keys}) != 1 or len({m.value for m in named}) < 2:  # noqa: PLR2004 - a list
+        return False
+    lines = {text.count("\n", 0, m.start) for m in named}
+    return len(lines) > 1 or "starting with" in text or "beginning with" in text
+
+
+def _in_prose(text: str, mention: Mention, count: int) -> bool:
+    """Whether a value stands somewhere in a long stretch of prose, as in an echo of the context."""
+    start, end = text.rfind("\n", 0, mention.start) + 1, text.find("\n", mention.end)
+    line = text[start : end if end >= 0 else len(text)]
+    return len(line) > _MOST_OF_A_VALUE * max(count, claims.LONG // 20)
 
 
 def _judge_absent(sample: Mapping[str, Any], text: str) -> dict[str, Any]:
     """Judge an answer where nothing was hidden."""
-    target = sample["target"]
-    values = list(target.values()) if isinstance(target, dict) else list(target)
-    invented = bool(_named([*values, *_unasked(sample)], text)) or affirms(text)
+    invented = bool(_named([*_pairs(sample).values(), *_unasked(sample)], text)) or affirms(text)
     right = float(denies(text) and not invented)
-    return {"recall": right, "extra": float(invented), "complete": right}
+    told = dict.fromkeys(("found", "recall", "complete"), right)
+    return {**told, "ruler": None, "extra": float(invented), "abstained": None}
 
 
 def _unasked(sample: Mapping[str, Any]) -> list[str]:
@@ -132,8 +190,13 @@ def _named(values: list[str], text: str) -> list[Mention]:
 
 def _keys(pairs: Mapping[str, str], text: str, named: Sequence[Mention]) -> list[Mention]:
     """Return where keys stand, outside of values."""
-    spans = [(m.start, m.end) for m in named]
-    return [m for m in mentions(pairs, text) if not any(m.start < end and start < m.end for start, end in spans)]
+    starts, ends = [m.start for m in named], [m.end for m in named]
+
+    def inside(mark: Mention) -> bool:
+        last = bisect_right(starts, mark.end - 1) - 1  # the only value that can reach into the key, or hold it
+        return last >= 0 and ends[last] > mark.start
+
+    return [m for m in mentions(pairs, text) if not inside(m)]
 
 
 def _ties(text: str, keys: list[Mention], values: list[Mention]) -> Iterator[tuple[tuple[str, ...], Mention]]:
@@ -143,10 +206,10 @@ def _ties(text: str, keys: list[Mention], values: list[Mention]) -> Iterator[tup
     one of the two (a key above its value) are read together.
     """
     loose: list[tuple[bool, Mention]] = []
-    for line in _LINES.finditer(text):
-        start, end = line.span()
-        marks = [*((True, m) for m in keys), *((False, m) for m in values)]
-        here = sorted((mark for mark in marks if start <= mark[1].start < end), key=lambda mark: mark[1].start)
+    breaks = [m.start() for m in re.finditer("\n", text)]
+    marks = sorted([*((True, m) for m in keys), *((False, m) for m in values)], key=lambda mark: mark[1].start)
+    for _, line in groupby(marks, key=lambda mark: bisect_right(breaks, mark[1].start)):
+        here = list(line)
         if len({is_key for is_key, _ in here}) == 1:
             loose += here
         else:

@@ -1,46 +1,49 @@
-"""One needle: does its value stand in the answer?
+"""One needle: does the answer claim its value?
 
-The Gemini 1.5 report's measure (arXiv 2403.05530, section 5.2.1.1): a needle is
-found when the answer holds its value. Read strictly, see ``matching``.
+The headline is strict: the value is claimed, and no other. The field's laxer
+measures stand beside it under their own names, so that published figures stay
+comparable: ``recall`` (Gemini 1.5 report, arXiv 2403.05530, section 5.2.1.1:
+the value stands in the answer) and ``ruler`` (RULER, arXiv 2404.06654: the
+value's characters stand in it).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.answers.matching import Kind, canonical, mentions
+from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.values import ValueRead, Wanted, read_value, text_of
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
-from lm_eval_longctx.scorers.matching import (
-    Kind,
-    affirms,
-    canonical,
-    denies,
-    kind_of,
-    mentions,
-    normalise,
-    numbers,
-    uuids,
-)
+from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _KEPT = 5
+_KINDS = {"numbers": Kind.NUMBER, "number": Kind.NUMBER, "uuids": Kind.UUID, "uuid": Kind.UUID}
 
 
 class RetrievalScorer(Scorer):
     """Compares an answer with the value of one needle.
 
+    Accepts the value in any usual spelling and wrapping, as the only one that
+    the answer claims. Where no needle is hidden, accepts that the answer says so
+    and claims no value.
+
     Reads from the sample: ``target`` (a text, or a list of accepted texts),
     ``absent`` (true where no needle was hidden) and, where there, ``distractors``
-    (values of needles with other keys) and ``question``.
+    (values of needles with other keys), ``value_kind`` and ``question``.
     """
 
     METRICS = (
-        Metric("recall", "1 if the needle's value stands in the answer, or its absence is told; else 0"),
-        Metric("exact", "1 if recall is 1 and no other value of the kind is named; else 0"),
+        Metric("exact", "1 if the answer claims the needle's value, or its absence, and nothing else; else 0"),
+        Metric("recall", "the report's: 1 if the needle's value stands in the answer, or its absence is told; else 0"),
+        Metric("ruler", "RULER's: 1 if the value's characters stand in the answer, absent ones left out; else 0"),
         Metric("invented", "needle-absent samples only: 1 if the answer names a value; else 0", higher_is_better=False),
+        ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless the target is a text or a list of texts."""
@@ -51,20 +54,42 @@ class RetrievalScorer(Scorer):
             raise ConfigError(f"the target of a needle must be a text or a list of texts, not {target!r}")
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return ``recall``, ``exact`` and, for needle-absent samples, ``invented`` (else ``None``)."""
-        text = normalise(answer)
-        others = _others(sample, text)
+        """Return one value for each metric, ``None`` where it does not apply."""
+        read = _read(sample, answer)
         if sample.get("absent"):
-            invented = bool(others) or (_affirmable(sample) and affirms(text))
-            right = float(denies(text) and not invented)
-            return {"recall": right, "exact": right, "invented": float(invented)}
-        right = float(bool(mentions(_accepted(sample), text)))
-        return {"recall": right, "exact": float(right and not others), "invented": None}
+            right, invented = float(read.abstained), float(bool(read.claimed))
+            return {"exact": right, "recall": right, "ruler": None, "invented": invented, "abstained": None}
+        accepted = _accepted(sample)
+        right = len(read.claimed) == 1 and read.claimed[0] in set(map(canonical, accepted))
+        return {
+            "exact": float(right),
+            "recall": float(bool(mentions(accepted, text_of(answer)))),
+            "ruler": float(any(text.lower() in answer.lower() for text in accepted)),
+            "invented": None,
+            "abstained": float(read.abstained),
+        }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return which other values the answer named (at most five) and whether it denied the needle."""
-        text = normalise(answer)
-        return {"other_values": _others(sample, text)[:_KEPT], "said_absent": denies(text)}
+        """Return what the answer claims, where it stood, and which other values it names (at most five)."""
+        read = _read(sample, answer)
+        return {
+            "claimed": list(read.claimed[:_KEPT]),
+            "how": read.how,
+            "other_values": list(read.named[:_KEPT]),
+            "said_absent": read.abstained,
+            "unparsed": float(read.unparsed),
+        }
+
+
+def _read(sample: Mapping[str, Any], answer: str) -> ValueRead:
+    kind = _KINDS.get(str(sample.get("value_kind", "")))
+    wanted = Wanted(
+        accepted=() if sample.get("absent") else tuple(_accepted(sample)),
+        others=tuple(_distractors(sample)),
+        kinds=frozenset({kind} if kind else {Kind.TEXT} if sample.get("absent") else ()),
+        question=str(sample.get("question", "")),
+    )
+    return read_value(answer, wanted)
 
 
 def _accepted(sample: Mapping[str, Any]) -> Sequence[str]:
@@ -76,33 +101,3 @@ def _distractors(sample: Mapping[str, Any]) -> list[str]:
     given = sample.get("distractors") or ()
     values = given.values() if isinstance(given, dict) else given
     return [value for value in values if isinstance(value, str) and value.strip()]
-
-
-def _affirmable(sample: Mapping[str, Any]) -> bool:
-    """Whether values of this needle cannot be told by their shape: they are words."""
-    return sample.get("value_kind", "words") in {"word", "words"}
-
-
-def _others(sample: Mapping[str, Any], text: str) -> list[str]:
-    """Return the values in an answer that look like the needle's but are not, in order.
-
-    Words have no shape: of them, only known distractors can be told.
-    """
-    models = [*(() if sample.get("absent") else _accepted(sample)), *_distractors(sample)]
-    kinds = {kind_of(value) for value in models} | _declared_kind(sample)
-    right = set() if sample.get("absent") else {canonical(value) for value in _accepted(sample)}
-    asked = {m.value for m in numbers(normalise(str(sample.get("question", ""))))}
-    found = mentions(_distractors(sample), text)
-    if Kind.NUMBER in kinds:
-        shortest = min((len(canonical(v)) for v in models if kind_of(v) is Kind.NUMBER), default=4)
-        found += [m for m in numbers(text) if len(m.value) >= shortest and m.value not in asked]
-    if Kind.UUID in kinds:
-        found += uuids(text)
-    ordered = [m.value for m in sorted(found, key=lambda m: m.start)]
-    return [value for value in dict.fromkeys(ordered) if value not in right]
-
-
-def _declared_kind(sample: Mapping[str, Any]) -> set[Kind]:
-    names = {"numbers": Kind.NUMBER, "number": Kind.NUMBER, "uuids": Kind.UUID, "uuid": Kind.UUID}
-    kind = names.get(str(sample.get("value_kind", "")))
-    return {kind} if kind else set()

@@ -20,8 +20,12 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.answers.abstaining import abstains
+from lm_eval_longctx.answers.spelling import normalise
+from lm_eval_longctx.answers.texts import read_long
+from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
@@ -29,9 +33,14 @@ if TYPE_CHECKING:
 
 GRADINGS = ("v2", "v2_lenient", "openai")
 
+_SHORT = 600
+"""Characters within which an answer can be an abstention."""
+
 
 class SequenceMatchScorer(Scorer):
     """Compares an answer with a text that was to be repeated after a prefix.
+
+    Accepts prefix and text, by the chosen grading; fences, quotes, JSON and a polite line round both come off.
 
     Reads from the sample: ``target`` (the text, without the prefix), ``prefix``
     and, where there, ``noise_floor`` and ``openings`` (how each of the answers
@@ -39,9 +48,11 @@ class SequenceMatchScorer(Scorer):
     """
 
     METRICS = (
-        Metric("match", "how much of the right text is repeated after the prefix; 0 to 1"),
+        Metric("match", "how much of the right text is repeated after the prefix, wrapping off; 0 to 1"),
+        Metric("match_published", "the same by the authors' rules on the answer as it came; 0 to 1"),
         Metric("prefix", "1 if the answer has the prefix where it must be, else 0"),
         Metric("noise_floor", "match of guessing among the answers to the same request; 0 to 1"),
+        ABSTAINED,
     )
     OPTIONS = (Option("grading", "v2", "whose rules: Google DeepMind's, their lenient ones, or OpenAI's", GRADINGS),)
 
@@ -52,20 +63,29 @@ class SequenceMatchScorer(Scorer):
                 raise ConfigError(f"a text to be repeated needs {key} as a text, not {sample.get(key)!r}")
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return ``match``, ``prefix`` and ``noise_floor`` (``None`` where nobody worked it out)."""
-        ratio = _GRADES[self.options["grading"]](answer, sample["prefix"], sample["target"])
-        floor = sample.get("noise_floor")
-        return {"match": ratio or 0.0, "prefix": float(ratio is not None), "noise_floor": floor}
+        """Return one value for each metric; ``noise_floor`` is ``None`` where nobody worked it out."""
+        grade, prefix, target = _GRADES[self.options["grading"]], sample["prefix"], sample["target"]
+        said = read_long(answer, prefix)
+        ratio = grade(said, prefix, target)
+        raw = without_thoughts(answer).text
+        published = ratio if said == raw else grade(raw, prefix, target)
+        return {
+            "match": ratio or 0.0,
+            "match_published": published or 0.0,
+            "prefix": float(ratio is not None),
+            "noise_floor": sample.get("noise_floor"),
+            "abstained": float(prefix not in said and len(said) < _SHORT and abstains(normalise(said))),
+        }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return which of the answers to the same request was repeated, from 1; ``None`` if none begins so."""
-        said = answer.strip()
+        said = read_long(answer, sample["prefix"]).strip()
         text = (
             said[said.rfind(sample["prefix"]) + len(sample["prefix"]) :].strip() if sample["prefix"] in said else said
         )
         openings = sample.get("openings") or ()
         given = next((number for number, opening in enumerate(openings, 1) if text.startswith(opening)), None)
-        return {"repeated": given}
+        return {"repeated": given, "unparsed": float(not said)}
 
 
 def v2(answer: str, prefix: str, target: str) -> float | None:

@@ -12,8 +12,10 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.texts import read_translation
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +91,10 @@ def signatures() -> dict[str, str]:
 
 
 class TranslationScorer(Scorer):
-    """chrF first, as in the report's tables; then chrF++ and BLEU, and chrF of parts of the test set."""
+    """chrF first, as in the report's tables; then chrF++ and BLEU, and chrF of parts of the test set.
+
+    Accepts one line, in which wrapping and what introduces it do not count.
+    """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (
         Metric("chrf", "corpus chrF, 0 to 100", aggregate=chrf),
@@ -100,7 +105,9 @@ class TranslationScorer(Scorer):
         Metric("chrf_listed", "chrF of sources whose words are all in the word list", aggregate=chrf),
         Metric("chrf_unlisted", "chrF of sources with a word that is not", aggregate=chrf),
         Metric("exact", "share of translations equal to the reference but for case and punctuation, 0 to 1"),
+        ABSTAINED,
     )
+    LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:
         """A reference is one text."""
@@ -110,10 +117,12 @@ class TranslationScorer(Scorer):
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the pair for each metric that the sample belongs to.
 
-        The translation is the answer's first line that is not empty: models
-        were asked for nothing else, and an explanation is not a translation.
+        The translation is the line in which the answer gives it: a polite line before it and an
+        explanation below it are no translation. An abstention is none either, and scores as an empty one.
         """
-        pair = Pair(_first_line(answer), sample["target"])
+        read = read_translation(answer)
+        gone = read.abstained and _plain(read.text) != _plain(sample["target"])
+        pair = Pair("" if gone else read.text, sample["target"])
         value = Scored(pair)
         short = sample.get("source_words", len(str(sample.get("source", "")).split())) <= SHORT
         listed = sample.get("words_in_list", 0.0) >= 1
@@ -124,11 +133,12 @@ class TranslationScorer(Scorer):
             "chrf_short" if short else "chrf_long": value,
             "chrf_listed" if listed else "chrf_unlisted": value,
             "exact": float(_plain(pair[0]) == _plain(pair[1])),
+            "abstained": float(gone),
         }
 
-
-def _first_line(answer: str) -> str:
-    return next((line.strip() for line in answer.splitlines() if line.strip()), "")
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002 - the seam's signature
+        """Return whether nothing could be read in the answer."""
+        return {"unparsed": float(read_translation(answer).unparsed)}
 
 
 def _plain(text: str) -> str:

@@ -42,7 +42,7 @@ def test_unscored_cells_are_never_the_worst_colour(tmp_path):
     """A run in which nothing was scored is all grey, without a cell in the worst colour."""
     made = block()
     for row in (*made["cells"], *made["lengths"]):
-        row["scored"], row["metrics"]["recall"] = 0, {"value": None, "n": 0}
+        row["scored"], row["metrics"]["exact"] = 0, {"value": None, "n": 0}
     write_results(tmp_path, {"t": made})
     png = pictures.heatmap(read_runs([tmp_path])[0])
     assert share(png, UNSCORED) > 0.2
@@ -53,7 +53,7 @@ def test_partly_scored_cells_have_a_grey_corner(tmp_path):
     """A cell with some unscored samples keeps its colour and gets a grey corner."""
     made = block()
     for row in made["cells"]:
-        row["n"], row["scored"], row["metrics"]["recall"] = 3, 2, {"value": 1.0, "n": 2}
+        row["n"], row["scored"], row["metrics"]["exact"] = 3, 2, {"value": 1.0, "n": 2}
     write_results(tmp_path, {"t": made})
     png = pictures.heatmap(read_runs([tmp_path])[0])
     assert 0 < share(png, UNSCORED) < share(png, colour(1)) / 5

@@ -14,7 +14,7 @@ from lm_eval_longctx.report.wording import number, sentences
 from lm_eval_longctx.results import read_runs
 
 EXPECTED = """\
-longctx_text_niah · fake/model · recall by context length in tokens (along) and depth (down)
+longctx_text_niah · fake/model · exact by context length in tokens (along) and depth (down)
 
    depth │      1k            8k           128k
   ───────┼──────────────────────────────────────────
@@ -29,7 +29,7 @@ longctx_text_niah · fake/model · recall by context length in tokens (along) an
   scored │    10/10          8/10          4/10
   ·· ran, not scored
 
-  recall 0.91 [0.32, 0.999] over 22 of 30 samples (coverage 73.3 %)
+  exact 0.91 [0.32, 0.999] over 22 of 30 samples (coverage 73.3 %)
   with the unscored samples counted as wrong 0.67, as right 0.93
   not complete: 6 context exceeded, 2 refused
   128k is beyond the model: 6 of 10 prompts were refused as too long
@@ -127,10 +127,10 @@ def test_sentences_of_a_perfect_run(runs):
 def test_kinds_of_questions_are_told_apart(tmp_path):
     """Where a task has variants, each one's score and count are said."""
     made = block()
-    found = {"recall": {"value": 0.5, "n": 4}}
+    found = {"exact": {"value": 0.5, "n": 4}}
     made["variants"] = [{**made["lengths"][0], "variant": kind, "metrics": found} for kind in ("bridge", "count")]
     write_results(tmp_path, {"t": made})
-    assert "recall by kind: bridge 0.50 (over 4), count 0.50 (over 4)" in as_text(read_runs([tmp_path])[0])
+    assert "exact by kind: bridge 0.50 (over 4), count 0.50 (over 4)" in as_text(read_runs([tmp_path])[0])
 
 
 def test_reach_is_said_once_where_both_ends_are_the_same(tmp_path):

@@ -123,7 +123,7 @@ def test_signature_says_what_was_asked(made):
         "n:2",
         "seed:0",
         "novel.txt#ab12cd34",
-        "score:recall",
+        "score:exact",
     ):
         assert part in line
     assert "somewhere" not in line

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Unparsed
 from lm_eval_longctx.scorers.label import LabelScorer
 
 SCORER = LabelScorer({})
@@ -19,15 +18,15 @@ def test_the_label_decides(target, said, form):
     """The right label scores 1 and any other 0, in any case and typography."""
     sample = {"target": target, "labels": LABELS}
     for answer in (form.format(said), form.format(said).upper()):
-        assert SCORER.score(sample, answer) == {"accuracy": float(said == target)}
-        assert SCORER.details(sample, answer) == {"given": said}
+        assert SCORER.score(sample, answer) == {"accuracy": float(said == target), "abstained": 0}
+        assert SCORER.details(sample, answer)["given"] == said
 
 
 def test_the_first_line_comes_first():
     """What a base model goes on to write after its first line does not count."""
     sample = {"target": "bamodi", "labels": LABELS}
-    assert SCORER.score(sample, "\nbamodi\n\nInput: a tin flute\nLabel: zelupa") == {"accuracy": 1}
-    assert SCORER.score(sample, "Let me think.\nIt is bamodi.") == {"accuracy": 1}
+    assert SCORER.score(sample, "\nbamodi\n\nInput: a tin flute\nLabel: zelupa")["accuracy"] == 1
+    assert SCORER.score(sample, "Let me think.\nIt is bamodi.")["accuracy"] == 1
 
 
 @pytest.mark.parametrize(
@@ -41,9 +40,12 @@ def test_the_first_line_comes_first():
     ],
 )
 def test_no_label_and_several_are_unparsed(answer, reason):
-    """An answer with no label, or more than one, is never guessed."""
-    with pytest.raises(Unparsed, match=reason):
-        SCORER.score({"target": "bamodi", "labels": LABELS}, answer)
+    """An answer with no label, or more than one, is never guessed: it is wrong, and counted as unparsed."""
+    sample = {"target": "bamodi", "labels": LABELS}
+    assert SCORER.score(sample, answer) == {"accuracy": 0, "abstained": 0}
+    found = SCORER.details(sample, answer)
+    assert found["unparsed"] == 1
+    assert reason in found["why"]
 
 
 @pytest.mark.parametrize("change", [{"target": "other"}, {"labels": ["bamodi"]}, {"labels": None}])

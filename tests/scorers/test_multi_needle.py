@@ -122,7 +122,12 @@ def test_words_and_uuids_are_values_too():
 
 def test_details_count():
     """The details say how many were hidden, found and wrong."""
-    assert SCORER.details({"target": PAIRS}, "Paris: 1234567\nRome: 1") == {"hidden": 4, "found": 1, "wrong": 0}
+    assert SCORER.details({"target": PAIRS}, "Paris: 1234567\nRome: 1") == {
+        "hidden": 4,
+        "found_needles": 1,
+        "wrong": 0,
+        "unparsed": 0,
+    }
 
 
 @pytest.mark.parametrize("target", [None, "12", {}, [], {"Paris": 12}, [""]])
@@ -152,4 +157,5 @@ def test_needles_that_were_not_asked_for_are_extra():
 def test_where_nothing_is_hidden_the_right_answer_says_so(answer, right, extra):
     """On needle-absent samples a denial is right, any value is invented, and silence is wrong."""
     found = SCORER.score({"target": PAIRS, "absent": True}, answer)
-    assert found == {"recall": right, "extra": extra, "complete": right}
+    none = {"ruler": None, "abstained": None}
+    assert found == {"found": right, "recall": right, "extra": extra, "complete": right, **none}

@@ -21,6 +21,12 @@ values = st.one_of(
 )
 
 
+def three(sample, answer):
+    """Return the numbers that every sample has of the kind that it is."""
+    scores = SCORER.score(sample, answer)
+    return {name: scores[name] for name in ("recall", "exact", "invented")}
+
+
 def recall(target, answer, **sample):
     return SCORER.score({"target": target, **sample}, answer)["recall"]
 
@@ -28,8 +34,8 @@ def recall(target, answer, **sample):
 @given(values)
 def test_perfect_answer_scores_one_and_empty_scores_zero(value):
     """The value alone scores 1 on recall and exact; an empty answer scores 0 on both."""
-    assert SCORER.score({"target": value}, value) == {"recall": 1.0, "exact": 1.0, "invented": None}
-    assert SCORER.score({"target": value}, "") == {"recall": 0.0, "exact": 0.0, "invented": None}
+    assert three({"target": value}, value) == {"recall": 1.0, "exact": 1.0, "invented": None}
+    assert three({"target": value}, "") == {"recall": 0.0, "exact": 0.0, "invented": None}
 
 
 @given(
@@ -74,6 +80,7 @@ def test_uuids_are_found_in_any_spelling(value):
         ("12", "12th"),
         ("12", "x12"),
         ("12", "so -12 it is"),
+        ("12", "-12"),
         ("12", "+49-12-3129"),
         ("12", "12,345"),
         ("12", "1 200"),
@@ -105,7 +112,6 @@ def test_what_does_not_stand_alone_is_not_found(target, answer):
     [
         ("12", "It is 12."),
         ("12", "- 12"),
-        ("12", "-12"),
         ("12", "12.0"),
         ("12", "12, 13"),
         ("12", "number:12"),
@@ -137,7 +143,7 @@ def test_any_accepted_text_is_enough():
 
 
 def test_exact_is_lost_by_naming_other_values():
-    """Naming another value of the kind keeps recall and loses exact; small figures and keys do not count."""
+    """Claiming another value of the kind keeps recall and loses exact; small figures and keys do not count."""
     sample = {"target": "1234567", "distractors": ["7654321"], "question": "What is the number of Paris 1900?"}
     assert SCORER.score(sample, "In chapter 12 of Paris 1900: 1234567")["exact"] == 1
     both = SCORER.score(sample, "1234567 or 7654321")
@@ -146,9 +152,10 @@ def test_exact_is_lost_by_naming_other_values():
 
 
 def test_exact_tells_distractors_that_are_words():
-    """Of words, known distractors lose exact; other words cannot be told from prose."""
+    """Of words, known distractors that are not denied lose exact; other words cannot be told from prose."""
     sample = {"target": "otter", "distractors": {"Rome": "badger"}}
-    assert SCORER.score(sample, "otter, not badger")["exact"] == 0
+    assert SCORER.score(sample, "otter, and badger")["exact"] == 0
+    assert SCORER.score(sample, "otter, not badger")["exact"] == 1
     assert SCORER.score(sample, "otter, a fine animal")["exact"] == 1
 
 
@@ -180,7 +187,7 @@ def test_exact_tells_distractors_that_are_words():
 @pytest.mark.parametrize("kind", ["numbers", "uuids", "words"])
 def test_denials_are_right_where_no_needle_is_hidden(answer, kind):
     """An answer that says that the needle is not there is right on a needle-absent sample."""
-    scores = SCORER.score({"target": "", "absent": True, "value_kind": kind}, answer)
+    scores = three({"target": "", "absent": True, "value_kind": kind}, answer)
     assert scores == {"recall": 1.0, "exact": 1.0, "invented": 0.0}
 
 
@@ -201,7 +208,7 @@ def test_denials_are_right_where_no_needle_is_hidden(answer, kind):
 def test_other_answers_are_wrong_where_no_needle_is_hidden(answer, kind, invented):
     """Silence, chatter and any named value are wrong on a needle-absent sample; naming one is an invention."""
     sample = {"target": "", "absent": True, "value_kind": kind, "distractors": ["badger"]}
-    assert SCORER.score(sample, answer) == {"recall": 0.0, "exact": 0.0, "invented": float(invented)}
+    assert three(sample, answer) == {"recall": 0.0, "exact": 0.0, "invented": float(invented)}
 
 
 @pytest.mark.parametrize("target", [None, "", [], [1], {"a": "b"}, [" "]])

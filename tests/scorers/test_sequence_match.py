@@ -42,8 +42,9 @@ def v2_reference(prediction, target, *, lenient):
 def test_perfect_answer_scores_one_and_empty_scores_zero(grading, text):
     """Prefix and text score 1; an empty answer, and the text without the prefix, score 0."""
     sample = {"target": text, "prefix": PREFIX, "noise_floor": 0.3}
-    assert scorer(grading).score(sample, PREFIX + text) == {"match": 1, "prefix": 1, "noise_floor": 0.3}
-    assert scorer(grading).score(sample, "") == {"match": 0, "prefix": 0, "noise_floor": 0.3}
+    right = {"match": 1, "match_published": 1, "prefix": 1, "noise_floor": 0.3, "abstained": 0}
+    assert scorer(grading).score(sample, PREFIX + text) == right
+    assert scorer(grading).score(sample, "") == {**right, "match": 0, "match_published": 0, "prefix": 0}
     assert scorer(grading).score(sample, text)["match"] == 0
 
 
@@ -84,9 +85,9 @@ def test_ratio_of_a_worked_example():
 def test_details_say_which_answer_was_repeated():
     """An answer that begins like another one to the same request is told by its number."""
     sample = {"target": TEXT, "prefix": PREFIX, "openings": ["Once upon", TEXT[:20], "It rained"]}
-    assert scorer().details(sample, PREFIX + TEXT) == {"repeated": 2}
-    assert scorer().details(sample, "It rained all day.") == {"repeated": 3}
-    assert scorer().details(sample, "no idea") == {"repeated": None}
+    assert scorer().details(sample, PREFIX + TEXT)["repeated"] == 2
+    assert scorer().details(sample, "It rained all day.")["repeated"] == 3
+    assert scorer().details(sample, "no idea")["repeated"] is None
 
 
 @pytest.mark.parametrize("change", [{"target": ""}, {"target": ["a"]}, {"prefix": ""}, {"prefix": None}])

@@ -19,6 +19,7 @@ RESULTS = ROOT / "docs" / "results.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
+    ("answers",),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger", "metrics"),
     ("backend", "results"),

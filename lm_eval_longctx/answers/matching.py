@@ -11,48 +11,14 @@ its dashes.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.answers.spelling import normalise
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-_THING = r"(?:numbers?|words?|keywords?|values?|uuids?|codes?|keys?|needles?|answers?|secrets?|entry|entries)"
-_VERB = (
-    r"(?:mention|stat|contain|includ|provid|specif|appear|present|find|found|giv|list|exist|reveal|record"
-    r"|locat|determin|know|say|said|tell|told|hidden|anywhere|there|in (?:the|this|it))\w*"
-)
-_NOT = r"(?:not|never|cannot|can't|couldn't|doesn't|isn't|wasn't|don't|didn't|aren't|hasn't|unable to|fail(?:s|ed)? to)"
-_DENIALS = (
-    rf"\b{_NOT}\b[^.!?\n]{{0,60}}\b{_VERB}",
-    rf"\bno (?:such|mention|information|record|trace|reference|indication|{_THING})\b",
-    rf"\bno (?:[\w'-]+ ){{1,4}}{_THING}\b",
-    r"\bthere (?:is|was|are|were) (?:no|none|nothing|not)\b",
-    r"\bnowhere\b",
-    r"^\W*(?:none|nothing|unknown|absent|missing|unavailable|n/a|null|no)\b",
-    r"\b(?:is|are|was|were) (?:absent|missing|unknown|unavailable)\b",
-    r"\bwithout (?:any )?(?:mention|reference)",
-)
-_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS))
-_NOT_A_VALUE = (
-    r"(?!(?:not?|never|none|nothing|nowhere|absent|missing|unknown|unavailable|n/a|null|that|there|the|this|it|in|for|of"
-    r"|a|an|also|any|neither|nor|un\w+|given|mentioned|stated|provided|listed|found|present|hidden|specified|here)\b)"
-)
-_AFFIRMED = re.compile(rf"\b{_THING}\b[^.!?\n]{{0,60}}?(?:\bis\b|:|=)[\s\"'*_]*{_NOT_A_VALUE}[^\W_][\w-]*")
-
-
-def denies(text: str) -> bool:
-    """Whether a normalised answer says that the thing is not there."""
-    return _DENIAL.search(text) is not None
-
-
-def affirms(text: str) -> bool:
-    """Whether a normalised answer says what the thing is (``the word is otter``)."""
-    return _AFFIRMED.search(text) is not None
-
 
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff\U00020000-\U0003ffff"
 """Scripts written without spaces between words: a value may touch their letters."""
@@ -63,15 +29,6 @@ _CHUNK = re.compile(r"\d+(?:[.,' _]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,' _])\d{3})(?:\1\d{3})*")
 _TRIPLES = re.compile(r"\d{3}(?: \d{3})+")
 _WHOLE = re.compile(r"(\d+|\d{1,3}(?:([,' _.])\d{3})(?:\2\d{3})*)[.,]0{1,2}")
-_THIN_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3})")
-_TRANSLATE = str.maketrans(
-    {
-        **dict.fromkeys("\u2010\u2011\u2212\ufe63\uff0d", "-"),
-        **dict.fromkeys("\u2012\u2013\u2014\u2015", " - "),
-        **dict.fromkeys("\u2018\u2019\u02bc\u2032`", "'"),
-        **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
-    }
-)
 
 
 class Kind(str, Enum):
@@ -95,14 +52,6 @@ class Mention:
     start: int
     end: int
     value: str
-
-
-def normalise(text: str) -> str:
-    """Return a text in lower case with one spelling of spaces, dashes, quotes and digits."""
-    text = _THIN_SPACE.sub(",", text).translate(_TRANSLATE)
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return re.sub(r"[^\S\n]+", " ", text)
 
 
 def kind_of(value: str) -> Kind:
@@ -175,8 +124,8 @@ def _alone(text: str, start: int, end: int) -> bool:
 
 def _negative(text: str, start: int) -> bool:
     """Whether a minus sign, and not a bullet or a hyphen, stands before a figure."""
-    line = text[text.rfind("\n", 0, start) + 1 : start]
-    return line.endswith("-") and line.strip() != "-" and not line[:-1][-1:].isalnum()
+    before = text[max(0, start - 2) : start]
+    return before.endswith("-") and not before[:-1][-1:].isalnum()
 
 
 def _readings(chunk: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lm_eval_longctx.scorers.matching import mentions, normalise
+from lm_eval_longctx.answers.matching import mentions
+from lm_eval_longctx.answers.spelling import normalise
 
 
 @pytest.mark.parametrize("order", [1, -1])

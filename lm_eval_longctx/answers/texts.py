@@ -1,0 +1,181 @@
+"""Reading a text: a short answer in words, a translation, or a long text that was to be repeated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lm_eval_longctx.answers import claims
+from lm_eval_longctx.answers.abstaining import abstains
+from lm_eval_longctx.answers.numerals import with_digits
+from lm_eval_longctx.answers.spelling import normalise
+from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.answers.wrapping import after_lead, is_lead, lines_of, place_of, plain, unquoted
+
+_WORD = re.compile(r"[^\W_]+(?:\.[^\W_]+)*")
+_GROUPS = re.compile(r"(?<=\d)[,' _](?=\d{3}(?!\d))")
+_MINUS = re.compile(r"(?<![\w.,)-])-(?=\d)")
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+_ARTICLES = frozenset(("a", "an", "the"))
+_FRAMES = frozenset(
+    "it is was are were he she they that this there his her their its in at of by on to from for be been has had did does do so "
+    "therefore thus hence would must who which whom what where when how many much year named called name answer called i think believe "
+    "according document text context based es el la los las le les der die das ist est è il lo una un une ein eine".split()
+)
+_KEPT_WORDS = frozenset(
+    "not no never or nor either neither maybe perhaps possibly probably but except without unlike".split()
+)
+_REASON = re.compile(
+    r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|which is|who was|\(see)\b.*", re.DOTALL
+)
+_FENCE_ALL = re.compile(r"\A\s*(?:```|~~~)[^\n]*\n(.*?)\n?(?:```|~~~)\s*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class TextRead:
+    """A text that an answer gives.
+
+    Attributes:
+        text: The words, wrapping off.
+        abstained: Whether the answer says that it cannot be told.
+        how: Where it stood (see ``wrapping.Place``).
+    """
+
+    text: str
+    abstained: bool
+    how: str
+
+    @property
+    def unparsed(self) -> bool:
+        """Whether nothing could be read."""
+        return not self.abstained and not any(c.isalnum() for c in self.text)
+
+
+def read_text(answer: str, question: str = "") -> TextRead:
+    """Return the one line in which an answer says its text; what stands below it is an explanation."""
+    place = place_of(answer)
+    lines = [line for line in lines_of(place.text) if line.count(" ") < claims.LONG]
+    lines = _without_copies(lines, question)
+    line = _statement(lines) if place.how == "whole" else "\n".join(lines)
+    if place.how in {"final", "answer", "boxed", "tag"} and len(lines) > 1:
+        kept = {claims.words(normalise(one)): one for one in lines}
+        line = " or ".join(kept.values())
+    line = unquoted(after_lead(line))
+    gone = place.how == "null" or abstains(normalise(line))
+    return TextRead(line, gone, place.how)
+
+
+def _statement(lines: list[str]) -> str:
+    """Return the first line; a bare last line where reasoning stands before it."""
+    if len(lines) > 1 and len(lines[0].split()) > 8 and len(lines[-1].split()) <= 8 and _is_thinking(lines[0]):
+        return lines[-1]
+    return lines[0] if lines else ""
+
+
+def _is_thinking(line: str) -> bool:
+    return (
+        re.match(
+            r"\W*(?:let me|let's|first|to answer|to find|i need|we need|the (?:text|document|question|context)|reading|looking|"
+            r"okay|hmm|so|well|thinking|step)\b",
+            line,
+            re.IGNORECASE,
+        )
+        is not None
+    )
+
+
+def _without_copies(lines: list[str], question: str) -> list[str]:
+    known = {claims.words(normalise(part)) for part in re.split(r"(?<=[.?!])\s+|\n", question) if len(part) > 8}
+    return [line for line in lines if claims.words(normalise(line)) not in known]
+
+
+def read_translation(answer: str) -> TextRead:
+    """Return the line that holds a translation."""
+    read = read_text(answer)
+    head, colon, rest = read.text.partition(": ")
+    named = (
+        colon
+        and rest.strip()
+        and len(head.split()) <= 3
+        and re.search(r"translat|english|kalamang|übersetzung|traduc", head, re.IGNORECASE)
+    )
+    return TextRead(unquoted(rest) if named else read.text, read.abstained, read.how)
+
+
+def read_long(answer: str, beginning: str) -> str:
+    """Return a long text as it was repeated: thoughts and what is wrapped round the whole come off, no more.
+
+    Args:
+        answer: The model's own text.
+        beginning: How the text must begin; a polite line before it comes off.
+    """
+    said = without_thoughts(answer)
+    text = "" if said.unclosed else said.text
+    if fenced := _FENCE_ALL.match(text):
+        text = fenced[1]
+    bare = text.strip()
+    if bare.startswith("{") and bare.endswith("}"):
+        place = place_of(bare)
+        text = place.text if place.how == "json" and place.text.startswith(beginning) else text
+    head, found, rest = text.partition(beginning)
+    if found and not _introduces(head):
+        return text
+    if found and head.strip():
+        body = beginning + rest
+        mark = head.strip()[-1:]
+        text = body.rstrip().removesuffix(mark) if mark in {'"', "'", "*", "`"} else body
+        text = text.rstrip("*`") if mark in "*`" else text
+    return text
+
+
+def _introduces(head: str) -> bool:
+    """Whether what stands before a text is nothing but a polite line, quotes or bold marks."""
+    bare = head.strip().strip("*_`\"' \n")
+    return not bare or (bare.count("\n") < 2 and is_lead(bare))
+
+
+def answer_words(text: str) -> list[str]:
+    """Return the words of an answer that count, numbers in digits.
+
+    Examples:
+        ``The Heron Bridge.`` gives ``heron bridge``; ``312 marks`` and
+        ``three hundred and twelve marks`` give ``312 marks``.
+    """
+    low = normalise(plain(text)).replace("'s", "s")
+    low = _MINUS.sub("minus ", low)
+    low = _ORDINAL.sub("", _GROUPS.sub("", low))
+    return list(with_digits([word for word in _WORD.findall(low) if word not in _ARTICLES]))
+
+
+def states(given: str, right: str, question: str) -> bool:
+    """Whether an answer's line says the right text and nothing else but words of the question and of frames.
+
+    Words of the question that belong to what can be chosen from (*A or B*) do not count as frame.
+    """
+    target = answer_words(right)
+    if answer_words(given) == target:
+        return True
+    known = _known(question, set(target))
+    first = _sentence(given, target)
+    rest = [
+        word
+        for word in answer_words(first)
+        if word in target or word in _KEPT_WORDS or not {word, word.removesuffix("s")} & known
+    ]
+    return rest == target
+
+
+def _known(question: str, target: set[str]) -> set[str]:
+    asked = set(answer_words(question))
+    if target <= asked:  # the answer is one of those that the question names
+        asked = set(answer_words(question.partition(":")[0])) if ":" in question else set()
+    return asked | _FRAMES
+
+
+def _sentence(text: str, target: list[str]) -> str:
+    """Return the first sentence without its reason; more of it only where the target goes on."""
+    text = _REASON.sub("", text)
+    for stop in re.finditer(r"(?<!\bNo)(?<!\bMr)(?<!\bSt)(?<!\bDr)\.\s+(?=[A-Z])", text):
+        if set(target) <= set(answer_words(text[: stop.start()])):
+            return text[: stop.start()]
+    return text

@@ -1,0 +1,187 @@
+"""What holds of every answer, however it is made: wrapping, thoughts, alternatives, time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.scorers.choice import ChoiceScorer
+from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
+from lm_eval_longctx.scorers.label import LabelScorer
+from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
+from lm_eval_longctx.scorers.retrieval import RetrievalScorer
+from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
+from lm_eval_longctx.scorers.translation import TranslationScorer
+
+MARKS = (
+    "<think>",
+    "</think>",
+    "<THINKING>",
+    "</ thinking >",
+    "[THINK]",
+    "[/THINK]",
+    "\u25c1think\u25b7",
+    "\u25c1/think\u25b7",
+    "<|channel|>",
+)
+MARKS += (
+    "analysis",
+    "final",
+    "<|message|>",
+    "<|end|>",
+    "<|start|>",
+    "assistant",
+    "assistantfinal",
+    "analysisWe",
+    "<",
+    ">",
+    "think",
+    "\n",
+    " ",
+    "7",
+)
+FRAMES = (
+    "{}",
+    "**{}**",
+    "`{}`",
+    '"{}"',
+    "```\n{}\n```",
+    "<answer>{}</answer>",
+    "Final answer: {}",
+    "The answer is {}",
+    "<think>hm</think>{}",
+    '{{"answer": "{}"}}',
+)
+SCORERS = [
+    (RetrievalScorer({}), {"target": "2345027", "question": "Which number?"}, "2345027", "exact"),
+    (RetrievalScorer({}), {"target": "red-otter", "distractors": ["blue-badger"]}, "red-otter", "exact"),
+    (
+        MultiNeedleScorer({}),
+        {"target": {"Paris": "1234567", "Rome": "7654321"}},
+        "Paris: 1234567\nRome: 7654321",
+        "found",
+    ),
+    (ExactF1Scorer({}), {"target": "Ilveth Tarrow", "question": "Who was she?"}, "Ilveth Tarrow", "exact"),
+    (ChoiceScorer({}), {"target": "B", "options": ["a cat", "a dog", "a fox"]}, "B", "accuracy"),
+    (LabelScorer({}), {"target": "bamodi", "labels": ["bamodi", "zelupa"]}, "bamodi", "accuracy"),
+    (TranslationScorer({}), {"target": "We sing."}, "We sing.", "exact"),
+    (SequenceMatchScorer({"grading": "v2"}), {"target": "owls", "prefix": "AbCd1234EfGh"}, "AbCd1234EfGhowls", "match"),
+]
+"""Each scorer with a sample, its perfect answer and its headline."""
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=14).map("".join))
+def test_removing_thoughts_twice_is_removing_them_once(text):
+    """What is left holds no marks that come off a second time."""
+    once = without_thoughts(text)
+    assert once.unclosed or without_thoughts(once.text).text == once.text
+
+
+@given(st.text(max_size=60))
+def test_a_text_without_marks_stays_as_it_is(text):
+    """Nothing is removed from an answer in which nothing was thought aloud."""
+    if not any(mark in text.lower() for mark in ("think", "analysis", "reason", "thought")):
+        assert without_thoughts(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("<think>a</think>b", "b"),
+        ("a</think>b", "b"),
+        ("<think>a<think>b</think>c</think>d", "d"),
+        ("<ponder>a</ponder>b", "<ponder>a</ponder>b"),
+        ("<think>a</think>b<think>c</think>d", "b\nd"),
+        ("no thoughts [thinking cap] <thin>", "no thoughts [thinking cap] <thin>"),
+    ],
+)
+def test_marks_of_families(text, left):
+    """Pairs, single closing marks and nested ones come off; what only looks like a mark stays."""
+    assert without_thoughts(text).text == left
+
+
+def test_marks_that_a_user_or_a_model_names():
+    """``reasoning_tags`` adds names; ``think_end_token`` ends the thought wherever it stands last."""
+    assert without_thoughts("<ponder>a</ponder>b", ["ponder"]).text == "b"
+    assert without_thoughts("a ### b ### c", end_token="###").text == "c"  # noqa: S106
+    assert without_thoughts("<ponder>a", ["ponder"]).unclosed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>7",
+        "7 <think> 8",
+        "[THINK]7",
+        "\u25c1think\u25b77",
+        "<|channel|>analysis<|message|>7",
+        "analysisWe say 7",
+    ],
+)
+def test_a_thought_without_end_is_no_answer(text):
+    """Where a thought was begun and never ended, nothing was answered."""
+    assert without_thoughts(text).unclosed
+
+
+@pytest.mark.parametrize(("scorer", "sample", "perfect", "headline"), SCORERS)
+@pytest.mark.parametrize("answer", ["I don't know.", "", "The weather is fine."])
+def test_every_scorer_scores_what_the_model_answered(scorer, sample, perfect, headline, answer):
+    """Abstaining and saying nothing are 0 in every scorer, never unscored, and are told apart."""
+    scores = scorer.score(sample, answer)
+    headlines = {metric.name: metric for metric in scorer.METRICS}
+    assert headline == scorer.METRICS[0].name or isinstance(scorer, TranslationScorer)
+    assert scores[headline] == 0
+    assert scores["abstained"] == float(answer.startswith("I don't"))
+    assert "abstained" in headlines
+    assert scorer.score(sample, perfect)[headline] == 1
+    assert scorer.details(sample, "").get("unparsed") == 1
+
+
+@pytest.mark.parametrize(("scorer", "sample", "perfect", "headline"), SCORERS[:2] + SCORERS[3:7])
+@pytest.mark.parametrize("inner", FRAMES)
+@pytest.mark.parametrize("outer", FRAMES)
+def test_wrapping_in_wrapping_changes_no_verdict(scorer, sample, perfect, headline, inner, outer):
+    """Two wrappings, one in the other, leave a perfect answer perfect and an empty one empty."""
+    for said, value in ((perfect, 1), ("I don't know", 0)):
+        once = inner.format(said)
+        whole = outer.format(json.dumps(once)[1:-1] if outer.startswith("{{") else once)
+        assert scorer.score(sample, whole)[headline] == value, whole
+
+
+@pytest.mark.parametrize(
+    ("scorer", "sample", "perfect", "headline"), [SCORERS[0], SCORERS[1], SCORERS[3], SCORERS[4], SCORERS[5]]
+)
+@given(data=st.data())
+def test_a_wrong_alternative_never_raises_a_score(scorer, sample, perfect, headline, data):
+    """Whatever is said, adding "or" and something wrong does not make it better."""
+    wrong = {
+        "2345027": "7654321",
+        "red-otter": "blue-badger",
+        "Ilveth Tarrow": "Maud Sarn",
+        "B": "(C)",
+        "bamodi": "zelupa",
+    }[perfect]
+    said = data.draw(
+        st.sampled_from(
+            [perfect, wrong, f"It is {perfect}", f"not {perfect}", "I don't know", "", f"{wrong}, no, {perfect}"]
+        )
+    )
+    joint = data.draw(st.sampled_from([" or ", ", ", "\n", " and ", " / ", "; "]))
+    assert scorer.score(sample, said + joint + wrong)[headline] <= scorer.score(sample, said)[headline]
+
+
+def test_the_first_cases():
+    """The cases that failed when this room was built come out right; each stands for a kind."""
+    folder = Path(__file__).resolve().parent.parent / "scorers" / "verdicts"
+    lines = (folder / "by_hand.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["form"] for line in lines} >= {
+        "value",
+        "absent",
+        "text",
+        "choice",
+    }
