@@ -194,7 +194,7 @@ def test_an_answer_that_takes_too_long_is_fetched_by_the_next_run(server, asked,
 def test_an_answer_that_did_not_come_about_is_asked_again(server, asked, end, billing, words):
     """A failed answer was free and a cancelled one perhaps not, in OpenAI's words; then the call is asked anew."""
     server.state.polls_until_ready = NEVER
-    asked(timeout=0.1)
+    asked(timeout=0.5)
     (kept,) = server.state.later.values()
     kept["answer"] = {**kept["answer"], "output": [], "usage": None, **end}
     ready(server)
@@ -210,7 +210,7 @@ def test_an_answer_that_did_not_come_about_is_asked_again(server, asked, end, bi
 def test_what_is_kept_no_longer_is_told_in_the_providers_words(server, asked):
     """The record of a lost answer holds what the provider said."""
     server.state.polls_until_ready = NEVER
-    asked(timeout=0.1)
+    asked(timeout=0.5)
     server.state.later.clear()
     ready(server)
     entries = asked()[2]
