@@ -84,6 +84,9 @@ _OTHERS = (
     r"لا (?:يوجد|أعرف|أعلم|يذكر|توجد|يمكن|ي|ت|أ)|غير (?:مذكور|موجود|معروف|محدد|متوفر|متاح)|لم (?:يذكر|يرد|أجد|يتم|ت|ي)|ليس",
     r"ندارد|نمی\S*دانم|ذکر نشده|نیست|नहीं|अज्ञात|ไม่(?:มี|ทราบ|พบ|ได้|รู้|ปรากฏ)|אין |לא (?:יודע|צוין|מופיע|נמצא|מוזכר)",
 )
+_LONG = 1000
+"""Characters in which one denial is looked for; a longer stretch without a stop is no sentence."""
+
 _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in (*_ENGLISH, *_OTHERS)))
 _HARMLESS = re.compile(
     r"\b(?:no|without|not|beyond|don't|any) (?:a |any )?(?:doubt|problem|worries|question|trouble|wonder)\b"
@@ -129,7 +132,7 @@ def denies(text: str) -> bool:
 
 def _says_no(clause: str) -> bool:
     return (
-        len(clause) < 1000
+        len(clause) < _LONG
         and _CONDITION.match(clause) is None
         and _DENIAL.search(_HARMLESS.sub(" ", clause)) is not None
     )
@@ -145,14 +148,26 @@ def _sentences(text: str) -> list[str]:
     return [half for part in whole for half in re.split(r",? (?:but|though|although|however|yet|,)", part)]
 
 
+def _begins_with_no(parts: list[str]) -> bool:
+    """Whether nothing but frames stands before the first denial; stops looking at the first other clause."""
+    for part in parts:
+        if _says_no(part):
+            return True
+        if not _FRAME.match(part):
+            return False
+    return False
+
+
 def abstains(text: str) -> bool:
     """Whether abstaining is what a normalised answer does: it comes first, and no value comes after.
 
     Frames before it ("Unfortunately,", "In the text") do not count.
     """
     parts = clauses(text)
+    if len(text) >= _LONG and not _begins_with_no(parts):
+        return False
     first = next((n for n, part in enumerate(parts) if _says_no(part)), None)
     if first is None:
-        return len(text) < 1000 and _says_no(text.strip()) and not affirms(text)
+        return len(text) < _LONG and _says_no(text.strip()) and not affirms(text)
     led = all(_FRAME.match(part) or _says_no(part) for part in parts[:first])
     return led and not affirms("\n ".join(parts[first:]))

@@ -18,6 +18,9 @@ _NUMERALS = {**_SMALL, **_TENS, **_SCALES}
 _LEAST_DIGITS = 4
 """This many single digits in a row are read one by one: *two three four five* is 2345."""
 
+_MOST_WORDS = 60
+"""Words that a number may have; a longer run is a loop, and would be a number of thousands of digits."""
+
 _WORD = "|".join(sorted(_NUMERALS, key=len, reverse=True))
 _RUN = re.compile(rf"(?<![\w-])(?:{_WORD})(?:(?:, | and |, and |[ -]|-and-)(?:{_WORD}))*(?![\w-])")
 
@@ -29,7 +32,7 @@ def in_digits(text: str) -> str:
 
 def _number(run: str) -> str:
     words = re.findall(r"[a-z]+", run)
-    if len(words) == 1:
+    if not 1 < len(words) <= _MOST_WORDS:
         return run
     if len(words) >= _LEAST_DIGITS and all(_SMALL.get(word, 10) < 10 for word in words):
         return "".join(str(_SMALL[word]) for word in words)
@@ -41,7 +44,7 @@ def with_digits(words: list[str]) -> Iterator[str]:
     """Turn runs of spelt numbers among words into digits."""
     place = 0
     while place < len(words):
-        number, length = spelt(words[place : place + 60])
+        number, length = spelt(words[place : place + _MOST_WORDS])
         yield str(number) if length else words[place]
         place += length or 1
 

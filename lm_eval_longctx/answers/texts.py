@@ -86,7 +86,8 @@ def _is_thinking(line: str) -> bool:
 
 def _without_copies(lines: list[str], question: str) -> list[str]:
     known = {claims.words(normalise(part)) for part in re.split(r"(?<=[.?!])\s+|\n", question) if len(part) > 8}
-    return [line for line in lines if claims.words(normalise(line)) not in known]
+    longest = max(map(len, known), default=0)
+    return [line for line in lines if len(line) > 4 * longest or claims.words(normalise(line)) not in known]
 
 
 def read_translation(answer: str) -> TextRead:

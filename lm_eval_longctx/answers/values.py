@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains, affirms, denies
@@ -115,10 +117,12 @@ def found(text: str, wanted: Wanted) -> list[Mention]:
 def _last_alone(text: str, wanted: Wanted) -> str:
     """Return the last line where it alone is a bare value: what came before was reasoning."""
     lines = lines_of(text)
-    alone = claims.last_alone(lines, [_bare(line, wanted) for line in lines])
-    return alone if alone is not None else "\n".join(lines)
-
-
-def _bare(line: str, wanted: Wanted) -> bool:
-    marks = found(line, wanted)
-    return bool(marks) and len(claims.words(line)) <= max(len(m.value) for m in marks) + 2
+    text = "\n".join(lines)
+    ends = list(accumulate(len(line) + 1 for line in lines))
+    longest = [0] * len(lines)
+    for mark in found(text, wanted):
+        line = bisect_right(ends, mark.start)
+        longest[line] = max(longest[line], len(mark.value))
+    bare = [n > 0 and len(claims.words(line)) <= n + 2 for n, line in zip(longest, lines, strict=True)]
+    alone = claims.last_alone(lines, bare)
+    return alone if alone is not None else text

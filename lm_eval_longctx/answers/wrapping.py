@@ -12,6 +12,9 @@ from lm_eval_longctx.answers.thoughts import without_thoughts
 _ROUNDS = 8
 """Wrappings inside wrappings that are taken off; nobody writes more."""
 
+_MOST_BOXES = 100
+"""More boxes than this are no answer, but a loop."""
+
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$", re.MULTILINE)
 _TAGS = re.compile(
     r"</?(?:answer|final_answer|final|response|result|output|b|strong|i|em|p|code|pre|s)>", re.IGNORECASE
@@ -172,14 +175,15 @@ def _tagged(text: str) -> Place | None:
     if not opened:
         return None
     bodies = []
-    for mark in opened:
-        end = _ANSWER_CLOSE.search(text, mark.end())
-        bodies.append(text[mark.end() : end.start() if end else len(text)])
-    return Place("\n".join(dict.fromkeys(body.strip() for body in bodies)), "tag")
+    for mark, limit in zip(opened, [*(m.start() for m in opened[1:]), len(text)], strict=True):
+        end = _ANSWER_CLOSE.search(text, mark.end(), limit)
+        bodies.append(text[mark.end() : end.start() if end else limit].strip())
+    return Place("\n".join(body for body in dict.fromkeys(bodies) if body), "tag")
 
 
 def _boxed(text: str) -> Place | None:
-    found = [_braced(text, mark.end()) for mark in _BOX.finditer(text)]
+    marks = list(_BOX.finditer(text))
+    found = [_braced(text, mark.end()) for mark in marks] if len(marks) <= _MOST_BOXES else []
     bodies = list(dict.fromkeys(body.strip() for body in found if body is not None))
     return Place("\n".join(bodies), "boxed") if bodies else None
 

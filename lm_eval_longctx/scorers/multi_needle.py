@@ -149,9 +149,10 @@ def _one_heading(text: str, keys: Sequence[Mention], named: Sequence[Mention]) -
 
 def _in_prose(text: str, mention: Mention, count: int) -> bool:
     """Whether a value stands somewhere in a long stretch of prose, as in an echo of the context."""
-    start, end = text.rfind("\n", 0, mention.start) + 1, text.find("\n", mention.end)
-    line = text[start : end if end >= 0 else len(text)]
-    return len(line) > _MOST_OF_A_VALUE * max(count, claims.LONG // 20)
+    most = _MOST_OF_A_VALUE * max(count, claims.LONG // 20)
+    start = text.rfind("\n", max(0, mention.start - most - 1), mention.start) + 1 or max(0, mention.start - most - 1)
+    end = text.find("\n", mention.end, mention.end + most + 1)
+    return (end if end >= 0 else min(len(text), mention.end + most + 1)) - start > most
 
 
 def _judge_absent(sample: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,18 @@ def test_the_first_cases():
         "text",
         "choice",
     }
+
+
+LOOPS = ("x\n", "a", "2345027 ", "It is not 2345027 or 1234567, ", "<answer>B", "\\boxed{", "The answer is B.\n", "1,")
+LOOPS += ("two hundred and ", "Paris: 1234567; ", "not ", "{", "`", "Final answer: ", "<think>a</think>", "bamodi ")
+
+
+@pytest.mark.parametrize(("scorer", "sample", "perfect", "headline"), SCORERS[1:7])
+@pytest.mark.parametrize("unit", LOOPS)
+def test_no_loop_of_a_model_takes_long(scorer, sample, perfect, headline, unit):
+    """The longest answer that is read, of one thing over and over, is read in time that grows with its length only."""
+    answer = (unit * scorer.LONGEST)[: scorer.LONGEST]
+    begun = time.process_time()
+    assert 0 <= scorer.score(sample, answer)[headline] <= 1
+    # Square time would take hours here; speed itself is no business of a test.
+    assert time.process_time() - begun < 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -250,3 +251,51 @@ def test_a_model_that_cannot_take_a_task_is_told_at_once(niah: Any, evaluate: An
     task = niah("longctx_x", "retrieval", "video_needle", context_lengths=["1m"], depths=1, haystack="film")
     with pytest.raises(UnsupportedError, match=r"takes text, and longctx_x holds video; .* say modalities=text\+video"):
         evaluate(lm, task)
+
+
+def judged(niah: Any, answer: str, **metadata: Any) -> tuple[Any, dict[str, Any]]:
+    """Return what the task makes of a foreign model's plain text: the verdict, and what the log of samples gets."""
+    task = niah(**metadata)
+    doc = task.test_docs()[0]
+    return task._judge(doc, answer.format(doc["target"])), task.process_results(doc, [answer.format(doc["target"])])
+
+
+def test_thoughts_come_off_before_the_scorer_and_stay_in_the_samples(niah: Any) -> None:
+    """A value that stands only in the thoughts is not found; one after them is, and the thoughts are kept."""
+    inside, _ = judged(niah, "<think>{}</think>I do not know.")
+    assert inside.values["exact"] == inside.values["recall"] == 0
+    assert inside.values["abstained"] == 1
+    after, logged = judged(niah, "<think>hm</think>{}")
+    assert after.values["exact"] == 1
+    assert logged["reading"][0]["thoughts"] == ["hm"]
+
+
+@pytest.mark.parametrize("answer", ["<think>It is {}", "[THINK]{}", "<|channel|>analysis<|message|>{}"])
+def test_a_thought_without_end_is_unscored_with_any_model(niah: Any, answer: str) -> None:
+    """What a foreign model only thought is neither a hit nor a miss: ``spent_on_reasoning``, and coverage falls."""
+    result, logged = judged(niah, answer)
+    assert result.values is None
+    assert result.kind == "spent_on_reasoning"
+    assert logged["reading"][0]["outcome"] == "spent_on_reasoning"
+    assert dict(logged.items()) == {"coverage": 0.0}
+
+
+def test_marks_of_thoughts_can_be_named(niah: Any) -> None:
+    """``reasoning_tags`` and a model's ``think_end_token`` are known to the task."""
+    assert judged(niah, "<ponder>{}", reasoning_tags=["ponder"])[0].kind == "spent_on_reasoning"
+    assert judged(niah, "hm ### {}", think_end_token="###")[0].values["exact"] == 1  # noqa: S106 - a mark in a text
+
+
+def test_an_answer_too_long_to_be_one_is_unparsed_and_says_so(niah: Any) -> None:
+    """A million characters are 0 with the reason in the log, in well under two seconds, wherever the value stands."""
+    begun = time.process_time()
+    result, logged = judged(niah, "{} " + "and so on " * 100_000)
+    assert time.process_time() - begun < 2
+    assert result.values["exact"] == 0
+    assert result.values["unparsed"] == 1
+    assert logged["reading"][0]["note"] == "unparsed: longer than 100,000 characters"
+
+
+def test_thoughts_do_not_make_an_answer_too_long(niah: Any) -> None:
+    """Only what is left after the thoughts is measured."""
+    assert judged(niah, "<think>" + "so on " * 100_000 + "</think>{}")[0].values["exact"] == 1

@@ -95,3 +95,16 @@ def test_samples_without_text_or_prefix_are_refused(change):
     """Target and prefix must be texts that are not empty."""
     with pytest.raises(ConfigError, match=next(iter(change))):
         scorer().validate({"target": TEXT, "prefix": PREFIX, **change})
+
+
+@pytest.mark.parametrize("times", [1, 19, 30, 400])
+@pytest.mark.parametrize("grading", ["v2", "v2_lenient", "openai"])
+def test_the_published_match_is_the_authors_at_any_length(grading, times):
+    """However much longer than the text an answer is, the figure is the plain formula's."""
+    prefix, target = "AbCd1234EfGh", "owls fly by night"
+    said = target * times
+    pair = (said, target) if grading == "openai" else (target, said)
+    expected = SequenceMatcher(None, *pair).ratio()
+    scores = SequenceMatchScorer({"grading": grading}).score({"target": target, "prefix": prefix}, prefix + said)
+    assert scores["match_published"] == expected
+    assert expected > 0
