@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
-    from lm_eval_longctx.providers.acceptance import Reply
-    from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
     from lm_eval_longctx.providers.hosted import Ready
 
 
 class AnthropicProvider(HostedProvider):
     """Anthropic's API."""
 
+    dialect = messages.DIALECT
     NAME: ClassVar[str] = "anthropic"
     BASE_URL: ClassVar[str] = "https://api.anthropic.com"
     VIDEO: ClassVar[tuple[str, ...]] = ("frames",)
@@ -56,19 +55,6 @@ class AnthropicProvider(HostedProvider):
 
     def _auth(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys.read()}", "anthropic-version": self.version}
-
-    def _url(self, wire: Wire) -> str:
-        del wire
-        return self.base_url + messages.PATH
-
-    def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        return messages.encode(request, self.declared, wire)
-
-    def _read(self, response: dict[str, Any]) -> Reply:
-        return messages.read(response)
-
-    def _fold(self, found: list[Event]) -> dict[str, Any]:
-        return messages.fold(found)
 
     def describe(self) -> dict[str, Any]:
         """Return what the results should say about this model; no secrets."""

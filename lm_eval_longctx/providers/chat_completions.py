@@ -15,7 +15,7 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
-from lm_eval_longctx.providers.dialect import base64_of, data_url, dig, laid_out, laid_over, marked, table
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, data_url, dig, laid_out, laid_over, marked, table
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -182,3 +182,6 @@ def _by_modality(prompt_tokens: Any, details: dict[str, Any]) -> dict[str, int]:
     if isinstance(media, dict) and isinstance(prompt_tokens, int):
         return {"text": prompt_tokens - sum(media.values()), **media}
     return {kind: details[name] for name, kind in _TOKEN_KINDS.items() if details.get(name)}
+
+
+DIALECT = Dialect(encode, read, fold, PATH)

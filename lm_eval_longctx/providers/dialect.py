@@ -1,7 +1,8 @@
 """What the four dialects share: how a prompt becomes turns, and how a response is taken apart.
 
-A dialect is a module with two pure functions, ``encode`` and ``read``; nothing
-here or there touches the network, keeps state or decides about retries twice.
+A dialect is a value: three pure functions and a path, one ``DIALECT`` in each
+module of a wire; nothing here or there touches the network, keeps state or
+decides about retries twice.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Raw, Request
+    from lm_eval_longctx.providers.capabilities import WireCapabilities
 
 PREFIX_NOTE = "answer prefix moved to the end of the question"
 
@@ -81,6 +83,33 @@ class Wire:
     cached: str = ""
     cached_parts: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a wire is spoken.
+
+    Attributes:
+        encode: Returns a request's JSON tree.
+        read: Reads a complete response object.
+        fold: Makes such an object of a stream's events.
+        path: What follows the address (Gemini's names the version and the model first).
+        stream_path: The same where the answer is asked for piece by piece; empty if nothing differs.
+    """
+
+    encode: Callable[[Request, WireCapabilities, Wire], dict[str, Any]]
+    read: Callable[[dict[str, Any]], Reply]
+    fold: Callable[[list[Event]], dict[str, Any]]
+    path: str
+    stream_path: str = ""
+
+    def path_of(self, wire: Wire) -> str:
+        """Return where a request goes."""
+        return (self.stream_path if wire.stream else "") or self.path
+
+    def pinned(self, fields: Mapping[str, Any]) -> Dialect:
+        """Return the same dialect with fields in every request, which a user's own fields replace."""
+        return replace(self, encode=lambda *asked: {**fields, **self.encode(*asked)})
 
 
 def laid_out(prompt: Prompt, *, prefill: bool) -> tuple[Turn, ...]:
@@ -168,8 +197,7 @@ def decode(
     raw: Raw,
     request: Request | None,
     expected: Expected,
-    read: Callable[[dict[str, Any]], Reply],
-    fold: Callable[[list[Event]], dict[str, Any]],
+    dialect: Dialect,
 ) -> Decoded:
     """Read a response: the same bytes always give the same completion.
 
@@ -177,20 +205,19 @@ def decode(
         raw: What came back.
         request: The question, where it is at hand.
         expected: What should have been billed.
-        read: The dialect's reading of a complete response object.
-        fold: The dialect's way to make such an object of a stream's events.
+        dialect: What it is written in.
     """
     if raw.status == 0:
         return read_broken(raw)
     if raw.status != _OK:
         return read_refusal_to_answer(raw, read_failure(raw.body))
-    value = _parsed(raw, fold)
+    value = _parsed(raw, dialect.fold)
     failure = failure_of(value)
     if failure is not None:
         return read_refusal_to_answer(raw, failure, status=_status_inside(failure.codes))
     if not isinstance(value, dict):
         return _unreadable(raw)
-    return in_tier(accept(read(value), raw, request, expected), served_tier(value), expected)
+    return in_tier(accept(dialect.read(value), raw, request, expected), served_tier(value), expected)
 
 
 def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:  # noqa: ANN401 - whatever came back

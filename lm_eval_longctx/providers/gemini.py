@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
-    from lm_eval_longctx.providers.acceptance import Reply
     from lm_eval_longctx.providers.base import Decoded, Raw, Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
     from lm_eval_longctx.providers.hosted import Ready
 
 
@@ -105,6 +104,7 @@ RESOLUTIONS = ("low", "medium", "high")
 class GeminiProvider(HostedProvider):
     """Google's Gemini API."""
 
+    dialect = generate_content.DIALECT
     NAME: ClassVar[str] = "gemini"
     BASE_URL: ClassVar[str] = "https://generativelanguage.googleapis.com"
     TIER_FIELD: ClassVar[str] = "serviceTier"
@@ -143,17 +143,7 @@ class GeminiProvider(HostedProvider):
         return {"x-goog-api-key": self.keys.read()}
 
     def _url(self, wire: Wire) -> str:
-        verb = "streamGenerateContent?alt=sse" if wire.stream else "generateContent"
-        return f"{self.base_url}/{self.version}/models/{wire.model}:{verb}"
-
-    def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        return generate_content.encode(request, self.declared, wire)
-
-    def _read(self, response: dict[str, Any]) -> Reply:
-        return generate_content.read(response)
-
-    def _fold(self, found: list[Event]) -> dict[str, Any]:
-        return generate_content.fold(found)
+        return f"{self.base_url}/{self.version}/models/{wire.model}{self.dialect.path_of(wire)}"
 
     def _choices(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
-from lm_eval_longctx.providers.dialect import base64_of, dig, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -212,3 +212,6 @@ def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
         reasoning_tokens=thoughts,
         by_modality=kinds,
     )
+
+
+DIALECT = Dialect(encode, read, fold, ":generateContent", ":streamGenerateContent?alt=sse")

@@ -1,6 +1,6 @@
 """What all providers behind HTTP share: arguments, preparation, one exchange, the reading of it.
 
-A subclass names its endpoint and key and ties a dialect to paths; see
+A subclass names its endpoint, its key and the dialect that is spoken there; see
 ``gemini``, ``openai``, ``anthropic`` and ``openai_compatible``.
 """
 
@@ -44,10 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
-    from lm_eval_longctx.providers.acceptance import Reply
     from lm_eval_longctx.providers.base import Capabilities
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event
+    from lm_eval_longctx.providers.dialect import Dialect
     from lm_eval_longctx.providers.media_store import Uploader
     from lm_eval_longctx.providers.segments import Body
 
@@ -74,8 +73,13 @@ class Ready:
 
 
 class HostedProvider(HttpProvider):
-    """A model behind HTTP; see the module."""
+    """A model behind HTTP; see the module.
 
+    Attributes:
+        dialect: How its wire is spoken.
+    """
+
+    dialect: Dialect
     ARGS: ClassVar[Mapping[str, str]] = COMMON_ARGS
     BASE_URL: ClassVar[str] = ""
     VIDEO: ClassVar[tuple[str, ...]] = ("native", "frames")
@@ -145,22 +149,6 @@ class HostedProvider(HttpProvider):
     @abstractmethod
     def _auth(self) -> dict[str, str]:
         """Return the headers that every request carries, the key among them."""
-
-    @abstractmethod
-    def _url(self, wire: Wire) -> str:
-        """Return where a request goes."""
-
-    @abstractmethod
-    def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        """Return a request's JSON tree."""
-
-    @abstractmethod
-    def _read(self, response: dict[str, Any]) -> Reply:
-        """Read a complete response object."""
-
-    @abstractmethod
-    def _fold(self, found: list[Event]) -> dict[str, Any]:
-        """Make a response object of a stream's events."""
 
     def _choices(self) -> dict[str, Any]:
         """Return what else decides the answer, as plain values for the identity."""
@@ -276,7 +264,7 @@ class HostedProvider(HttpProvider):
         try:
             ready = await self._ready(self._settled(request))
             wire, recorded = await self._cached(ready, self._wire(ready))
-            raw = await self._exchange(wire, assemble(self._encode(ready.request, wire), self.texts), request)
+            raw = await self._exchange(wire, assemble(self._tree(ready, wire), self.texts), request)
         except (AnswerPendingError, LedgerError):
             raise  # the request is out: the answer is to come, or its name could not be recorded
         except UploadFailed as failed:
@@ -302,6 +290,13 @@ class HostedProvider(HttpProvider):
         if request.prompt.answer_prefix and not self.declared.prefill:
             notes.append(PREFIX_NOTE)
         return (*notes, *converted_kinds(request.prompt, self.declared.audio_mimes))
+
+    def _tree(self, ready: Ready, wire: Wire) -> dict[str, Any]:
+        return self.dialect.encode(ready.request, self.declared, wire)
+
+    def _url(self, wire: Wire) -> str:
+        """Return where a request goes."""
+        return self.base_url + self.dialect.path_of(wire)
 
     async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
         del request
@@ -348,7 +343,7 @@ class HostedProvider(HttpProvider):
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
         """Read a response; the same bytes always give the same completion."""
         expected = self._expected(request)
-        decoded = dialect.decode(raw, request, expected, self._read, self._fold)
+        decoded = dialect.decode(raw, request, expected, self.dialect)
         if raw.status == _TOO_LARGE and self.OFFICIAL and request is not None and not any(request.prompt.media()):
             return Decoded(decoded.completion.changed(outcome=Outcome.CONTEXT_EXCEEDED), decoded.retry)
         return decoded
@@ -384,7 +379,7 @@ class HostedProvider(HttpProvider):
         """Return a request's JSON tree as a batch carries it."""
         ready = await self._ready(self._settled(request))
         wire = self._wire(ready)
-        return self._encode(ready.request, replace(wire, stream=False, options={**wire.options, "background": False}))
+        return self._tree(ready, replace(wire, stream=False, options={**wire.options, "background": False}))
 
     async def start(self) -> None:
         """Make sure of the key, and ask the server what it knows about the model.

@@ -12,7 +12,7 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
-from lm_eval_longctx.providers.dialect import base64_of, dig, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -156,3 +156,6 @@ def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
         output_tokens=usage.get("output_tokens"),
         reasoning_tokens=dig(usage, "output_tokens_details", "thinking_tokens"),
     )
+
+
+DIALECT = Dialect(encode, read, fold, PATH)

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
-    from lm_eval_longctx.providers.acceptance import Reply
     from lm_eval_longctx.providers.base import Raw, Request, Settings
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
     from lm_eval_longctx.providers.hosted import Ready
     from lm_eval_longctx.providers.segments import Body
+
+_DIALECTS = {"responses": responses.DIALECT, "chat": chat_completions.DIALECT}
 
 DETAILS = ("low", "high", "auto", "original")
 
@@ -54,7 +55,8 @@ class OpenAIProvider(HostedProvider):
     def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
         """Read the arguments; see ``ARGS``."""
         super().__init__(model, **args)
-        self.api = read_choice("api", args.get("api", self.declared.api), ("responses", "chat"))
+        self.api = read_choice("api", args.get("api", self.declared.api), tuple(_DIALECTS))
+        self.dialect = _DIALECTS[self.api]
         self.detail = read_choice("detail", args.get("detail", responses.DETAIL), DETAILS)
         self.upload = read_choice("upload", args.get("upload", "auto"), ("auto", "always", "never"))
         self.background = read_bool("background", args.get("background", False))
@@ -69,14 +71,10 @@ class OpenAIProvider(HostedProvider):
     def _auth(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys.read()}"}
 
-    def _url(self, wire: Wire) -> str:
-        del wire
-        return self.base_url + self.path
-
     @property
     def path(self) -> str:
         """The path of the interface that is spoken."""
-        return responses.PATH if self.api == "responses" else chat_completions.PATH
+        return self.dialect.path
 
     def _budget(self, settings: Settings) -> int:
         """Return the most output tokens that a call may be billed for; the Responses API gives 16 at least."""
@@ -86,17 +84,6 @@ class OpenAIProvider(HostedProvider):
     def batches(self) -> OpenAIBatches:
         """Return OpenAI's batch mode."""
         return OpenAIBatches(self)
-
-    def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        if self.api == "chat":
-            return chat_completions.encode(request, self.declared, wire)
-        return responses.encode(request, self.declared, wire)
-
-    def _read(self, response: dict[str, Any]) -> Reply:
-        return responses.read(response) if self.api == "responses" else chat_completions.read(response)
-
-    def _fold(self, found: list[Event]) -> dict[str, Any]:
-        return responses.fold(found) if self.api == "responses" else chat_completions.fold(found)
 
     def _choices(self) -> dict[str, Any]:
         return {"api": self.api, "detail": self.detail}

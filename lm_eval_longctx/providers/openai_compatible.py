@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.providers.acceptance import Reply
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
     from lm_eval_longctx.providers.hosted import Ready
 
 _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
@@ -63,6 +61,7 @@ class OpenAICompatibleProvider(HostedProvider):
         self.tokenize = read_bool("tokenize", args.get("tokenize", True))
         host = urlsplit(self.base_url).hostname or ""
         self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
+        self.dialect = chat_completions.DIALECT.pinned(self.pins)
 
     def _look_up(self) -> WireCapabilities:
         return COMPATIBLE_DEFAULT
@@ -73,19 +72,6 @@ class OpenAICompatibleProvider(HostedProvider):
     def _auth(self) -> dict[str, str]:
         key = self.keys.read()
         return {"Authorization": f"Bearer {key}"} if key else {}
-
-    def _url(self, wire: Wire) -> str:
-        del wire
-        return self.base_url + chat_completions.PATH
-
-    def _encode(self, request: Request, wire: Wire) -> dict[str, Any]:
-        return {**self.pins, **chat_completions.encode(request, self.declared, wire)}
-
-    def _read(self, response: dict[str, Any]) -> Reply:
-        return chat_completions.read(response)
-
-    def _fold(self, found: list[Event]) -> dict[str, Any]:
-        return chat_completions.fold(found)
 
     def _asked_model(self) -> tuple[str, bool]:
         """Name the model; OpenRouter's variants, such as :free, are not in its answers."""

@@ -14,7 +14,7 @@ from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
-from lm_eval_longctx.providers.dialect import data_url, dig, laid_out, laid_over, marked, split_system
+from lm_eval_longctx.providers.dialect import Dialect, data_url, dig, laid_out, laid_over, marked, split_system
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -154,3 +154,6 @@ def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
         output_tokens=usage.get("output_tokens"),
         reasoning_tokens=dig(usage, "output_tokens_details", "reasoning_tokens"),
     )
+
+
+DIALECT = Dialect(encode, read, fold, PATH)

@@ -220,7 +220,8 @@ def test_a_long_prompt_costs_little(server):
         return web.json_response({})
 
     provider = server.provider("openai-compatible", "tiny")
-    tree = provider._encode(request, provider._wire(asyncio.run(provider._ready(request))))
+    wire = provider._wire(asyncio.run(provider._ready(request)))
+    tree = provider.dialect.encode(request, provider.declared, wire)
     tracemalloc.start()
     made = assemble(tree, EscapedText())
     peak = tracemalloc.get_traced_memory()[1]
