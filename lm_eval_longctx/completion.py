@@ -87,7 +87,7 @@ class Usage:
         return {name: value for name, value in vars(self).items() if value is not None and value != {}}
 
 
-def _add(a: float | None, b: float | None) -> Any:  # noqa: ANN401 - int stays int, float stays float
+def _add(a: float | None, b: float | None) -> Any:
     return b if a is None else a if b is None else a + b
 
 
@@ -151,7 +151,7 @@ class Completion(str):
             self.counted_tokens,
         )
 
-    def changed(self, **changes: Any) -> Completion:  # noqa: ANN401 - any attribute
+    def changed(self, **changes: Any) -> Completion:
         """Return a copy with some attributes (or ``text``) changed."""
         names = (
             "text",

@@ -66,7 +66,7 @@ class Option:
         """The types that a value may have, the default's own first."""
         return self.kinds if self.default is None else (type(self.default), *self.kinds)
 
-    def read(self, value: Any) -> Any:  # noqa: ANN401 - settings are of any plain type
+    def read(self, value: Any) -> Any:
         """Return what a text or a plain value means.
 
         Raises:
@@ -85,11 +85,11 @@ class Option:
             raise ConfigError(f"{self.name} must be {self._range()}, not {value!r}")
         return value
 
-    def fallback(self) -> Any:  # noqa: ANN401
+    def fallback(self) -> Any:
         """Return what is used when nobody sets the option; a reader's default is spelt as users spell it."""
         return self.read(self.default) if self.reader else self.default
 
-    def _plain(self, value: Any) -> Any:  # noqa: ANN401
+    def _plain(self, value: Any) -> Any:
         """Give a text, or a whole float, the type that is declared; leave what has none of the types as it is."""
         if isinstance(value, float) and value.is_integer() and int in self.types and float not in self.types:
             return int(value)
@@ -106,7 +106,7 @@ class Option:
             return value
         return value if isinstance(found, str) else self._plain(found)
 
-    def _chosen(self, value: Any) -> Any:  # noqa: ANN401
+    def _chosen(self, value: Any) -> Any:
         several = isinstance(value, (list, tuple)) and (list in self.types or tuple in self.types)
         for one in value if several else [value]:
             if one not in self.choices or isinstance(one, bool) != isinstance(self._same(one), bool):

@@ -79,7 +79,7 @@ class Sweep:
         }
 
 
-def _depths(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - a count or a list
+def _depths(value: Any) -> tuple[float, ...]:
     value = _from_text(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return (0.5,) if value == 1 else tuple(i / (value - 1) for i in range(value))
@@ -91,14 +91,14 @@ def _depths(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - a count or a lis
     return tuple(sorted({float(depth) for depth in value}))
 
 
-def _tags(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a name or a list
+def _tags(value: Any) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip("<>[]/ ") for n in names):
         raise ConfigError(f"reasoning_tags must be a name such as ponder, or a list of names, not {value!r}")
     return tuple(names)
 
 
-def _from_text(value: Any) -> Any:  # noqa: ANN401
+def _from_text(value: Any) -> Any:
     """Read a count or a list that came as a text (``--metadata depths=5``)."""
     try:
         return json.loads(value) if isinstance(value, str) else value
@@ -218,7 +218,7 @@ def _lengths(settings: Mapping[str, Any], task: str, unit: Unit, measure: str) -
     return tuple(sorted(lengths, key=lambda length: length.amount))
 
 
-def _length(value: Any, unit: Unit, measure: str, per_second: Any) -> Length:  # noqa: ANN401 - as people write it
+def _length(value: Any, unit: Unit, measure: str, per_second: Any) -> Length:
     """Read one length; durations may be asked in tokens where a task knows the rate."""
     if unit is Unit.SECONDS and per_second and str(value).strip().endswith(("k", "K", "M")):
         return Length(parse_length(value, Unit.TOKENS).amount / float(per_second), unit, measure)

@@ -149,7 +149,7 @@ def _json(text: str) -> Place | None:
     return Place("", "null") if found == _NULL else Place(found, "json")
 
 
-def _value(value: Any, depth: int = 0) -> str | None:  # noqa: ANN401, PLR0911
+def _value(value: Any, depth: int = 0) -> str | None:  # noqa: PLR0911
     if value is None or value in ({}, []):
         return _NULL
     if isinstance(value, bool):

@@ -90,7 +90,7 @@ class Interrupts:
         if self._mine:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _pressed(self, *_: Any) -> None:  # noqa: ANN401 - a signal's number and frame
+    def _pressed(self, *_: Any) -> None:
         self.count += 1
         words, act = (_STOPPING, self._drain) if self.count == 1 else (_ABANDONING, self._abandon)
         os.write(_STANDARD_ERROR, f"\nlm-eval-longctx: {words}\n".encode())  # print is not safe here

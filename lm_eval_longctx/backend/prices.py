@@ -79,7 +79,7 @@ class Rate:
         tiers = "".join(f", {price:g} above {start:,} tokens" for start, price in self.tiers)
         return f"{self.base:g}" + (f" ({tiers.removeprefix(', ')})" if tiers else "")
 
-    def to_plain(self) -> Any:  # noqa: ANN401 - a number, or a mapping where there are tiers
+    def to_plain(self) -> Any:
         """Return plain values for results."""
         return {"base": self.base, "above": {str(s): p for s, p in self.tiers}} if self.tiers else self.base
 
@@ -311,13 +311,13 @@ def look_up(
     return Prices(known, source, f"{found.provider.id}/{found.model.id}", when.date().isoformat(), per_request)
 
 
-def _varies(model: Any, context: Mapping[str, str], when: datetime) -> bool:  # noqa: ANN401 - the package's ModelInfo
+def _varies(model: Any, context: Mapping[str, str], when: datetime) -> bool:
     """Tell whether the package holds prices for just these circumstances: without, it gives the usual ones."""
     variants = (v for v in getattr(model, "price_variants", None) or () if v.when == context)
     return any(v.constraint is None or v.constraint.active(when) for v in variants)
 
 
-def _rate(price: Any) -> Rate | None:  # noqa: ANN401 - the package's Decimal or TieredPrices
+def _rate(price: Any) -> Rate | None:
     if price is None:
         return None
     tiers = tuple((int(tier.start), float(tier.price)) for tier in getattr(price, "tiers", ()))

@@ -77,7 +77,7 @@ def _item(known: Registry, record: Record) -> dict[str, Any]:
     return {**told, "options": [option.to_dict() for option in getattr(loaded, "OPTIONS", ())], **_arguments(loaded)}
 
 
-def _arguments(provider: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a plugin names
+def _arguments(provider: Any) -> dict[str, Any]:
     """Return what a provider takes in ``--model_args``; nothing for other items."""
     arguments = getattr(provider, "ARGS", None)
     return {} if arguments is None else {"arguments": dict(arguments)}

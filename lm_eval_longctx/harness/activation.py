@@ -73,7 +73,7 @@ def add_tasks(manager: ModuleType) -> None:
         return
 
     @functools.wraps(original)
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever lm-eval's own takes
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
         given = signature.bind(self, *args, **kwargs)
         asked = given.arguments.get("include_path")
         given.arguments["include_path"] = with_user_paths(_folders(manager), asked)
@@ -90,7 +90,7 @@ def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
     """Let ``simple_evaluate`` take a task of ours with changes, as groups do: lm-eval itself drops all but these."""
 
     @functools.wraps(original)
-    def load(self: Any, task_list: Any) -> Any:  # noqa: ANN401 - whatever lm-eval's own takes
+    def load(self: Any, task_list: Any) -> Any:
         asked = task_list if isinstance(task_list, list) else [task_list]
         if any(isinstance(spec, dict) for spec in asked):
             whole_spec = importlib.import_module("lm_eval_longctx.harness.tasks").whole_spec

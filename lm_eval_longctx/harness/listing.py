@@ -38,7 +38,7 @@ class Listed:
     path: Path
     metadata: Mapping[str, Any]
 
-    def default(self, key: str) -> Any:  # noqa: ANN401 - whatever YAML holds
+    def default(self, key: str) -> Any:
         """Return what the task uses unless told otherwise: its own key, or its default preset's; else ``None``."""
         preset: Mapping[str, Any] = (self.metadata.get("presets") or {}).get("default") or {}
         return self.metadata.get(key, preset.get(key))
@@ -75,7 +75,7 @@ def listed_tasks(include_path: Sequence[str] = ()) -> list[Listed]:
     return [_listed(entry) for _, entry in sorted(index.items()) if entry.yaml_path is not None]
 
 
-def _listed(entry: Any) -> Listed:  # noqa: ANN401 - lm-eval has no types
+def _listed(entry: Any) -> Listed:
     config = entry.cfg or {}
     kind = "group" if "group" in config else "task"
     return Listed(entry.name, kind, tuple(sorted(entry.tags)), Path(entry.yaml_path), config.get("metadata") or {})
@@ -124,6 +124,6 @@ def settings_of(task: Listed) -> list[Setting]:
     ]
 
 
-def _effective(task: Listed, option: Option) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _effective(task: Listed, option: Option) -> Any:
     own = task.default(option.name)
     return option.default if own is None else own

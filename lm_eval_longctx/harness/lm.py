@@ -56,7 +56,7 @@ class LongctxLM(LM):
 
     MULTIMODAL = True  # every provider says itself what it takes, sample by sample
 
-    def __init__(self, model: str = "cascade", **arguments: Any) -> None:  # noqa: ANN401 - lm-eval's --model_args
+    def __init__(self, model: str = "cascade", **arguments: Any) -> None:
         """Read ``--model_args``; nothing is sent.
 
         Args:
@@ -237,7 +237,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _first(settings: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - lm-eval's settings
+def _first(settings: Mapping[str, Any], *names: str) -> Any:
     return next((settings[name] for name in names if settings.get(name) is not None), None)
 
 

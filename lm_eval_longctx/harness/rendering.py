@@ -49,7 +49,7 @@ def for_other_models(
     return (context, gen_kwargs, media) if media else (context, gen_kwargs)
 
 
-def _with_template(turns: list[dict[str, str]], prompt: Prompt, chat_template: Callable[..., Any]) -> Any:  # noqa: ANN401
+def _with_template(turns: list[dict[str, str]], prompt: Prompt, chat_template: Callable[..., Any]) -> Any:
     """Apply the chat template; the answer's beginning is an open assistant turn, as lm-eval's ``gen_prefix``."""
     if prompt.answer_prefix:
         turns = [*turns, {"role": "assistant", "content": prompt.answer_prefix}]
@@ -84,7 +84,7 @@ def _piece(part: Part, media: dict[str, list[Any]]) -> str:
     return _frames(part, media)
 
 
-def _open_image(path: str) -> Any:  # noqa: ANN401 - a PIL image; Pillow is loaded only here
+def _open_image(path: str) -> Any:
     from PIL import Image
 
     with Image.open(path) as image:
@@ -167,7 +167,7 @@ def _parts(text: str, waiting: Mapping[str, list[Any]]) -> list[Part]:
     return [*([TextPart(before)] if before else []), medium, *_parts(after, waiting)]
 
 
-def _image(image: Any, folder: Path) -> ImagePart:  # noqa: ANN401 - a PIL image
+def _image(image: Any, folder: Path) -> ImagePart:
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "PNG")
     path, digest = _store(buffer.getvalue(), folder, ".png")

@@ -123,7 +123,7 @@ class LongctxTask(ConfigurableTask):
         """There are no choices to score by likelihood."""
         raise UnsupportedError(f"{self._config.task} is answered in free text")
 
-    def build_all_requests(self, **settings: Any) -> None:  # noqa: ANN401 - lm-eval's many keyword arguments
+    def build_all_requests(self, **settings: Any) -> None:
         """Make one request a sample; nothing is rendered here.
 
         Raises:
@@ -172,7 +172,7 @@ class LongctxTask(ConfigurableTask):
     def _system(self, instruction: str | None) -> str:
         return "\n\n".join(text for text in (instruction, self._config.description) if text)
 
-    def construct_requests(self, doc: Sample, ctx: object, **kwargs: Any) -> SampleInstance:  # noqa: ANN401
+    def construct_requests(self, doc: Sample, ctx: object, **kwargs: Any) -> SampleInstance:
         """Requests are made whole by ``build_all_requests``."""
         raise UnsupportedError("requests of this task are made by build_all_requests")
 
@@ -250,7 +250,7 @@ class LongctxTask(ConfigurableTask):
         return block
 
 
-def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever lm-eval's loader takes
+def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:
     """Return a task that is named and changed in a dictionary as the complete configuration that lm-eval wants.
 
     Args:
@@ -280,12 +280,12 @@ class _Logged(dict):  # type: ignore[type-arg]
     ``items`` yields: so words can be logged without being averaged.
     """
 
-    def __init__(self, numbers: Mapping[str, Any], **words: Any) -> None:  # noqa: ANN401 - plain values
+    def __init__(self, numbers: Mapping[str, Any], **words: Any) -> None:
         """Keep both."""
         super().__init__({**numbers, **words})
         self._words = frozenset(words)
 
-    def items(self) -> Any:  # noqa: ANN401 - pairs
+    def items(self) -> Any:
         """Return the numbers only."""
         return [(name, value) for name, value in super().items() if name not in self._words]
 
@@ -300,7 +300,7 @@ def _reading(result: SampleResult) -> dict[str, Any]:
 class _ByLength(dict):  # type: ignore[type-arg]
     """Aggregations, where ``recall@128k`` is aggregated as ``recall``."""
 
-    def __missing__(self, name: str) -> Any:  # noqa: ANN401
+    def __missing__(self, name: str) -> Any:
         base, at, _ = name.partition("@")
         if not at or base not in self:
             raise KeyError(name)
@@ -311,7 +311,7 @@ class _Repeats(list):  # type: ignore[type-arg]
     """The values of one sample that was asked several times, for a metric of whole corpora."""
 
 
-def _together(metric: Metric, values: list[Any]) -> Any:  # noqa: ANN401 - a number, or all values
+def _together(metric: Metric, values: list[Any]) -> Any:
     return mean(values) if metric.aggregate is mean else _Repeats(values)
 
 

@@ -28,7 +28,7 @@ class BuildContext:
     cache_dir: Path = field(default_factory=default_cache_dir)
     count_tokens: Callable[[str], int] | None = None
 
-    def source(self, spec: str) -> Any:  # noqa: ANN401 - each modality has its own kind of source
+    def source(self, spec: str) -> Any:
         """Open a haystack source by its spelling, such as ``books:/path``."""
         name, _, argument = spec.partition(":")
         return self.resolve_source(name)(argument, self)

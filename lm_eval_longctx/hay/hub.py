@@ -36,7 +36,7 @@ def named(argument: str, settings: Iterable[str], example: str) -> tuple[str, di
     return name.strip(), given
 
 
-def opened(name: str, advice: str, *, split: str, config: str | None = None, **how: Any) -> Any:  # noqa: ANN401 - datasets has no types
+def opened(name: str, advice: str, *, split: str, config: str | None = None, **how: Any) -> Any:
     """Open a split of a data set.
 
     Args:

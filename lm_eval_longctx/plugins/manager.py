@@ -44,7 +44,7 @@ def load_registry(entry_points: Iterable[EntryPoint]) -> Registry:
     return Registry(manager, plugins)
 
 
-def _add(manager: pluggy.PluginManager, module: Any, named: tuple[str, str, str]) -> Plugin:  # noqa: ANN401
+def _add(manager: pluggy.PluginManager, module: Any, named: tuple[str, str, str]) -> Plugin:
     who = "plugin {!r} of {} {}".format(*named)
     try:
         manager.register(module, named[0])
@@ -57,7 +57,7 @@ def _add(manager: pluggy.PluginManager, module: Any, named: tuple[str, str, str]
     return Plugin(*named, tuple(sorted(given)))
 
 
-def _refuse_unmarked(module: Any, given: set[str], who: str) -> None:  # noqa: ANN401
+def _refuse_unmarked(module: Any, given: set[str], who: str) -> None:
     """Find functions that look like hooks and are none: nobody would ever call them."""
     for name, value in vars(module).items():
         own = inspect.isfunction(value) and value.__module__ == module.__name__
@@ -67,7 +67,7 @@ def _refuse_unmarked(module: Any, given: set[str], who: str) -> None:  # noqa: A
             )
 
 
-def _import(point: EntryPoint, distribution: str) -> Any:  # noqa: ANN401 - whatever the entry point names
+def _import(point: EntryPoint, distribution: str) -> Any:
     try:
         return point.load()
     except Exception as error:

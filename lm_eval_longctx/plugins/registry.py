@@ -100,7 +100,7 @@ class Registry:
         """Return the plugin that brought a record."""
         return self._owners[record.KIND, record.name]
 
-    def load(self, record: Record) -> Any:  # noqa: ANN401 - providers, sources and scorers are different things
+    def load(self, record: Record) -> Any:
         """Import what a record names.
 
         Raises:
@@ -153,7 +153,7 @@ def _look_up(records: dict[str, R], kind: str, name: str) -> R:
     return records[name]
 
 
-def _folder(plugin: Plugin, path: Any) -> Path:  # noqa: ANN401 - checked here
+def _folder(plugin: Plugin, path: Any) -> Path:
     if not isinstance(path, (str, Path)) or not Path(path).is_dir():
         raise PluginError(f"longctx_task_paths of {plugin.name} gave {path!r}, which is not an existing folder")
     return Path(path)

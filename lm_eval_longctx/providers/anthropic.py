@@ -40,7 +40,7 @@ class AnthropicProvider(HostedProvider):
         "service_tier": "standard_only, or auto (default: priority capacity where the account has any left)",
     }
 
-    def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; see ``ARGS``."""
         super().__init__(model, **args)
         self.version = str(args.get("api_version", messages.VERSION))

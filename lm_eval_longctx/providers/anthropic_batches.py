@@ -171,7 +171,7 @@ def _total(batch: Mapping[str, Any]) -> int:
     return sum(count for count in table(batch.get("request_counts")).values() if isinstance(count, int))
 
 
-def _loaded(raw: Raw) -> Any:  # noqa: ANN401 - whatever came back
+def _loaded(raw: Raw) -> Any:
     """Return the parsed body of a whole answer."""
     try:
         return orjson.loads(raw.body) if raw.status == _OK and not raw.error else None

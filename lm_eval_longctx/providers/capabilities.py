@@ -96,7 +96,7 @@ def override(capabilities: WireCapabilities, args: Mapping[str, Any]) -> WireCap
     return replace(capabilities, **changes, source="user") if changes else capabilities
 
 
-def probed(capabilities: WireCapabilities, **found: Any) -> WireCapabilities:  # noqa: ANN401 - fields of several types
+def probed(capabilities: WireCapabilities, **found: Any) -> WireCapabilities:
     """Lay what the server itself says over the table; unknown things (``None``) change nothing."""
     known = {name: value for name, value in found.items() if value is not None}
     return replace(capabilities, **known, source="probe") if known else capabilities

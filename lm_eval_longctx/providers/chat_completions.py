@@ -162,7 +162,7 @@ def read(response: dict[str, Any]) -> Reply:
     return Reply(message.get("content"), _FINISH.get(str(finish)), words, **shared)
 
 
-def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
+def usage_of(usage: Any) -> Usage | None:
     """Read OpenAI's usage; the prompt's tokens include cached ones, the answer's include reasoning."""
     if not isinstance(usage, dict) or usage.get("prompt_tokens") is None:
         return None
@@ -177,7 +177,7 @@ def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
     )
 
 
-def _by_modality(prompt_tokens: Any, details: dict[str, Any]) -> dict[str, int]:  # noqa: ANN401 - whatever came back
+def _by_modality(prompt_tokens: Any, details: dict[str, Any]) -> dict[str, int]:
     media = details.get("multimodal_tokens")
     if isinstance(media, dict) and isinstance(prompt_tokens, int):
         return {"text": prompt_tokens - sum(media.values()), **media}

@@ -220,7 +220,7 @@ def decode(
     return in_tier(accept(dialect.read(value), raw, request, expected), served_tier(value), expected)
 
 
-def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:  # noqa: ANN401 - whatever came back
+def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:
     if raw.headers.get("content-type", "").startswith("text/event-stream"):
         found = events(raw.body)
         broken = next((e.data for e in found if failure_of(e.data) is not None), None)
@@ -250,7 +250,7 @@ def _unreadable(raw: Raw) -> Decoded:
     return Decoded(Completion("", Outcome.MALFORMED, detail=words, seconds=raw.seconds), Retry("transient"))
 
 
-def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - whatever came back
+def dig(value: Any, *path: str | int) -> Any:
     """Follow keys and indexes into a parsed answer; ``None`` where the way ends."""
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
@@ -262,7 +262,7 @@ def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - whatever came ba
     return value
 
 
-def table(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever came back
+def table(value: Any) -> dict[str, Any]:
     """Return a JSON object, or an empty one where something else came."""
     return value if isinstance(value, dict) else {}
 

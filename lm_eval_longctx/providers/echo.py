@@ -31,7 +31,7 @@ class EchoProvider(Provider):
     NAME: ClassVar[str] = "echo"
     ARGS: ClassVar[Mapping[str, str]] = {"characters": "how many characters to repeat (default 200)"}
 
-    def __init__(self, model: str = "", **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str = "", **args: Any) -> None:
         """Choose what to repeat.
 
         Args:

@@ -99,7 +99,7 @@ def read_failure(body: bytes) -> Failure:
     return failure_of(value) or Failure(_plain(body))
 
 
-def failure_of(value: Any) -> Failure | None:  # noqa: ANN401 - whatever came back
+def failure_of(value: Any) -> Failure | None:
     """Return the failure in a parsed answer, or ``None`` if there is none."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -119,7 +119,7 @@ def failure_of(value: Any) -> Failure | None:  # noqa: ANN401 - whatever came ba
     return Failure(str(error.get("message", error))[:_WORDS], codes, _delay(details), _quotas(details))
 
 
-def _codes(error: Any) -> frozenset[str]:  # noqa: ANN401 - whatever came back
+def _codes(error: Any) -> frozenset[str]:
     if not isinstance(error, dict):
         return frozenset()
     return frozenset(str(error[k]) for k in ("code", "type", "status", "reason", "error_code") if error.get(k))

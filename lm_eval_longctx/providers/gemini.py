@@ -120,7 +120,7 @@ class GeminiProvider(HostedProvider):
         "cache_minutes": "how long an explicit cache may live (default 60)",
     }
 
-    def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; see ``ARGS``."""
         super().__init__(model.removeprefix("models/"), **args)
         self.version = str(args.get("api_version", "v1"))

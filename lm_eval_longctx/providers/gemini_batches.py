@@ -128,7 +128,7 @@ class GeminiBatches(Batches):
         await self.client.asked("POST", f"{self.root}/{batch}:cancel", {})
 
 
-def _written(body: Body, path: Path) -> Any:  # noqa: ANN401 - what the uploader needs of a part
+def _written(body: Body, path: Path) -> Any:
     """Write a body to a file."""
     sha = hashlib.sha256()
     with path.open("wb") as file:
@@ -152,5 +152,5 @@ _HTTP = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
 """The HTTP status of each gRPC code, which is what batches report."""
 
 
-def _number(value: Any) -> int | None:  # noqa: ANN401 - Gemini writes 64-bit numbers as text
+def _number(value: Any) -> int | None:
     return int(value) if str(value).isdigit() else None

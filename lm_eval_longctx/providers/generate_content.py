@@ -195,7 +195,7 @@ def _text(candidate: dict[str, Any]) -> str | None:
     return "".join(texts) if texts else None
 
 
-def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
+def usage_of(usage: Any) -> Usage | None:
     """Read Gemini's usage: prompt tokens include cached ones, thoughts come beside the answer's tokens."""
     if not isinstance(usage, dict) or usage.get("promptTokenCount") is None:
         return None

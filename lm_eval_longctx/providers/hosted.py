@@ -87,7 +87,7 @@ class HostedProvider(HttpProvider):
     TIER_FIELD: ClassVar[str] = "service_tier"
     TIERS: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; nothing is connected yet.
 
         Args:

@@ -39,7 +39,7 @@ class HttpProvider(Provider):
     def headers(self) -> dict[str, str]:
         """Return the headers of a request made now; they hold the key and are kept nowhere."""
 
-    async def _ask(self, url: str, tree: dict[str, Any] | None = None, *, total: float = 300.0) -> Any:  # noqa: ANN401
+    async def _ask(self, url: str, tree: dict[str, Any] | None = None, *, total: float = 300.0) -> Any:
         """Ask something that costs nothing; ``None`` where the server has no such thing.
 
         Raises:
@@ -74,7 +74,7 @@ class HttpProvider(Provider):
         return table(_loaded(raw.body))
 
 
-def _loaded(body: bytes) -> Any:  # noqa: ANN401 - parsed JSON
+def _loaded(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

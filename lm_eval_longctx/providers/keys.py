@@ -58,7 +58,7 @@ class ExtraHeaders:
     given: Mapping[str, str]
 
     @classmethod
-    def parse(cls, value: Any) -> ExtraHeaders:  # noqa: ANN401 - a mapping or JSON text
+    def parse(cls, value: Any) -> ExtraHeaders:
         """Read the argument.
 
         Raises:

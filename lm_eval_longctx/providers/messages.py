@@ -144,7 +144,7 @@ def _why(response: dict[str, Any]) -> tuple[Any, ...]:
     return dig(response, "stop_details", "category"), dig(response, "stop_details", "explanation")
 
 
-def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
+def usage_of(usage: Any) -> Usage | None:
     """Read Anthropic's usage: what it calls input leaves out what was read from or written to the cache."""
     if not isinstance(usage, dict) or usage.get("input_tokens") is None:
         return None

@@ -52,7 +52,7 @@ class OpenAIProvider(HostedProvider):
         "background": "true to let long calls run at OpenAI and fetch their answers: a lost connection loses nothing",
     }
 
-    def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; see ``ARGS``."""
         super().__init__(model, **args)
         self.api = read_choice("api", args.get("api", self.declared.api), tuple(_DIALECTS))

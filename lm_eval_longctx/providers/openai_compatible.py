@@ -50,7 +50,7 @@ class OpenAICompatibleProvider(HostedProvider):
         "tokenize": "false where the server has no /tokenize like vLLM's",
     }
 
-    def __init__(self, model: str, **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; see ``ARGS``."""
         if "base_url" not in args:
             raise ConfigError("openai-compatible needs base_url=, such as base_url=http://127.0.0.1:8000/v1")

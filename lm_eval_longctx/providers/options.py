@@ -57,7 +57,7 @@ def read_bool(name: str, value: object) -> bool:
     raise ConfigError(f"{name} must be true or false, not {value!r}")
 
 
-def read_whole(name: str, value: Any, minimum: int = 1) -> int:  # noqa: ANN401 - text or number
+def read_whole(name: str, value: Any, minimum: int = 1) -> int:
     """Read a whole number of at least ``minimum``."""
     try:
         number = int(value)
@@ -68,7 +68,7 @@ def read_whole(name: str, value: Any, minimum: int = 1) -> int:  # noqa: ANN401 
     return number
 
 
-def read_seconds(name: str, value: Any) -> float:  # noqa: ANN401 - text or number
+def read_seconds(name: str, value: Any) -> float:
     """Read a time in seconds, above 0."""
     try:
         number = float(value)

@@ -143,7 +143,7 @@ def _parts(response: dict[str, Any], kind: str, field: str) -> list[str]:
     return [part[field] for part in parts if dig(part, "type") == kind and isinstance(dig(part, field), str)]
 
 
-def usage_of(usage: Any) -> Usage | None:  # noqa: ANN401 - whatever came back
+def usage_of(usage: Any) -> Usage | None:
     """Read the usage; input includes cached tokens, output includes reasoning."""
     if not isinstance(usage, dict) or usage.get("input_tokens") is None:
         return None

@@ -100,7 +100,7 @@ class ScriptedProvider(Provider):
         "price": "US dollars for a million tokens of input and output, as [input, output]",
     }
 
-    def __init__(self, model: str = "any", **args: Any) -> None:  # noqa: ANN401 - plain values of a user
+    def __init__(self, model: str = "any", **args: Any) -> None:
         """Read the script.
 
         Args:
@@ -223,7 +223,7 @@ def _raw(reply: Reply, usage: dict[str, Any]) -> Raw:
     )
 
 
-def _load(script: Script) -> Any:  # noqa: ANN401 - a script has several forms
+def _load(script: Script) -> Any:
     if not isinstance(script, (str, Path)):
         return script
     try:

@@ -235,7 +235,7 @@ class EscapedText:
             self.size -= self._kept.popitem(last=False)[1].length
 
 
-def assemble(tree: Any, texts: EscapedText) -> Body:  # noqa: ANN401 - any JSON value with long strings in it
+def assemble(tree: Any, texts: EscapedText) -> Body:
     """Turn a tree into a body.
 
     All but the long strings is written in one go; a mark stands where each of
@@ -251,7 +251,7 @@ def assemble(tree: Any, texts: EscapedText) -> Body:  # noqa: ANN401 - any JSON 
     """
     long: list[JsonString] = []
 
-    def stand_in(node: Any) -> str:  # noqa: ANN401 - what orjson does not know
+    def stand_in(node: Any) -> str:
         if not isinstance(node, JsonString):
             raise TypeError(f"a {type(node).__name__} is no JSON")
         text = node.short()

@@ -25,7 +25,7 @@ _NAMES = {
 """One name for each tier; a batch has its own price list, and OpenAI calls what ``fast`` asks for ``priority``."""
 
 
-def tier_name(value: Any) -> str:  # noqa: ANN401 - whatever came back
+def tier_name(value: Any) -> str:
     """Return the one name of a tier; what nobody named is the standard one."""
     name = value.lower() if isinstance(value, str) else ""
     return _NAMES.get(name, name)

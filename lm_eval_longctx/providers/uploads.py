@@ -73,7 +73,7 @@ class GeminiFiles:
         own, theirs = urlsplit(self.base_url), urlsplit(where)
         return urlunsplit((own.scheme, own.netloc, theirs.path, theirs.query, ""))
 
-    async def _send_all(self, where: str, file: FileBytes) -> Any:  # noqa: ANN401 - parsed JSON
+    async def _send_all(self, where: str, file: FileBytes) -> Any:
         """Send the bytes in steps; after a break ask how far they came, and go on from there."""
         offset = tries = 0
         while True:
@@ -109,7 +109,7 @@ class GeminiFiles:
         arrived = raw.headers.get("x-goog-upload-size-received", "")
         return int(arrived) if raw.status == _OK and arrived.isdigit() else offset
 
-    async def _active(self, file: Any) -> Handle:  # noqa: ANN401 - parsed JSON
+    async def _active(self, file: Any) -> Handle:
         deadline = time.monotonic() + self.wait_seconds
         while dig(file, "state") == "PROCESSING" and time.monotonic() < deadline:
             await asyncio.sleep(self.poll_seconds)
@@ -192,13 +192,13 @@ def unbilled(raw: Raw) -> Raw:
     return replace(raw, error=error, sent=False, status=0 if raw.status == _OK else raw.status)
 
 
-def _expiry(text: Any) -> float:  # noqa: ANN401 - whatever came back
+def _expiry(text: Any) -> float:
     """Read a time in UTC as providers write it; a file without one is kept for good."""
     written = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(text or ""))
     return datetime.fromisoformat(f"{written[0]}+00:00").timestamp() if written else time.time() + _FOREVER
 
 
-def _json(raw: Raw) -> Any:  # noqa: ANN401 - parsed JSON
+def _json(raw: Raw) -> Any:
     try:
         return orjson.loads(raw.body)
     except orjson.JSONDecodeError:

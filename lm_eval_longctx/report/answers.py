@@ -90,12 +90,12 @@ def _outcome(sample: Mapping[str, Any]) -> str:
     return _short(": ".join(part for part in (first["outcome"].replace("_", " "), first["detail"]) if part))
 
 
-def _first(responses: Any) -> Any:  # noqa: ANN401 - lists in lists, as lm-eval nests them
+def _first(responses: Any) -> Any:
     while isinstance(responses, list) and responses:
         responses = responses[0]
     return responses
 
 
-def _short(value: Any) -> str:  # noqa: ANN401 - texts, lists and dictionaries
+def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"

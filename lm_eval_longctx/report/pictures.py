@@ -150,7 +150,7 @@ def _sign(axes: Axes, signature: str) -> None:
     axes.figure.supxlabel(wrapped, fontsize=5.5, color="#555555", x=0.01, ha="left")
 
 
-def _scale(figure: Any, axes: Axes, grid: Grid) -> None:  # noqa: ANN401 - figure or part of one
+def _scale(figure: Any, axes: Axes, grid: Grid) -> None:
     """Add the colour scale, with grey explained where it occurs."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 _REQUIRED = {"specification": dict, "metrics": list, "cells": list, "lengths": list, "summary": dict}
 
 
-def check_block(block: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - whatever the file holds
+def check_block(block: Any, where: str) -> dict[str, Any]:
     """Return a sweep block that this version can read.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Samples = Sequence[SampleResult]
 
 
-def finite(value: Any) -> float | None:  # noqa: ANN401 - any kind of number
+def finite(value: Any) -> float | None:
     """Return a plain number, ``None`` for what is not finite or no number."""
     try:
         number = float(value)
@@ -118,6 +118,6 @@ def spending(samples: Samples) -> dict[str, Any]:
     }
 
 
-def _total(amounts: Iterable[float | None]) -> Any:  # noqa: ANN401 - whole numbers stay whole
+def _total(amounts: Iterable[float | None]) -> Any:
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if known else None

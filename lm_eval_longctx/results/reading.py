@@ -101,7 +101,7 @@ def _read(file: Path, *, named: bool) -> list[Run]:
     ]
 
 
-def _json(file: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -110,7 +110,7 @@ def _json(file: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise ResultsError(f"{file} is not valid JSON ({error}); it may be cut off: run the task again") from error
 
 
-def _block(config: Any) -> Any:  # noqa: ANN401 - checked by the caller
+def _block(config: Any) -> Any:
     metadata = config.get("metadata") if isinstance(config, dict) else None
     return metadata.get("longctx") if isinstance(metadata, dict) else None
 

@@ -62,7 +62,7 @@ class SampleResult:
         named = self.sample.get("cluster")
         return str(named) if named is not None else f"{self.sample.get('index', 0)}|{self.sample.get('variant', '')}"
 
-    def value(self, metric: str) -> Any:  # noqa: ANN401 - whatever the metric's aggregate reads
+    def value(self, metric: str) -> Any:
         """Return the value of a metric, ``None`` if there is none."""
         return None if self.values is None else self.values.get(metric)
 
@@ -143,7 +143,7 @@ def _length(samples: Samples) -> Row:
     return {"length": label_of(samples[0]), "amount": _amount(samples), "unit": unit, "realised_length": spread}
 
 
-def _amount(samples: Samples) -> Any:  # noqa: ANN401 - whole for what is counted
+def _amount(samples: Samples) -> Any:
     return max(result.sample["context_length"] for result in samples)
 
 
@@ -155,7 +155,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _most(samples: Samples) -> Any:  # noqa: ANN401 - as the source counts them
+def _most(samples: Samples) -> Any:
     hay = [result.sample.get("haystack") or {} for result in samples]
     known = [value for source in hay if (value := source.get("repeats")) is not None]
     return max(known) if known else None

@@ -50,14 +50,14 @@ class Scored:
 
 
 @lru_cache(maxsize=4)
-def _chrf(word_order: int) -> Any:  # noqa: ANN401 - sacrebleu's metric
+def _chrf(word_order: int) -> Any:
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF(word_order=word_order)
 
 
 @lru_cache(maxsize=1)
-def _bleu() -> Any:  # noqa: ANN401 - sacrebleu's metric
+def _bleu() -> Any:
     from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(effective_order=False)

@@ -75,7 +75,7 @@ def asked(text: str, options: Sequence[str]) -> str:
     )
 
 
-def frame_counts(value: Any) -> list[str | int]:  # noqa: ANN401 - as people write it
+def frame_counts(value: Any) -> list[str | int]:
     """Read the option ``frames``: ``all``, a number, or a list of both.
 
     Raises:

@@ -173,7 +173,7 @@ def is_due(batch: dict[str, Any]) -> bool:
 def answered(
     state: State,
     form: Format,
-    tree: Any,  # noqa: ANN401 - a request
+    tree: Any,
     *,
     model: str = "",
     headers: Mapping[str, str] | None = None,

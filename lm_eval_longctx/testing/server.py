@@ -95,7 +95,7 @@ class LocalServer:
         """Return the address to give to a provider."""
         return self.url + ("/v1" if provider in {"openai", "openai-compatible"} else "")
 
-    def provider(self, name: str, model: str, **args: Any) -> HostedProvider:  # noqa: ANN401 - plain values of a user
+    def provider(self, name: str, model: str, **args: Any) -> HostedProvider:
         """Return one of our providers, pointed at this server; the key has to be in the environment.
 
         Args:
@@ -143,7 +143,7 @@ def application(state: State) -> web.Application:
     return app
 
 
-def _report(state: State) -> Any:  # noqa: ANN401 - a handler
+def _report(state: State) -> Any:
     async def report(request: web.Request) -> web.Response:
         del request
         return web.json_response(state.to_dict())

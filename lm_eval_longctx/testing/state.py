@@ -223,7 +223,7 @@ class State:
     lock: threading.RLock = field(default_factory=threading.RLock)
     _prefixes: set[bytes] = field(default_factory=set)
 
-    def fail(self, kind: str, times: int = 1, **details: Any) -> None:  # noqa: ANN401 - fields of a fault
+    def fail(self, kind: str, times: int = 1, **details: Any) -> None:
         """Let the next calls fail.
 
         Args:
@@ -234,7 +234,7 @@ class State:
         with self.lock:
             self.faults.extend(Fault(kind, **details) for _ in range(times))
 
-    def fail_polls(self, kind: str, times: int = 1, **details: Any) -> None:  # noqa: ANN401 - fields of a fault
+    def fail_polls(self, kind: str, times: int = 1, **details: Any) -> None:
         """Let the next looks at an answer that is made in the background fail; see ``fail``."""
         with self.lock:
             self.poll_faults.extend(Fault(kind, **details) for _ in range(times))

@@ -35,35 +35,35 @@ class Refused(Exception):  # noqa: N818 - what a server says, not an error of ou
         self.status, self.code, self.where = status, code, where
 
 
-def mapping(value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - a request's part
+def mapping(value: Any, where: str) -> dict[str, Any]:
     """Return a JSON object, or refuse."""
     if not isinstance(value, dict):
         raise Refused(f"{where}: expected an object", where=where)
     return value
 
 
-def items(value: Any, where: str, least: int = 1) -> list[Any]:  # noqa: ANN401 - a request's part
+def items(value: Any, where: str, least: int = 1) -> list[Any]:
     """Return a JSON array of at least ``least`` items, or refuse."""
     if not isinstance(value, list) or len(value) < least:
         raise Refused(f"{where}: expected an array of {least} or more items", where=where)
     return value
 
 
-def text(value: Any, where: str) -> str:  # noqa: ANN401 - a request's part
+def text(value: Any, where: str) -> str:
     """Return a JSON string, or refuse."""
     if not isinstance(value, str):
         raise Refused(f"{where}: expected a string", where=where)
     return value
 
 
-def whole(value: Any, where: str, least: int = 1) -> int:  # noqa: ANN401 - a request's part
+def whole(value: Any, where: str, least: int = 1) -> int:
     """Return a whole number of at least ``least``, or refuse."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise Refused(f"{where}: expected a whole number, {least} or more", where=where)
     return value
 
 
-def one_of(value: Any, choices: tuple[str, ...], where: str) -> str:  # noqa: ANN401 - a request's part
+def one_of(value: Any, choices: tuple[str, ...], where: str) -> str:
     """Return one of several words, or refuse."""
     if value not in choices:
         raise Refused(f"{where}: expected one of {', '.join(choices)}, got {value!r}", where=where)
@@ -75,7 +75,7 @@ def text_piece(content: str) -> tuple[str, int, str]:
     return "text", -(-len(content.encode()) // BYTES_PER_TOKEN), content
 
 
-def unpack(data: Any, where: str, *, web_safe: bool = False) -> bytes:  # noqa: ANN401 - a request's part
+def unpack(data: Any, where: str, *, web_safe: bool = False) -> bytes:
     """Decode base64 strictly, or refuse; Gemini takes the web-safe alphabet too."""
     letters = text(data, where).translate(_WEB_SAFE) if web_safe else text(data, where)
     try:
@@ -84,7 +84,7 @@ def unpack(data: Any, where: str, *, web_safe: bool = False) -> bytes:  # noqa: 
         raise Refused(f"{where}: invalid base64 data", code="invalid_base64", where=where) from None
 
 
-def data_url(url: Any, where: str) -> tuple[str, bytes]:  # noqa: ANN401 - a request's part
+def data_url(url: Any, where: str) -> tuple[str, bytes]:
     """Take a ``data:`` URL apart, or refuse."""
     head, comma, data = text(url, where).partition(",")
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):

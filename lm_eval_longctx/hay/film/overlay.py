@@ -68,7 +68,7 @@ class Overlay:
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> Any:  # noqa: ANN401 - Pillow's two font classes share no base
+def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 

@@ -123,7 +123,7 @@ def on_screen(frames: Iterator[Any], fps: float) -> Iterator[tuple[float, Any]]:
         count += 1
 
 
-def upright(frame: Any) -> Image:  # noqa: ANN401 - PyAV's frame
+def upright(frame: Any) -> Image:
     """Return a decoded frame as an RGB picture, turned as the file asks."""
     from PIL import Image
 
@@ -147,7 +147,7 @@ def _decoded(path: Path) -> Iterator[tuple[Any, Any]]:
             raise MediaError(f"{path} breaks off or is damaged ({error}); repair or convert it") from error
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401 - PyAV's container
+def _open(path: Path) -> Any:
     import av
     import av.error
 
@@ -166,7 +166,7 @@ def _open(path: Path) -> Any:  # noqa: ANN401 - PyAV's container
     return container
 
 
-def _duration(stream: Any, path: Path) -> float:  # noqa: ANN401 - PyAV's stream
+def _duration(stream: Any, path: Path) -> float:
     """Return the stream's length, or the container's where the stream does not say."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

@@ -62,13 +62,13 @@ def read_cldf(path: str) -> Library:
     )
 
 
-def _rows(dataset: Any, table: str, *columns: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - pycldf's data set
+def _rows(dataset: Any, table: str, *columns: str) -> Iterator[dict[str, Any]]:
     """Yield a table's rows with the standard names of some columns; nothing if the data set has no such table."""
     if table in dataset:
         yield from dataset.iter_rows(table, *columns)
 
 
-def _words(dataset: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401
+def _words(dataset: Any) -> tuple[tuple[str, str], ...]:
     heads = {row["id"]: _text(row["headword"]) for row in _rows(dataset, "EntryTable", "id", "headword")}
     senses: dict[str, list[str]] = {}
     for row in _rows(dataset, "SenseTable", "description", "entryReference"):
@@ -76,7 +76,7 @@ def _words(dataset: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401
     return tuple((heads[entry], "; ".join(said)) for entry, said in senses.items() if heads.get(entry) and any(said))
 
 
-def _pairs(dataset: Any) -> tuple[tuple[Pair, ...], dict[str, int]]:  # noqa: ANN401
+def _pairs(dataset: Any) -> tuple[tuple[Pair, ...], dict[str, int]]:
     found: list[Pair] = []
     left_out: Counter[str] = Counter()
     seen: set[str] = set()
@@ -99,10 +99,10 @@ def _unfit(theirs: str, ours: str, seen: set[str]) -> str:
     return "examples twice" if theirs.lower() in seen else ""
 
 
-def _language(dataset: Any) -> str:  # noqa: ANN401
+def _language(dataset: Any) -> str:
     return next((_text(row["name"]) for row in _rows(dataset, "LanguageTable", "name") if row.get("name")), "")
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - a cell: text, list or nothing
+def _text(value: Any) -> str:
     joined = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
     return " ".join(joined.replace("\t", " ").split())

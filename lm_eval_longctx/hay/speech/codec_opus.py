@@ -43,7 +43,7 @@ def encode(pcm: Pcm) -> list[bytes]:
     return packets[: len(pcm) // GRID]
 
 
-def _configured(encoder: Any) -> Any:  # noqa: ANN401 - PyAV's codec context
+def _configured(encoder: Any) -> Any:
     encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE, "mono", "s16"
     encoder.bit_rate, encoder.time_base, encoder.options = _BIT_RATE, Fraction(1, SAMPLE_RATE), _OPTIONS
     return encoder
@@ -72,7 +72,7 @@ def write(path: Path, pieces: Iterable[list[bytes]], tail: Pcm, total: int) -> N
             at += GRID
 
 
-def _timed(data: bytes, stream: Any, at: int, samples: int) -> Any:  # noqa: ANN401 - PyAV's packet
+def _timed(data: bytes, stream: Any, at: int, samples: int) -> Any:
     import av
 
     packet = av.Packet(data)

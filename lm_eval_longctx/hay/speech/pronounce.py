@@ -111,7 +111,7 @@ def known(word: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _dictionary() -> Any:  # noqa: ANN401 - untyped library
+def _dictionary() -> Any:
     try:
         from techiaith.g2p.english_g2p import EnglishG2P
     except ImportError as error:

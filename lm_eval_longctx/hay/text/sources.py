@@ -233,7 +233,7 @@ def _rows(name: str, settings: Mapping[str, str]) -> Iterator[str]:
         yield row[column]
 
 
-def _opened(name: str, settings: Mapping[str, str]) -> Any:  # noqa: ANN401 - datasets has many classes
+def _opened(name: str, settings: Mapping[str, str]) -> Any:
     advice = "check the name, the split (?split=train) and the network, or read a local folder with hub:/path"
     data = opened(name, advice, split=settings["split"], config=settings["config"], streaming=True)
     size = f"{data.info.dataset_size / 1e6:.0f} MB" if data.info.dataset_size else "unknown"

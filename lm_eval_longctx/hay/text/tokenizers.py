@@ -156,7 +156,7 @@ def _ranks(name: str, sha256: str) -> dict[bytes, int]:
 class HuggingFaceTokenizer(Tokenizer):
     """A tokenizer in Hugging Face's ``tokenizer.json`` format."""
 
-    def __init__(self, name: str, tokenizer: Any) -> None:  # noqa: ANN401 - tokenizers ships no types to rely on
+    def __init__(self, name: str, tokenizer: Any) -> None:
         """Keep a loaded ``tokenizers.Tokenizer``; it neither cuts nor pads from here on."""
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -241,7 +241,7 @@ def _from_folder(name: str, folder: Path) -> Tokenizer:
     return HuggingFaceTokenizer(name, _converted(name, folder))
 
 
-def _from_file(name: str, path: Path) -> Any:  # noqa: ANN401
+def _from_file(name: str, path: Path) -> Any:
     import tokenizers
 
     try:
@@ -251,7 +251,7 @@ def _from_file(name: str, path: Path) -> Any:  # noqa: ANN401
         raise TokenizerError(f"cannot read the tokenizer {name} ({_first_line(error)}); {_CHOICES}") from error
 
 
-def _from_hub(name: str) -> Any:  # noqa: ANN401
+def _from_hub(name: str) -> Any:
     import tokenizers
 
     try:
@@ -264,7 +264,7 @@ def _from_hub(name: str) -> Any:  # noqa: ANN401
         ) from error
 
 
-def _converted(name: str, folder: Path) -> Any:  # noqa: ANN401
+def _converted(name: str, folder: Path) -> Any:
     """Let transformers convert an older format, if it is there; never running code from the folder."""
     try:
         from transformers import AutoTokenizer

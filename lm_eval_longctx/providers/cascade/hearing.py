@@ -109,7 +109,7 @@ def transcribe_samples(chunks: Iterator[tuple[int, Waveform]]) -> Iterator[Segme
             yield offset + segment.start, offset + segment.end, segment.text.strip()
 
 
-def _hear(model: Any, samples: Waveform) -> Iterator[Any]:  # noqa: ANN401 - untyped library
+def _hear(model: Any, samples: Waveform) -> Iterator[Any]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(max_speech_duration_s=30, min_silence_duration_ms=160, speech_pad_ms=300)
@@ -135,7 +135,7 @@ def _joined(speech: list[dict[str, int]]) -> list[dict[str, int]]:
 
 
 @lru_cache(maxsize=1)
-def _recogniser() -> Any:  # noqa: ANN401 - untyped library
+def _recogniser() -> Any:
     """Load Whisper tiny.en once, after checking its weights."""
     require()
     from faster_whisper import BatchedInferencePipeline, WhisperModel

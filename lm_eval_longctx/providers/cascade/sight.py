@@ -269,7 +269,7 @@ def _read(pixels: Pixels) -> str:
 
 
 @lru_cache(maxsize=1)
-def _recogniser() -> Any:  # noqa: ANN401 - untyped library
+def _recogniser() -> Any:
     """Load PP-OCR once, after checking its weights."""
     require()
     detector, reader = _checked_weights()

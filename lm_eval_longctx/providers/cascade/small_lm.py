@@ -57,7 +57,7 @@ def require() -> None:
 
 
 @lru_cache(maxsize=1)
-def _server() -> Any:  # noqa: ANN401 - xllamacpp has no types
+def _server() -> Any:
     require()
     import xllamacpp
 

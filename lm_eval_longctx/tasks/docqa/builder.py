@@ -154,7 +154,7 @@ class DocQABuilder(Builder[DocumentQuestion]):
         return FactLog(self._seed)
 
     @cached_property
-    def _index(self) -> Any:  # noqa: ANN401 - a cached function
+    def _index(self) -> Any:
         """The passages of the last few documents."""
         return lru_cache(maxsize=2)(lambda start, stop: PassageIndex(self.corpus, start, stop))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.text.corpus import Corpus
 
 
-def check_listed(option: str, given: Any, valid: Iterable[str]) -> None:  # noqa: ANN401 - as users write it
+def check_listed(option: str, given: Any, valid: Iterable[str]) -> None:
     """Refuse an empty list and unknown names.
 
     Raises:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _READERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 
 
-def open_table(spec: str, columns: Sequence[str], how: str, cache_dir: Path) -> Any:  # noqa: ANN401 - a Dataset
+def open_table(spec: str, columns: Sequence[str], how: str, cache_dir: Path) -> Any:
     """Open a table; rows stay on disk until they are read.
 
     Args:
@@ -60,7 +60,7 @@ def open_table(spec: str, columns: Sequence[str], how: str, cache_dir: Path) -> 
     return table
 
 
-def _local(path: Path, cache_dir: Path) -> Any:  # noqa: ANN401
+def _local(path: Path, cache_dir: Path) -> Any:
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     readable = [file for file in files if file.suffix in _READERS and file.is_file()]
     if not readable:
@@ -69,7 +69,7 @@ def _local(path: Path, cache_dir: Path) -> Any:  # noqa: ANN401
     return _load(_READERS[suffix], [str(file) for file in readable if file.suffix == suffix], cache_dir)
 
 
-def _load(name: str, files: list[str] | None, cache_dir: Path) -> Any:  # noqa: ANN401
+def _load(name: str, files: list[str] | None, cache_dir: Path) -> Any:
     advice = "check the name, the files and the network"
     return opened(name, advice, split="train", data_files=files, cache_dir=str(cache_dir / "tables"))
 
@@ -116,7 +116,7 @@ class _PublicBuilder(Builder[RowSample]):
     HOW: ClassVar[str]
 
     @cached_property
-    def table(self) -> Any:  # noqa: ANN401 - a datasets.Dataset
+    def table(self) -> Any:
         """The rows; opened on first use.
 
         Raises:

@@ -109,7 +109,7 @@ def lvbench(rows: Sequence[Row]) -> Iterator[PublicQuestion]:
         )
 
 
-def _split(text: str, options: Any) -> tuple[str, tuple[str, ...]]:  # noqa: ANN401 - a list, or nothing
+def _split(text: str, options: Any) -> tuple[str, tuple[str, ...]]:
     """Tell a question from options that stand in it as ``(A) text``."""
     if options:
         return text.strip(), tuple(_PREFIX.sub("", str(option)).strip() for option in options)

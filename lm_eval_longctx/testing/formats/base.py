@@ -41,7 +41,7 @@ class Format(ABC):
         """Return the error for a missing or wrong key, or ``None``."""
 
     @abstractmethod
-    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:  # noqa: ANN401 - a request
+    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:
         """Understand a request.
 
         Raises:
@@ -81,7 +81,7 @@ FINISH = b""
 """Stands in a list of events where the finish marker begins."""
 
 
-def event(data: Any, name: str = "") -> bytes:  # noqa: ANN401 - any JSON
+def event(data: Any, name: str = "") -> bytes:
     """Return one server-sent event."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data)}\n\n".encode()

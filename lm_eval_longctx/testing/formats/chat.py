@@ -61,7 +61,7 @@ class Chat(OpenAI):
 
     KEY_NEEDED = False
 
-    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:  # noqa: ANN401 - a request
+    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:
         """Understand a request."""
         del headers, model
         tree = mapping(body, "request")
@@ -133,7 +133,7 @@ def _chunk(head: dict[str, Any], delta: dict[str, Any], finish: str | None) -> b
     return event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": None})
 
 
-def _content(content: Any, frames: dict[str, Any]) -> list[tuple[tuple[str, int, str], bool]]:  # noqa: ANN401
+def _content(content: Any, frames: dict[str, Any]) -> list[tuple[tuple[str, int, str], bool]]:
     """Return the pieces of a message, and whether each ends a beginning that is to be kept."""
     if isinstance(content, str):
         return [(text_piece(content), False)]

@@ -94,7 +94,7 @@ class Gemini(Format):
         failed.body["error"]["details"] = [reason]
         return failed
 
-    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:  # noqa: ANN401 - a request
+    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:
         """Understand a generateContent or countTokens request."""
         del headers
         tree = mapping(camel(body), "request")
@@ -283,7 +283,7 @@ def known(tree: dict[str, Any], names: tuple[str, ...], where: str) -> None:
             raise Refused(f"Invalid JSON payload received. Unknown name \"{name}\" at '{where}': Cannot find field.")
 
 
-def camel(tree: Any) -> Any:  # noqa: ANN401 - any JSON
+def camel(tree: Any) -> Any:
     """Spell field names in camelCase, as the real server takes both spellings."""
     if isinstance(tree, list):
         return [camel(item) for item in tree]

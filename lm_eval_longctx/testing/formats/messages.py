@@ -55,7 +55,7 @@ class Messages(Format):
             return self.error(400, "anthropic-version: header is required")
         return None
 
-    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:  # noqa: ANN401 - a request
+    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:
         """Understand a request to answer or to count."""
         counting = model == "count"
         tree = mapping(body, "request")
@@ -168,7 +168,7 @@ class _Reader:
         self.pieces: list[tuple[str, int, str]] = []
         self.marks: list[int] = []
 
-    def blocks(self, content: Any, where: str) -> None:  # noqa: ANN401 - a request's part
+    def blocks(self, content: Any, where: str) -> None:
         if isinstance(content, str):
             self.pieces.append(text_piece(content))
             return

@@ -38,7 +38,7 @@ _ENDS = ("completed", "incomplete", "failed", "cancelled")
 class Responses(OpenAI):
     """The Responses API."""
 
-    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:  # noqa: ANN401 - a request
+    def read(self, body: Any, headers: Mapping[str, str], model: str) -> Asked:
         """Understand a request to answer or to count."""
         del headers, model
         tree = mapping(body, "request")
@@ -68,7 +68,7 @@ class Responses(OpenAI):
             tier=tree.get("service_tier") or "",
         )
 
-    def _input(self, value: Any) -> list[Any]:  # noqa: ANN401 - a request's part
+    def _input(self, value: Any) -> list[Any]:
         return [{"role": "user", "content": value}] if isinstance(value, str) else items(value, "input")
 
     def _message(self, item: dict[str, Any]) -> list[tuple[tuple[str, int, str], bool]]:
