@@ -199,5 +199,5 @@ def test_no_loop_of_a_model_takes_long(scorer, sample, perfect, headline, unit):
     answer = (unit * scorer.LONGEST)[: scorer.LONGEST]
     begun = time.process_time()
     assert 0 <= scorer.score(sample, answer)[headline] <= 1
-    # Square time would take hours here; speed itself is no business of a test.
+    # Reading in square time would take minutes here; how fast it is otherwise is no business of a test.
     assert time.process_time() - begun < 60
