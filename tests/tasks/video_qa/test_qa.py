@@ -71,7 +71,11 @@ def test_every_prompt_ends_with_the_form_of_the_answer(build: Callable[..., Vide
         assert lines[0] == f"Question: {sample['question']}"
         assert lines[1:6] == [f"({a}) {o}" for a, o in zip("ABCDE", sample["options"], strict=True)]
         assert "Final Answer: (X)" in lines[-1]
-        assert scorer.score(sample, f"Because of this. Final Answer: ({sample['target']})") == {"accuracy": 1.0}
+        assert scorer.score(sample, f"Because of this. Final Answer: ({sample['target']})") == {
+            "accuracy": 1.0,
+            "strict": 1.0,
+            "abstained": 0.0,
+        }
 
 
 def test_questions_share_films(build: Callable[..., VideoQaBuilder], context: BuildContext) -> None:
