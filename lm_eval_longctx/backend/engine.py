@@ -219,13 +219,14 @@ class _Run:
     def _refuse_unsupported(self) -> None:
         """Raise before anything is paid if the model does not take what some job holds."""
         provider = self.backend.provider
+        declares = any(option.name == "modalities" for option in provider.OPTIONS)
         for task, kinds in dict.fromkeys((job.task, job.modalities) for job in self.jobs):
             if refused := provider.refused(kinds):
                 name, taken = f"{provider.NAME}/{provider.model}", provider.capabilities.modalities
                 declare = f", or say modalities={'+'.join((*taken, *refused))} if the model takes more"
                 raise UnsupportedError(
                     f"{name} takes {', '.join(taken)}, and {task} holds {', '.join(refused)}; "
-                    f"choose another model or leave the task out{declare if 'modalities' in provider.ARGS else ''}"
+                    f"choose another model or leave the task out{declare if declares else ''}"
                 )
 
     async def _dispatch(self, session: Session) -> None:

@@ -74,13 +74,7 @@ def _item(known: Registry, record: Record) -> dict[str, Any]:
         loaded = known.load(record)
     except MissingExtraError as error:
         return {**told, "options": [], "note": str(error)}
-    return {**told, "options": [option.to_dict() for option in getattr(loaded, "OPTIONS", ())], **_arguments(loaded)}
-
-
-def _arguments(provider: Any) -> dict[str, Any]:
-    """Return what a provider takes in ``--model_args``; nothing for other items."""
-    arguments = getattr(provider, "ARGS", None)
-    return {} if arguments is None else {"arguments": dict(arguments)}
+    return {**told, "options": [option.to_dict() for option in getattr(loaded, "OPTIONS", ())]}
 
 
 def _item_as_text(item: Mapping[str, Any]) -> str:
@@ -88,9 +82,8 @@ def _item_as_text(item: Mapping[str, Any]) -> str:
     lines += [f"  {key:<9}{item[key]}" for key in ("plugin", "extra", "modality", "licence", "note") if item.get(key)]
     if item["options"]:
         rows = [[o["name"], o["kind"], shown(o["default"]), o["help"]] for o in item["options"]]
-        lines += ["", table(rows, ("metadata", *SETTING_HEADS))]
-    if item.get("arguments"):
-        lines += ["", table([[name, help_] for name, help_ in item["arguments"].items()], ("model_args", ""))]
+        where = "model_args" if item["kind"] == "provider" else "metadata"
+        lines += ["", table(rows, (where, *SETTING_HEADS))]
     return "\n".join(lines)
 
 

@@ -157,10 +157,11 @@ def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArg
     loaded: type[Provider] = plugins.load(record)
     given = {key: value for key, value in arguments.items() if key not in IGNORED}
     own = [option.name for option in OPTIONS]
-    refuse_unknown(f"argument of --model longctx with {record.name}", given, [*own, *loaded.ARGS])
+    theirs = [option.name for option in loaded.OPTIONS]
+    refuse_unknown(f"argument of --model longctx with {record.name}", given, [*own, *theirs])
     RECEIVED.update(given)
     options = read_settings(OPTIONS, {key: given[key] for key in given if key in own}, "argument of --model longctx")
-    provider_args = {key: value for key, value in given.items() if key in loaded.ARGS}
+    provider_args = {key: value for key, value in given.items() if key in theirs}
     if options["max_cost"] and provider_args.get("cache") == "explicit":
         raise ConfigError(
             "cache=explicit is billed by the hour, which max_cost cannot foresee; leave one of the two out "

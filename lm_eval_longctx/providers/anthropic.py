@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import messages
 from lm_eval_longctx.providers.anthropic_batches import AnthropicBatches
-from lm_eval_longctx.providers.capabilities import look_up, probed
+from lm_eval_longctx.providers.capabilities import probed
 from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
+from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.models import ANTHROPIC, ANTHROPIC_DEFAULT
-from lm_eval_longctx.providers.options import COMMON_ARGS, read_choice
+from lm_eval_longctx.providers.options import UPLOAD, hosted_options
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Wire
-    from lm_eval_longctx.providers.hosted import Ready
+    from lm_eval_longctx.providers.media import Ready
 
 
 class AnthropicProvider(HostedProvider):
@@ -30,25 +30,34 @@ class AnthropicProvider(HostedProvider):
     dialect = messages.DIALECT
     NAME: ClassVar[str] = "anthropic"
     BASE_URL: ClassVar[str] = "https://api.anthropic.com"
-    VIDEO: ClassVar[tuple[str, ...]] = ("frames",)
-    TIERS: ClassVar[tuple[str, ...]] = ("auto", "standard_only")
-    ARGS: ClassVar[Mapping[str, str]] = {
-        **COMMON_ARGS,
-        "api_version": f"version of the interface (default {messages.VERSION})",
-        "cache": "5m (default) or 1h: how long shared hay stays in the provider's cache; off for no marks",
-        "upload": "auto (default: pictures that would not fit inline), always or never",
-        "service_tier": "standard_only, or auto (default: priority capacity where the account has any left)",
-    }
+    MODELS = ANTHROPIC
+    UNKNOWN_MODEL = ANTHROPIC_DEFAULT
+    OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options(
+        Option("api_version", messages.VERSION, "version of the interface"),
+        Option(
+            "cache", "5m", "how long shared hay stays in the provider's cache; off for no marks", ("5m", "1h", "off")
+        ),
+        Option("upload", "auto", "auto: pictures that would not fit inline", UPLOAD),
+        Option(
+            "service_tier",
+            None,
+            "standard_only, or auto (default: priority capacity where the account has any left)",
+            ("auto", "standard_only"),
+            kinds=(str,),
+        ),
+        video=("frames",),
+    )
 
     def __init__(self, model: str, **args: Any) -> None:
-        """Read the arguments; see ``ARGS``."""
+        """Read the arguments; see ``OPTIONS``."""
         super().__init__(model, **args)
-        self.version = str(args.get("api_version", messages.VERSION))
-        self.cache_ttl = read_choice("cache", str(args.get("cache", "5m")), ("5m", "1h", "off"))
-        self.upload = read_choice("upload", args.get("upload", "auto"), ("auto", "always", "never"))
-
-    def _look_up(self) -> WireCapabilities:
-        return look_up(ANTHROPIC, self.model, ANTHROPIC_DEFAULT)
+        self.version = self.args["api_version"]
+        self.cache_ttl = self.args["cache"]
+        if self.args["upload"] != "never":
+            files = MultipartFiles(self.transport, f"{self.base_url}/v1/files", self.headers)
+            self.media.uploads = Uploads(
+                files, partial(to_upload, upload=self.args["upload"], inline_bytes=self.inline_bytes)
+            )
 
     def _keys(self) -> Keys:
         return Keys(("ANTHROPIC_API_KEY",))
@@ -66,14 +75,6 @@ class AnthropicProvider(HostedProvider):
     def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
         marks = {"marks": parts, "cache_ttl": self.cache_ttl} if self.cache_ttl != "off" else {}
         return replace(wire, options={**wire.options, **marks})
-
-    def _uploader(self) -> MultipartFiles | None:
-        if self.upload == "never":
-            return None
-        return MultipartFiles(self.transport, f"{self.base_url}/v1/files", self.headers)
-
-    def _to_upload(self, prompt: Prompt) -> list[MediaPart]:
-        return to_upload(prompt, self.upload, self.known.inline_bytes)
 
     async def _count(self, ready: Ready) -> int | None:
         tree = messages.counted(ready.request, self.declared, self._wire(ready))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.prompt import MediaPart, Prompt
+    from lm_eval_longctx.settings import Option
 
 _MODALITIES = {ImagePart: "image", AudioPart: "audio", VideoPart: "video"}
 
@@ -273,14 +274,14 @@ class Provider(ABC):
 
     Attributes:
         NAME: The provider's name in ``model=<provider>/<model>``.
-        ARGS: The keyword arguments that it understands beside ``model``, with
-            one line of help each; anything else is refused by name.
+        OPTIONS: The arguments that it takes beside ``model``; anything else is
+            refused by name. Read them with ``settings.read_settings``.
         model: The model's name at the provider.
         concurrency: How many requests at once make sense by default.
     """
 
     NAME: ClassVar[str]
-    ARGS: ClassVar[Mapping[str, str]] = {}
+    OPTIONS: ClassVar[tuple[Option, ...]] = ()
     concurrency: int = 8
 
     def __init__(self, model: str) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.providers.base import Capabilities
-from lm_eval_longctx.providers.options import read_whole, read_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,16 +80,14 @@ def override(capabilities: WireCapabilities, args: Mapping[str, Any]) -> WireCap
     Args:
         capabilities: From the table or a probe.
         args: ``context_window``, ``max_output``, ``modalities``, ``accepts``,
-            ``refuses``, ``max_images``; others are left alone.
+            ``refuses``, ``max_images``, as read; what is ``None`` is left alone.
     """
-    changes: dict[str, Any] = {
-        name: read_whole(name, args[name]) for name in ("context_window", "max_output", "max_images") if name in args
-    }
-    if "modalities" in args:
-        changes["modalities"] = read_words("modalities", args["modalities"], MODALITIES)
+    changes = {name: args[name] for name in ("context_window", "max_output", "max_images") if args[name] is not None}
+    if args["modalities"] is not None:
+        changes["modalities"] = tuple(kind for kind in MODALITIES if kind in args["modalities"])
         changes["native_video"] = capabilities.native_video or capabilities.source == "assumed"
     for name, wanted in (("accepts", True), ("refuses", False)):
-        for switch in read_words(name, args[name], SWITCHES) if name in args else ():
+        for switch in args[name] or ():
             changes[switch] = (_EFFORTS if wanted else ()) if switch == "reasoning" else wanted
             changes |= {"thinks": False} if switch == "reasoning" and not wanted else {}
     return replace(capabilities, **changes, source="user") if changes else capabilities

@@ -12,13 +12,12 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
+from lm_eval_longctx.errors import unknown_option
 from lm_eval_longctx.providers.base import Capabilities, Decoded, Provider, Raw
-from lm_eval_longctx.providers.options import read_choice, read_whole, refuse_unknown
 from lm_eval_longctx.providers.rough import rough_tokens
+from lm_eval_longctx.settings import Option, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.providers.base import Request
 
@@ -29,18 +28,19 @@ class EchoProvider(Provider):
     """Answers from the prompt itself; see the module."""
 
     NAME: ClassVar[str] = "echo"
-    ARGS: ClassVar[Mapping[str, str]] = {"characters": "how many characters to repeat (default 200)"}
+    OPTIONS: ClassVar[tuple[Option, ...]] = (Option("characters", 200, "how many characters to repeat", minimum=1),)
 
     def __init__(self, model: str = "", **args: Any) -> None:
         """Choose what to repeat.
 
         Args:
             model: ``tail`` (the default), ``head`` or ``digest``.
-            **args: See ``ARGS``.
+            **args: See ``OPTIONS``.
         """
-        super().__init__(read_choice("model of echo", model or MODELS[0], MODELS))
-        refuse_unknown(self.NAME, args, self.ARGS)
-        self.characters = read_whole("characters", args.get("characters", 200))
+        super().__init__(model or MODELS[0])
+        if self.model not in MODELS:
+            raise unknown_option("model of echo", self.model, MODELS)
+        self.characters = read_settings(self.OPTIONS, args, f"argument of {self.NAME}")["characters"]
 
     @property
     def capabilities(self) -> Capabilities:

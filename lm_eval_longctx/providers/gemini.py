@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -12,25 +13,27 @@ import orjson
 
 from lm_eval_longctx.prompt import AudioPart, VideoPart
 from lm_eval_longctx.providers import generate_content
-from lm_eval_longctx.providers.capabilities import look_up, probed
+from lm_eval_longctx.providers.capabilities import probed
 from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.gemini_batches import GeminiBatches
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
+from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.models import GEMINI, GEMINI_DEFAULT
-from lm_eval_longctx.providers.options import COMMON_ARGS, read_choice, read_whole
+from lm_eval_longctx.providers.options import UPLOAD, hosted_options
 from lm_eval_longctx.providers.segments import FileBytes
 from lm_eval_longctx.providers.uploads import GeminiFiles, unbilled
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Decoded, Raw, Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Wire
-    from lm_eval_longctx.providers.hosted import Ready
+    from lm_eval_longctx.providers.media import Ready
 
 
 _OK, _BAD_REQUEST = 200, 400
@@ -101,6 +104,12 @@ _STORAGE = "{tokens:,} tokens were stored until the end of the run: that is bill
 RESOLUTIONS = ("low", "medium", "high")
 
 
+def large_files(prompt: Prompt, least: int) -> list[MediaPart]:
+    """Return the media of ``least`` bytes and more, each content once."""
+    unique = {part.digest: part for part in prompt.media()}
+    return [part for part in unique.values() if FileBytes.of(part.path).size >= least]
+
+
 class GeminiProvider(HostedProvider):
     """Google's Gemini API."""
 
@@ -108,33 +117,43 @@ class GeminiProvider(HostedProvider):
     NAME: ClassVar[str] = "gemini"
     BASE_URL: ClassVar[str] = "https://generativelanguage.googleapis.com"
     TIER_FIELD: ClassVar[str] = "serviceTier"
-    TIERS: ClassVar[tuple[str, ...]] = ("standard", "flex", "priority")
-    ARGS: ClassVar[Mapping[str, str]] = {
-        **COMMON_ARGS,
-        "api_version": "version of the interface (default v1)",
-        "media_resolution": "low, medium or high, for pictures and film (default: the model's own)",
-        "media_processing": "static (default: every model looks at film in the same way) or default",
-        "upload": "auto (default: files of 4 MiB and more), always or never",
-        "cache": "implicit (default) or explicit: a stored prefix, billed by the hour, deleted at the end",
-        "service_tier": "flex (later, cheaper), priority (faster, dearer) or standard; give the prices of the others",
-        "cache_minutes": "how long an explicit cache may live (default 60)",
-    }
+    MODELS = GEMINI
+    UNKNOWN_MODEL = GEMINI_DEFAULT
+    OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options(
+        Option("api_version", "v1", "version of the interface"),
+        Option("media_resolution", None, "of pictures and film (else: the model's own)", RESOLUTIONS, kinds=(str,)),
+        Option(
+            "media_processing", "static", "static: every model looks at film in the same way", ("static", "default")
+        ),
+        Option("upload", "auto", "auto: files of 4 MiB and more", UPLOAD),
+        Option(
+            "cache",
+            "implicit",
+            "explicit: a stored prefix, billed by the hour, deleted at the end",
+            ("implicit", "explicit"),
+        ),
+        Option("cache_minutes", 60, "how long an explicit cache may live", minimum=1),
+        Option(
+            "service_tier",
+            None,
+            "flex (later, cheaper), priority (faster, dearer) or standard; give the prices of the others",
+            ("standard", "flex", "priority"),
+            kinds=(str,),
+        ),
+    )
 
     def __init__(self, model: str, **args: Any) -> None:
-        """Read the arguments; see ``ARGS``."""
+        """Read the arguments; see ``OPTIONS``."""
         super().__init__(model.removeprefix("models/"), **args)
-        self.version = str(args.get("api_version", "v1"))
-        resolution = args.get("media_resolution")
-        self.resolution = None if resolution is None else read_choice("media_resolution", resolution, RESOLUTIONS)
-        self.processing = read_choice("media_processing", args.get("media_processing", "static"), ("static", "default"))
-        self.upload = read_choice("upload", args.get("upload", "auto"), ("auto", "always", "never"))
-        explicit = read_choice("cache", args.get("cache", "implicit"), ("implicit", "explicit")) == "explicit"
-        seconds = 60 * read_whole("cache_minutes", args.get("cache_minutes", 60))
-        self.caches = GeminiCaches(self.ask_raw, f"{self.base_url}/{self.version}", seconds) if explicit else None
+        self.version = self.args["api_version"]
+        self.resolution = self.args["media_resolution"]
+        self.processing = self.args["media_processing"]
+        explicit, root = self.args["cache"] == "explicit", f"{self.base_url}/{self.version}"
+        self.caches = GeminiCaches(self.ask_raw, root, 60 * self.args["cache_minutes"]) if explicit else None
         self.files = GeminiFiles(self.transport, self.base_url, self.version, self.headers)
-
-    def _look_up(self) -> WireCapabilities:
-        return look_up(GEMINI, self.model, GEMINI_DEFAULT)
+        if self.args["upload"] != "never":
+            least = 0 if self.args["upload"] == "always" else UPLOAD_FROM
+            self.media.uploads = Uploads(self.files, partial(large_files, least=least))
 
     def _keys(self) -> Keys:
         return Keys(("GEMINI_API_KEY", "GOOGLE_API_KEY"))
@@ -167,15 +186,6 @@ class GeminiProvider(HostedProvider):
             if sounds and self.known.audio_tokens:
                 expected["audio"] = expected.get("audio", 0) + int(self.known.audio_tokens * part.seconds)  # type: ignore[union-attr]
         return expected
-
-    def _uploader(self) -> GeminiFiles | None:
-        return None if self.upload == "never" else self.files
-
-    def _to_upload(self, prompt: Prompt) -> list[MediaPart]:
-        """Large files, or all of them; each content once."""
-        least = 0 if self.upload == "always" else UPLOAD_FROM
-        unique = {part.digest: part for part in prompt.media()}
-        return [part for part in unique.values() if FileBytes.of(part.path).size >= least]
 
     async def _cached(self, ready: Ready, wire: Wire) -> tuple[Wire, dict[str, str]]:
         """Put the shared run into an explicit cache, where that was asked for."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval_longctx.providers.base import HandIn, Request
-    from lm_eval_longctx.providers.frames import MediaCache
+    from lm_eval_longctx.providers.media import MediaRoute
     from lm_eval_longctx.providers.media_store import Uploader
     from lm_eval_longctx.providers.segments import Segment
 
@@ -45,12 +45,12 @@ class GeminiBatchClient(BatchClient, Protocol):
     Attributes:
         model: The model's name; a batch is for one model.
         version: The interface's version.
-        cache: Where large batches may be written before they are uploaded.
+        media: Whose cache is where large batches may be written before they are uploaded.
     """
 
     model: str
     version: str
-    cache: MediaCache
+    media: MediaRoute
 
     @property
     def files(self) -> Uploader:
@@ -84,8 +84,8 @@ class GeminiBatches(Batches):
         segments: list[Segment] = []
         for name, tree in trees.items():
             segments += [*assemble({"key": name, "request": tree}, self.client.texts).segments, b"\n"]
-        self.client.cache.home.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".batch-", dir=self.client.cache.home) as folder:
+        self.client.media.cache.home.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".batch-", dir=self.client.media.cache.home) as folder:
             file = _written(Body.of(segments), Path(folder) / "requests.jsonl")
             try:
                 return (await self.client.files.upload(file)).resource

@@ -6,48 +6,37 @@ A subclass names its endpoint, its key and the dialect that is spoken there; see
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.completion import Outcome
-from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError, ProviderError
-from lm_eval_longctx.files import default_cache_dir
+from lm_eval_longctx.errors import AnswerPendingError, ConfigError, LedgerError, LongctxError, ProviderError
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
 from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
-from lm_eval_longctx.providers.capabilities import override, reasoning_room
+from lm_eval_longctx.providers.capabilities import WireCapabilities, look_up, override, reasoning_room
 from lm_eval_longctx.providers.checks import SentSettings, check_content, check_settings, filled
-from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire, without_empty
+from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire
 from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure
-from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
 from lm_eval_longctx.providers.http import HttpProvider
 from lm_eval_longctx.providers.keys import ExtraHeaders, Keys, read_base_url, refuse_secrets
-from lm_eval_longctx.providers.media_store import MediaStore, UploadFailed
-from lm_eval_longctx.providers.options import (
-    COMMON_ARGS,
-    read_bool,
-    read_choice,
-    read_mapping,
-    read_seconds,
-    read_whole,
-    refuse_unknown,
-)
+from lm_eval_longctx.providers.media import MediaRoute, Ready
+from lm_eval_longctx.providers.media_store import UploadFailed
+from lm_eval_longctx.providers.options import hosted_options
 from lm_eval_longctx.providers.prefix import Prefixes
 from lm_eval_longctx.providers.segments import EscapedText, assemble
 from lm_eval_longctx.providers.tiers import STANDARD, asked_tier
 from lm_eval_longctx.providers.transport import Timeouts, Transport
+from lm_eval_longctx.settings import Option, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lm_eval_longctx.prompt import MediaPart, Prompt
+    from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.providers.base import Capabilities
-    from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Dialect
-    from lm_eval_longctx.providers.media_store import Uploader
     from lm_eval_longctx.providers.segments import Body
 
 LONG = 1 << 20
@@ -59,88 +48,66 @@ LONG_ANSWER = 20_000
 _TOO_LARGE = 413
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A request as it will be sent.
-
-    Attributes:
-        request: With frames for film and our own settings filled in.
-        handles: Names of uploaded media by content digest.
-    """
-
-    request: Request
-    handles: Mapping[str, str]
-
-
 class HostedProvider(HttpProvider):
     """A model behind HTTP; see the module.
 
     Attributes:
         dialect: How its wire is spoken.
+        args: All arguments, as read.
+        declared: What the model takes, by the table and the user's word.
+        known: The same, with what the server said.
+        media: How pictures, film and sound travel.
     """
 
     dialect: Dialect
-    ARGS: ClassVar[Mapping[str, str]] = COMMON_ARGS
+    OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options()
+    MODELS: ClassVar[Mapping[str, WireCapabilities]] = {}
+    UNKNOWN_MODEL: ClassVar[WireCapabilities] = WireCapabilities()
     BASE_URL: ClassVar[str] = ""
-    VIDEO: ClassVar[tuple[str, ...]] = ("native", "frames")
     OFFICIAL: ClassVar[bool] = True
     TIER_FIELD: ClassVar[str] = "service_tier"
-    TIERS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: str, **args: Any) -> None:
         """Read the arguments; nothing is connected yet.
 
         Args:
             model: Its name at the provider.
-            **args: See ``ARGS``.
+            **args: See ``OPTIONS``.
 
         Raises:
             ConfigError: An argument is unknown or cannot be used.
         """
         super().__init__(model)
-        refuse_secrets({name: value for name, value in args.items() if name not in self.ARGS})
-        refuse_unknown(self.NAME, args, self.ARGS)
-        self.args = args
-        self.base_url = read_base_url(args.get("base_url", self.BASE_URL))
+        names = {option.name for option in self.OPTIONS}
+        refuse_secrets({name: value for name, value in args.items() if name not in names})
+        self.args = read_settings(self.OPTIONS, args, f"argument of {self.NAME}")
+        if not (self.args["base_url"] or self.BASE_URL):
+            raise ConfigError(f"{self.NAME} needs base_url=, such as base_url=http://127.0.0.1:8000/v1")
+        self.base_url = read_base_url(self.args["base_url"] or self.BASE_URL)
         self.keys = self._keys()
-        self.declared = override(self._look_up(), args)
+        self.declared = override(look_up(self.MODELS, model, self.UNKNOWN_MODEL), self.args)
         self.known = self.declared
-        self.extra_body = read_mapping("extra_body", args.get("extra_body", {}))
-        given = read_choice("service_tier", args["service_tier"], self.TIERS) if "service_tier" in args else ""
-        self.tier = asked_tier(given, self.extra_body)
-        self.tier_field = {self.TIER_FIELD: given} if given else {}
-        self.extra_headers = ExtraHeaders.parse(args.get("extra_headers", {}))
-        self.reasoning = None if args.get("reasoning") is None else str(args["reasoning"])
-        self.reasoning_tokens = read_whole("reasoning_tokens", args.get("reasoning_tokens", 0), 0)
-        self.stream = read_choice("stream", str(args.get("stream", "auto")).lower(), ("true", "false", "auto"))
-        self.video = read_choice("video", args.get("video", self._default_video()), self.VIDEO)
-        self.frames = FramePolicy(read_whole("frame_size", args.get("frame_size", FramePolicy.longest_side), 16))
-        self.probe = read_bool("probe", args.get("probe", True))
+        self.extra_body = self.args["extra_body"]
+        self.extra_headers = ExtraHeaders.parse(self.args["extra_headers"])
+        self.tier = asked_tier(self.args.get("service_tier") or "", self.extra_body)
+        video = self.args["video"] or ("native" if self.declared.native_video else "frames")
+        self.media = MediaRoute(self.base_url, video, self.args["frame_size"], self.declared.audio_mimes)
         self.transport = self._transport()
-        self.cache = MediaCache(default_cache_dir() / "frames")
-        self.store = MediaStore(default_cache_dir() / "uploads.sqlite", self.base_url)
         self.texts = EscapedText()
         self.prefixes = Prefixes()
         self._sent: dict[Settings, SentSettings] = {}
 
     def _transport(self) -> Transport:
-        defaults = Timeouts()
-        timeouts = Timeouts(
-            read_seconds("timeout", self.args.get("timeout", defaults.total)),
-            read_seconds("idle_timeout", self.args.get("idle_timeout", defaults.idle)),
-            read_seconds("connect_timeout", self.args.get("connect_timeout", defaults.connect)),
-        )
+        given = self.args
+        timeouts = Timeouts(given["timeout"], given["idle_timeout"], given["connect_timeout"])
         secrets = (*self.keys.variables, *self.extra_headers.variables)
-        return Transport(timeouts, ca_file=str(self.args.get("ca_file", "")), secrets=secrets)
+        return Transport(timeouts, ca_file=given["ca_file"], secrets=secrets)
 
-    def _default_video(self) -> str:
-        return "native" if self.declared.native_video else "frames"
+    def inline_bytes(self) -> int:
+        """Return how many bytes of a request may carry media inline."""
+        return self.known.inline_bytes
 
     # What a subclass says about itself.
-
-    @abstractmethod
-    def _look_up(self) -> WireCapabilities:
-        """Return what the built-in table says about the model."""
 
     @abstractmethod
     def _keys(self) -> Keys:
@@ -163,15 +130,6 @@ class HostedProvider(HttpProvider):
         """Return the tokens that media should make, by modality, as far as they are documented."""
         del prompt
         return {}
-
-    def _uploader(self) -> Uploader | None:
-        """Return the provider's way to take files, if it has one."""
-        return None
-
-    def _to_upload(self, prompt: Prompt) -> list[MediaPart]:
-        """Return the media that are to be uploaded rather than sent inline."""
-        del prompt
-        return []
 
     async def _cached(self, ready: Ready, wire: Wire) -> tuple[Wire, dict[str, str]]:
         """Use a cache that has to be told, where that pays; return the wire and headers to record."""
@@ -203,7 +161,7 @@ class HostedProvider(HttpProvider):
             "settings": self._sent_settings(request.settings).named,
             "extra_body": self.extra_body,
             **self._choices(),
-            **({"video": self._video_policy()} if films else {}),
+            **({"video": self.media.policy} if films else {}),
             "prompt": request.prompt.digest,
             "repeat": request.repeat,
         }
@@ -217,13 +175,10 @@ class HostedProvider(HttpProvider):
             "endpoint": self.base_url,
             **self._choices(),
             **({"service_tier": self.tier} if self.tier != STANDARD else {}),
-            "video": self._video_policy() if "video" in known.modalities or self.video == "frames" else None,
+            "video": self.media.policy if "video" in known.modalities or self.media.video == "frames" else None,
             "context_window": known.context_window,
             "capabilities": {"source": known.source, "dated": known.dated, "retires": known.retires or None},
         }
-
-    def _video_policy(self) -> str:
-        return self.video if self.video == "native" else f"{self.video} {self.frames.name}"
 
     def output_budget(self, request: Request) -> int:
         """Return the most output tokens that the call may be billed for, hidden reasoning included."""
@@ -237,18 +192,17 @@ class HostedProvider(HttpProvider):
         """Work out what follows from settings, or look it up."""
         found = self._sent.get(asked)
         if found is None:
-            settings = filled(asked, self.reasoning, self.reasoning_tokens)
+            settings = filled(asked, self.args["reasoning"], self.args["reasoning_tokens"])
             found = self._sent[asked] = SentSettings.of(settings, self._budget(settings), self.declared)
         return found
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
         """Return which kinds of content the model does not take; film may be sent as frames, which are pictures."""
-        sent = {"video": "image"} if self.video == "frames" else {}
-        return [kind for kind in kinds if sent.get(kind, kind) not in self.capabilities.modalities]
+        return [kind for kind in kinds if self.media.sent_as(kind) not in self.capabilities.modalities]
 
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
-        check_content(request.prompt, self.known, f"{self.NAME}/{self.model}", self.video)
+        check_content(request.prompt, self.known, f"{self.NAME}/{self.model}", self.media.video)
         sent = self._sent_settings(request.settings)
         check_settings(sent.settings, self.declared, f"{self.NAME}/{self.model}", sent.budget)
         if request.prompt.turns[0].role == "system" or len(request.prompt.turns) > 1:
@@ -262,7 +216,7 @@ class HostedProvider(HttpProvider):
     async def send(self, request: Request) -> Raw:
         """Ask once."""
         try:
-            ready = await self._ready(self._settled(request))
+            ready = await self.media.ready(self._settled(request), self.keys.account)
             wire, recorded = await self._cached(ready, self._wire(ready))
             raw = await self._exchange(wire, assemble(self._tree(ready, wire), self.texts), request)
         except (AnswerPendingError, LedgerError):
@@ -282,14 +236,8 @@ class HostedProvider(HttpProvider):
 
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Say what a request is changed into on its way."""
-        notes = list(self._sent_settings(request.settings).left_out)
-        films = [part for part in request.prompt.media() if isinstance(part, VideoPart)]
-        if films and self.video == "frames":
-            silent = ", without its sound" if any(film.has_audio for film in films) else ""
-            notes.append(f"film sent as timestamped frames ({self.frames.name}){silent}")
-        if request.prompt.answer_prefix and not self.declared.prefill:
-            notes.append(PREFIX_NOTE)
-        return (*notes, *converted_kinds(request.prompt, self.declared.audio_mimes))
+        prefix = (PREFIX_NOTE,) if request.prompt.answer_prefix and not self.declared.prefill else ()
+        return (*self._sent_settings(request.settings).left_out, *self.media.notes(request.prompt), *prefix)
 
     def _tree(self, ready: Ready, wire: Wire) -> dict[str, Any]:
         return self.dialect.encode(ready.request, self.declared, wire)
@@ -310,14 +258,15 @@ class HostedProvider(HttpProvider):
     def _streams(self, request: Request) -> bool:
         prompt = request.prompt
         long = prompt.text_bytes >= LONG or any(prompt.media()) or self.output_budget(request) >= LONG_ANSWER
-        return self.stream == "true" or (self.stream == "auto" and long)
+        return self.args["stream"] == "true" or (self.args["stream"] == "auto" and long)
 
     def _wire(self, ready: Ready) -> Wire:
+        tier = self.args.get("service_tier")
         return Wire(
             model=self.model,
             stream=self._streams(ready.request),
             output_budget=self.output_budget(ready.request),
-            extra={**self.tier_field, **self.extra_body},
+            extra={**({self.TIER_FIELD: tier} if tier else {}), **self.extra_body},
             handles=ready.handles,
             options=self._options(ready.request),
         )
@@ -325,20 +274,7 @@ class HostedProvider(HttpProvider):
     def _forget(self, ready: Ready, wire: Wire) -> None:
         """Drop what the provider no longer knows, so that asking again uploads again."""
         del wire
-        self.store.forget(ready.handles, self.keys.account())
-
-    async def _ready(self, request: Request) -> Ready:
-        """Make frames, convert sound, upload what is large."""
-        prompt = without_empty(request.prompt)
-        if self.video == "frames" and any(isinstance(part, VideoPart) for part in prompt.media()):
-            prompt = await asyncio.to_thread(with_frames, prompt, self.frames, self.cache)
-        if converted_kinds(prompt, self.declared.audio_mimes):
-            prompt = await asyncio.to_thread(as_wav, prompt, self.declared.audio_mimes, self.cache)
-        handles: dict[str, str] = {}
-        uploader, files = self._uploader(), self._to_upload(prompt)
-        if uploader is not None and files:
-            handles = await self.store.ensure(files, self.keys.account(), uploader)
-        return Ready(replace(request, prompt=prompt), handles)
+        self.media.forget(ready, self.keys.account())
 
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
         """Read a response; the same bytes always give the same completion."""
@@ -353,7 +289,7 @@ class HostedProvider(HttpProvider):
         model, no_other = self._asked_model()
         if request is None:
             return Expected(model=model, no_other_model=no_other, tier=self.tier)
-        media = {} if self.video == "frames" else self._expected_media(request.prompt)
+        media = {} if self.media.video == "frames" else self._expected_media(request.prompt)
         return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other, self.tier)
 
     def _asked_model(self) -> tuple[str, bool]:
@@ -365,7 +301,7 @@ class HostedProvider(HttpProvider):
         if not self.known.counts_tokens:
             return None
         try:
-            ready = await self._ready(self._settled(Request(prompt, Settings())))
+            ready = await self.media.ready(self._settled(Request(prompt, Settings())), self.keys.account)
         except UploadFailed as failed:
             raise ProviderError(f"cannot count: {read_failure(failed.raw.body).message or failed.raw.error}") from None
         return await self._count(ready)
@@ -377,7 +313,7 @@ class HostedProvider(HttpProvider):
 
     async def tree_of(self, request: Request) -> dict[str, Any]:
         """Return a request's JSON tree as a batch carries it."""
-        ready = await self._ready(self._settled(request))
+        ready = await self.media.ready(self._settled(request), self.keys.account)
         wire = self._wire(ready)
         return self._tree(ready, replace(wire, stream=False, options={**wire.options, "background": False}))
 
@@ -388,7 +324,7 @@ class HostedProvider(HttpProvider):
             ProviderError: The key is missing or refused, or nobody answers.
         """
         self.keys.read()
-        if self.probe:
+        if self.args["probe"]:
             self.known = override(await self._probed(self.declared), self.args)
 
     async def _probed(self, declared: WireCapabilities) -> WireCapabilities:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from lm_eval_longctx.errors import ConfigError, ProviderError, SecretError
-from lm_eval_longctx.providers.options import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,13 +57,13 @@ class ExtraHeaders:
     given: Mapping[str, str]
 
     @classmethod
-    def parse(cls, value: Any) -> ExtraHeaders:
+    def parse(cls, value: Mapping[str, Any]) -> ExtraHeaders:
         """Read the argument.
 
         Raises:
             SecretError: A header that carries a secret has its value written out.
         """
-        given = {name: str(text) for name, text in read_mapping("extra_headers", value).items()}
+        given = {name: str(text) for name, text in value.items()}
         for name, text in given.items():
             if _SECRET_HEADER.search(name) and not _VARIABLE.fullmatch(text.removeprefix("Bearer ")):
                 raise SecretError(

@@ -11,24 +11,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import background, chat_completions, responses
-from lm_eval_longctx.providers.capabilities import look_up
 from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
+from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.models import OPENAI, OPENAI_DEFAULT
 from lm_eval_longctx.providers.openai_batches import OpenAIBatches
-from lm_eval_longctx.providers.options import COMMON_ARGS, read_bool, read_choice
+from lm_eval_longctx.providers.options import UPLOAD, hosted_options
 from lm_eval_longctx.providers.prefix import start_name
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Raw, Request, Settings
-    from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.dialect import Wire
-    from lm_eval_longctx.providers.hosted import Ready
+    from lm_eval_longctx.providers.media import Ready
     from lm_eval_longctx.providers.segments import Body
 
 _DIALECTS = {"responses": responses.DIALECT, "chat": chat_completions.DIALECT}
@@ -41,29 +38,40 @@ class OpenAIProvider(HostedProvider):
 
     NAME: ClassVar[str] = "openai"
     BASE_URL: ClassVar[str] = "https://api.openai.com/v1"
-    VIDEO: ClassVar[tuple[str, ...]] = ("frames",)
-    TIERS: ClassVar[tuple[str, ...]] = ("default", "flex", "priority")
-    ARGS: ClassVar[Mapping[str, str]] = {
-        **COMMON_ARGS,
-        "api": "responses or chat (default: what the model is known to speak)",
-        "detail": "how closely pictures are looked at: low, high (default), auto or original",
-        "upload": "auto (default: pictures that would not fit inline), always or never",
-        "service_tier": "flex (later, at half the price), priority (faster, dearer) or default",
-        "background": "true to let long calls run at OpenAI and fetch their answers: a lost connection loses nothing",
-    }
+    MODELS = OPENAI
+    UNKNOWN_MODEL = OPENAI_DEFAULT
+    OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options(
+        Option("api", None, "how it is asked (else: what the model is known to speak)", tuple(_DIALECTS), kinds=(str,)),
+        Option("detail", responses.DETAIL, "how closely pictures are looked at", DETAILS),
+        Option("upload", "auto", "auto: pictures that would not fit inline", UPLOAD),
+        Option(
+            "service_tier",
+            None,
+            "flex (later, at half the price), priority (faster, dearer) or default",
+            ("default", "flex", "priority"),
+            kinds=(str,),
+        ),
+        Option(
+            "background",
+            default=False,
+            help="true to let long calls run at OpenAI and fetch their answers: a lost connection loses nothing",
+        ),
+        video=("frames",),
+    )
 
     def __init__(self, model: str, **args: Any) -> None:
-        """Read the arguments; see ``ARGS``."""
+        """Read the arguments; see ``OPTIONS``."""
         super().__init__(model, **args)
-        self.api = read_choice("api", args.get("api", self.declared.api), tuple(_DIALECTS))
+        self.api = self.args["api"] or self.declared.api
         self.dialect = _DIALECTS[self.api]
-        self.detail = read_choice("detail", args.get("detail", responses.DETAIL), DETAILS)
-        self.upload = read_choice("upload", args.get("upload", "auto"), ("auto", "always", "never"))
-        self.background = read_bool("background", args.get("background", False))
+        self.detail = self.args["detail"]
+        self.background = self.args["background"]
         self.poll_seconds = 2.0
-
-    def _look_up(self) -> WireCapabilities:
-        return look_up(OPENAI, self.model, OPENAI_DEFAULT)
+        if self.args["upload"] != "never" and self.api == "responses":
+            files = MultipartFiles(self.transport, f"{self.base_url}/files", self.headers, {"purpose": "vision"})
+            self.media.uploads = Uploads(
+                files, partial(to_upload, upload=self.args["upload"], inline_bytes=self.inline_bytes)
+            )
 
     def _keys(self) -> Keys:
         return Keys(("OPENAI_API_KEY",))
@@ -105,14 +113,6 @@ class OpenAIProvider(HostedProvider):
 
     def _streams(self, request: Request) -> bool:
         return not self.background and super()._streams(request)
-
-    def _uploader(self) -> MultipartFiles | None:
-        if self.upload == "never" or self.api != "responses":
-            return None
-        return MultipartFiles(self.transport, f"{self.base_url}/files", self.headers, {"purpose": "vision"})
-
-    def _to_upload(self, prompt: Prompt) -> list[MediaPart]:
-        return to_upload(prompt, self.upload, self.known.inline_bytes)
 
     async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
         raw = await super()._exchange(wire, body, request)

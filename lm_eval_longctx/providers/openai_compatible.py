@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers import chat_completions
 from lm_eval_longctx.providers.capabilities import probed
@@ -21,20 +20,20 @@ from lm_eval_longctx.providers.frames import frame_times
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT
-from lm_eval_longctx.providers.options import COMMON_ARGS, read_bool, read_whole
+from lm_eval_longctx.providers.options import hosted_options
 from lm_eval_longctx.providers.segments import JsonString
+from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.hosted import Ready
+    from lm_eval_longctx.providers.media import Ready
 
 _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
 
+KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
 
 
@@ -43,31 +42,36 @@ class OpenAICompatibleProvider(HostedProvider):
 
     NAME: ClassVar[str] = "openai-compatible"
     OFFICIAL: ClassVar[bool] = False
-    ARGS: ClassVar[Mapping[str, str]] = {
-        **COMMON_ARGS,
-        "key_env": "name of the environment variable with the key (default OPENAI_COMPATIBLE_API_KEY; may be unset)",
-        "video_frame_tokens": "tokens of one frame of film, to find out when a server uses fewer frames",
-        "tokenize": "false where the server has no /tokenize like vLLM's",
-    }
+    UNKNOWN_MODEL = COMPATIBLE_DEFAULT
+    OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options(
+        Option(
+            "key_env",
+            None,
+            f"name of the environment variable with the key (default {KEY_VARIABLE}; may be unset)",
+            kinds=(str,),
+        ),
+        Option(
+            "video_frame_tokens",
+            None,
+            "tokens of one frame of film, to find out when a server uses fewer frames",
+            kinds=(int,),
+            minimum=1,
+        ),
+        Option("tokenize", default=True, help="false where the server has no /tokenize like vLLM's"),
+    )
 
     def __init__(self, model: str, **args: Any) -> None:
-        """Read the arguments; see ``ARGS``."""
-        if "base_url" not in args:
-            raise ConfigError("openai-compatible needs base_url=, such as base_url=http://127.0.0.1:8000/v1")
+        """Read the arguments; see ``OPTIONS``."""
         super().__init__(model, **args)
-        self.frame_tokens = (
-            read_whole("video_frame_tokens", args["video_frame_tokens"]) if "video_frame_tokens" in args else 0
-        )
-        self.tokenize = read_bool("tokenize", args.get("tokenize", True))
+        self.frame_tokens = self.args["video_frame_tokens"] or 0
+        self.tokenize = self.args["tokenize"]
         host = urlsplit(self.base_url).hostname or ""
         self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
         self.dialect = chat_completions.DIALECT.pinned(self.pins)
 
-    def _look_up(self) -> WireCapabilities:
-        return COMPATIBLE_DEFAULT
-
     def _keys(self) -> Keys:
-        return Keys((str(self.args.get("key_env", "OPENAI_COMPATIBLE_API_KEY")),), required="key_env" in self.args)
+        named = self.args["key_env"]
+        return Keys((named or KEY_VARIABLE,), required=named is not None)
 
     def _auth(self) -> dict[str, str]:
         key = self.keys.read()
@@ -83,12 +87,12 @@ class OpenAICompatibleProvider(HostedProvider):
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
         super().check(request)
-        if self.video == "native":
+        if self.media.video == "native":
             chat_completions.video_pinned(request.prompt)
 
     def _notes(self, request: Request) -> tuple[str, ...]:
         films = any(isinstance(part, VideoPart) for part in request.prompt.media())
-        unchecked = films and self.video == "native" and not self.frame_tokens
+        unchecked = films and self.media.video == "native" and not self.frame_tokens
         return (*super()._notes(request), *((_UNCHECKED,) if unchecked else ()))
 
     def _expected_media(self, prompt: Prompt) -> dict[str, int]:

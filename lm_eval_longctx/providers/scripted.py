@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Union
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.providers.base import Capabilities, Decoded, Provider, Raw, Retry
-from lm_eval_longctx.providers.options import read_bool, read_choice, read_whole, refuse_unknown
 from lm_eval_longctx.providers.rough import BYTES_PER_TOKEN, rough_tokens
+from lm_eval_longctx.settings import Option, read_settings
 
 if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Prompt
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _RETRIES = {Outcome.TRANSPORT_FAILED: "transient", Outcome.POSSIBLY_BILLED: "transient"}
 _UNBILLED = frozenset({Outcome.TRANSPORT_FAILED, Outcome.CONTEXT_EXCEEDED, Outcome.UNSUPPORTED})
 _MILLION = 1_000_000
+_OUTCOMES = tuple(outcome.value for outcome in Outcome)
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,23 @@ class Reply:
             if name not in cls.__dataclass_fields__:
                 raise unknown_option("field of a scripted reply", name, cls.__dataclass_fields__)
         if "outcome" in fields:
-            words = [outcome.value for outcome in Outcome]
-            fields["outcome"] = Outcome(read_choice("outcome", Outcome(fields["outcome"]).value, words))
+            if fields["outcome"] not in _OUTCOMES:
+                raise unknown_option("outcome of a scripted reply", str(fields["outcome"]), _OUTCOMES)
+            fields["outcome"] = Outcome(fields["outcome"])
         return cls(**fields)
 
 
 Script = Union[Callable[["Request"], Union[str, Mapping[str, Any], Reply]], Sequence[Any], Mapping[str, Any], str, Path]
+
+
+def _load(script: Script) -> Any:
+    if not isinstance(script, (str, Path)):
+        return script
+    try:
+        loaded = json.loads(Path(script).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the script {str(script)!r}: {error}") from None
+    return loaded
 
 
 class ScriptedProvider(Provider):
@@ -92,36 +104,32 @@ class ScriptedProvider(Provider):
     """
 
     NAME: ClassVar[str] = "scripted"
-    ARGS: ClassVar[Mapping[str, str]] = {
-        "script": "a JSON file (or, in Python, a function, list or mapping) with the replies",
-        "window": "context window in tokens; none by default",
-        "when_full": "what happens beyond the window: reject (default) or cut",
-        "cache": "true if repeated prefixes of earlier prompts are billed as cached",
-        "price": "US dollars for a million tokens of input and output, as [input, output]",
-    }
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("script", (), "a JSON file (or, in Python, a function, list or mapping) with the replies", reader=_load),
+        Option("window", None, "context window in tokens; none by default", kinds=(int,), minimum=1),
+        Option("when_full", "reject", "what happens beyond the window", ("reject", "cut")),
+        Option("cache", default=False, help="true if repeated prefixes of earlier prompts are billed as cached"),
+        Option("price", (0.0, 0.0), "US dollars for a million tokens of input and output, as [input, output]"),
+    )
+    """All but ``script`` may also stand in the script."""
 
     def __init__(self, model: str = "any", **args: Any) -> None:
         """Read the script.
 
         Args:
             model: Any name.
-            **args: See ``ARGS``; those beside ``script`` may also stand in the script.
+            **args: See ``OPTIONS``.
         """
         super().__init__(model)
-        refuse_unknown(self.NAME, args, self.ARGS)
-        script = _load(args.get("script", ()))
-        settings = {
-            **(script if isinstance(script, Mapping) else {}),
-            **{k: v for k, v in args.items() if k != "script"},
-        }
-        refuse_unknown("a script", settings, [*self.ARGS, "replies"])
-        self.window = read_whole("window", settings["window"]) if settings.get("window") else None
-        self.when_full = read_choice("when_full", settings.get("when_full", "reject"), ("reject", "cut"))
-        self.cache = read_bool("cache", settings.get("cache", False))
-        self.price = tuple(float(p) for p in settings.get("price", (0.0, 0.0)))
+        script = read_settings(self.OPTIONS, args, f"argument of {self.NAME}")["script"]
+        written = dict(script) if isinstance(script, Mapping) else {}
+        replies = written.pop("replies", script if isinstance(script, Sequence) else ())
+        given = {**written, **{name: value for name, value in args.items() if name != "script"}}
+        settings = read_settings(self.OPTIONS[1:], given, "argument of a script")
+        self.window, self.when_full, self.cache = settings["window"], settings["when_full"], settings["cache"]
+        self.price = tuple(float(p) for p in settings["price"])
         self.requests: list[Request] = []
         self._function = script if callable(script) else None
-        replies = settings.get("replies", script if isinstance(script, Sequence) else ())
         self._replies = [Reply.read(reply) for reply in replies]
         self._next = 0
         self._seen: list[tuple[str, ...]] = []
@@ -221,13 +229,3 @@ def _raw(reply: Reply, usage: dict[str, Any]) -> Raw:
         error=reply.detail if broken else "",
         sent=reply.outcome is not Outcome.TRANSPORT_FAILED,
     )
-
-
-def _load(script: Script) -> Any:
-    if not isinstance(script, (str, Path)):
-        return script
-    try:
-        loaded = json.loads(Path(script).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read the script {str(script)!r}: {error}") from None
-    return loaded

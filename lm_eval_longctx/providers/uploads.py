@@ -179,11 +179,11 @@ def form(fields: dict[str, str], filename: str, mime: str, content: Body) -> Bod
     return Body.of([head, *content.segments, b"\r\n--%b--\r\n" % _BOUNDARY])
 
 
-def to_upload(prompt: Prompt, upload: str, inline_bytes: int) -> list[MediaPart]:
-    """Choose the files to upload: all, none, or all as soon as they would not fit inline together."""
+def to_upload(prompt: Prompt, upload: str, inline_bytes: Callable[[], int]) -> list[MediaPart]:
+    """Choose the files to upload: all, or all as soon as they would not fit inline together."""
     unique = {part.digest: part for part in prompt.media()}
     inline = sum(FileBytes.of(part.path).length for part in prompt.media()) + prompt.text_bytes
-    return list(unique.values()) if upload == "always" or inline > inline_bytes * 9 // 10 else []
+    return list(unique.values()) if upload == "always" or inline > inline_bytes() * 9 // 10 else []
 
 
 def unbilled(raw: Raw) -> Raw:

@@ -159,10 +159,10 @@ def unknown_arguments_are_refused(subject: Subject) -> None:
 
 def arguments_are_explained(subject: Subject) -> None:
     """Each argument has one line of help."""
-    for name, help_ in subject.make().ARGS.items():
-        assert name.isidentifier(), f"{name!r} cannot be written as an argument"
-        assert help_, f"{name} has no help"
-        assert "\n" not in help_, f"the help of {name} has more than one line"
+    for option in subject.make().OPTIONS:
+        assert option.name.isidentifier(), f"{option.name!r} cannot be written as an argument"
+        assert option.help, f"{option.name} has no help"
+        assert "\n" not in option.help, f"the help of {option.name} has more than one line"
 
 
 def unsupported_content_is_refused(subject: Subject) -> None:

@@ -62,8 +62,8 @@ def test_every_argument_of_a_provider_is_listed(capsys):
     """``plugins NAME`` shows each argument of a provider with its help."""
     for record in registry().providers():
         text = printed(capsys, "plugins", record.name)
-        for argument, help_ in registry().load(record).ARGS.items():
-            assert any(line.split(" ", 1)[0] == argument and help_ in line for line in text.splitlines()), argument
+        for option in registry().load(record).OPTIONS:
+            assert any(line.split(" ", 1)[0] == option.name and option.help in line for line in text.splitlines())
 
 
 def test_a_task_shows_its_own_defaults(capsys):

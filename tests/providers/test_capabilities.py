@@ -10,8 +10,9 @@ import pytest
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
 from lm_eval_longctx.providers.base import Request, Settings
-from lm_eval_longctx.providers.capabilities import WireCapabilities, look_up, override, reasoning_room
+from lm_eval_longctx.providers.capabilities import WireCapabilities, look_up, reasoning_room
 from lm_eval_longctx.providers.models import ANTHROPIC, GEMINI, OPENAI, OPENAI_DEFAULT
+from lm_eval_longctx.providers.openai import OpenAIProvider
 from lm_eval_longctx.testing.contract import ask, question, run
 
 KNOWN = [(name, table[name]) for table in (GEMINI, OPENAI, ANTHROPIC) for name in table]
@@ -56,13 +57,12 @@ def test_a_model_is_found_by_name_or_snapshot_never_by_a_part_of_its_name(model,
 
 def test_the_users_word_stands_above_all():
     """What a user declares replaces table and probe; misspelt words are refused."""
-    known = override(
-        OPENAI_DEFAULT, {"context_window": "4096", "accepts": "temperature+stop", "refuses": ["reasoning"]}
-    )
+    declared = {"context_window": "4096", "accepts": "temperature+stop", "refuses": ["reasoning"]}
+    known = OpenAIProvider("any", **declared).declared
     assert (known.context_window, known.temperature, known.stop, known.reasoning) == (4096, True, True, ())
     assert (known.source, known.thinks) == ("user", False)
     with pytest.raises(ConfigError, match="did you mean 'temperature'"):
-        override(OPENAI_DEFAULT, {"accepts": "temprature"})
+        OpenAIProvider("any", accepts="temprature")
 
 
 def test_a_probe_fills_in_the_window(server, make, name):

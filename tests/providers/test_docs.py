@@ -20,15 +20,16 @@ def pages(repo_root):
 @pytest.mark.parametrize("name", sorted(provider_classes()))
 def test_every_argument_is_documented_in_its_own_words(pages, name):
     """The table of arguments holds each argument of each provider with its help."""
-    for argument, help_ in provider_classes()[name].ARGS.items():
-        assert f"| `{argument}` | {help_} |" in pages["providers"], argument
+    for option in provider_classes()[name].OPTIONS:
+        kind = option.kind.replace(" | ", ", ")
+        assert f"| `{option.name}` | {kind} | {option.shown_default} | {option.help} |" in pages["providers"]
 
 
 def test_every_argument_in_the_page_exists(pages):
     """The table holds no argument that nobody takes."""
     section = pages["providers"].partition("## Arguments")[2]
     named = {line.split("`")[1] for line in section.splitlines() if line.startswith("| `")}
-    assert named == {argument for cls in provider_classes().values() for argument in cls.ARGS}
+    assert named == {option.name for cls in provider_classes().values() for option in cls.OPTIONS}
 
 
 def test_every_key_variable_is_documented(pages):

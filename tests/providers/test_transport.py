@@ -220,7 +220,7 @@ def test_a_long_prompt_costs_little(server):
         return web.json_response({})
 
     provider = server.provider("openai-compatible", "tiny")
-    wire = provider._wire(asyncio.run(provider._ready(request)))
+    wire = provider._wire(asyncio.run(provider.media.ready(request, provider.keys.account)))
     tree = provider.dialect.encode(request, provider.declared, wire)
     tracemalloc.start()
     made = assemble(tree, EscapedText())

@@ -17,7 +17,7 @@ from lm_eval_longctx.errors import LongctxError, UnsupportedError
 from lm_eval_longctx.providers.base import Capabilities, Decoded, Provider, Raw, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 READER_VERSION = "1"
 """Raised when the same prompt is meant to get another answer."""
@@ -29,7 +29,6 @@ class Cascade(Provider):
     """Whisper tiny.en hears, PP-OCR sees, BM25 finds, an extractor or a small language model answers."""
 
     NAME: ClassVar[str] = "cascade"
-    ARGS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, model: str = "") -> None:
         """Choose the reader.

@@ -1,0 +1,114 @@
+"""How pictures, film and sound travel: made into frames or WAV where the model takes no other, uploaded where large."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lm_eval_longctx.files import default_cache_dir
+from lm_eval_longctx.prompt import VideoPart
+from lm_eval_longctx.providers.dialect import without_empty
+from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
+from lm_eval_longctx.providers.media_store import MediaStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lm_eval_longctx.prompt import MediaPart, Prompt
+    from lm_eval_longctx.providers.base import Request
+    from lm_eval_longctx.providers.media_store import Uploader
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A request as it will be sent.
+
+    Attributes:
+        request: With frames for film and our own settings filled in.
+        handles: Names of uploaded media by content digest.
+    """
+
+    request: Request
+    handles: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """A provider's way to take files.
+
+    Attributes:
+        uploader: Takes one file.
+        wanted: Says which of a prompt's media are uploaded rather than sent inline.
+    """
+
+    uploader: Uploader
+    wanted: Callable[[Prompt], list[MediaPart]]
+
+
+class MediaRoute:
+    """The way of a provider's media.
+
+    Attributes:
+        video: ``native`` or ``frames``: how film is sent.
+        cache: Frames and converted sound.
+        uploads: How the provider takes files, if it does.
+    """
+
+    def __init__(self, endpoint: str, video: str, longest_side: int, audio_mimes: tuple[str, ...]) -> None:
+        """Make nothing yet.
+
+        Args:
+            endpoint: The provider's address, to which uploaded files belong.
+            video: ``native`` or ``frames``.
+            longest_side: Of a frame, in pixels.
+            audio_mimes: Kinds of sound that are taken; empty for all.
+        """
+        self.video = video
+        self.cache = MediaCache(default_cache_dir() / "frames")
+        self.uploads: Uploads | None = None
+        self._frames = FramePolicy(longest_side)
+        self._mimes = audio_mimes
+        self._store = MediaStore(default_cache_dir() / "uploads.sqlite", endpoint)
+
+    @property
+    def policy(self) -> str:
+        """How film is sent, for identities and results."""
+        return self.video if self.video == "native" else f"{self.video} {self._frames.name}"
+
+    def sent_as(self, kind: str) -> str:
+        """Return the kind of content that a kind goes as: film may go as frames, which are pictures."""
+        return "image" if kind == "video" and self.video == "frames" else kind
+
+    def notes(self, prompt: Prompt) -> tuple[str, ...]:
+        """Say what a prompt's media are changed into on their way."""
+        films = [part for part in prompt.media() if isinstance(part, VideoPart)]
+        converted = converted_kinds(prompt, self._mimes)
+        if not films or self.video != "frames":
+            return converted
+        silent = ", without its sound" if any(film.has_audio for film in films) else ""
+        return (f"film sent as timestamped frames ({self._frames.name}){silent}", *converted)
+
+    async def ready(self, request: Request, account: Callable[[], str]) -> Ready:
+        """Make frames, convert sound, upload what is large.
+
+        Args:
+            request: About to be sent.
+            account: Tells accounts apart: uploaded files belong to one.
+
+        Raises:
+            MediaError: A file cannot be decoded.
+            UploadFailed: A file could not be uploaded.
+        """
+        prompt = without_empty(request.prompt)
+        if self.video == "frames" and any(isinstance(part, VideoPart) for part in prompt.media()):
+            prompt = await asyncio.to_thread(with_frames, prompt, self._frames, self.cache)
+        if converted_kinds(prompt, self._mimes):
+            prompt = await asyncio.to_thread(as_wav, prompt, self._mimes, self.cache)
+        files = self.uploads.wanted(prompt) if self.uploads else []
+        handles = await self._store.ensure(files, account(), self.uploads.uploader) if self.uploads and files else {}
+        return Ready(replace(request, prompt=prompt), handles)
+
+    def forget(self, ready: Ready, account: str) -> None:
+        """Drop the names of files that the provider no longer knows, so that asking again uploads again."""
+        self._store.forget(ready.handles, account)
