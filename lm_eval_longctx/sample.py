@@ -100,6 +100,7 @@ class Sample(_Asked, total=False):
         realised_length: What came out, in ``unit``; never more than asked where a length is asked.
         realised_depth: Exact fraction of the hay before the needle, or ``None``.
         absent: The right answer is that it is not there.
+        chance: What a guess scores on average, where the question leaves few answers, such as 0.5.
         kind: The kind of question.
         control: Asked to compare with, such as without the document; in no headline.
         cluster: Samples that share their hay have the same, and are not independent.
@@ -114,6 +115,7 @@ class Sample(_Asked, total=False):
     """
 
     absent: bool
+    chance: float
     kind: str
     control: bool
     cluster: str

@@ -20,7 +20,7 @@ from lm_eval_longctx.units import Length, Unit, parse_length
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TASK_KEYS = ("version", "presets", "builder", "scorer", "config_source", "_metadata", "longctx")
+TASK_KEYS = ("version", "presets", "builder", "scorer", "floor", "config_source", "_metadata", "longctx")
 """What a task's author writes (and lm-eval adds) beside it."""
 
 

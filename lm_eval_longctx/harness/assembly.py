@@ -15,6 +15,7 @@ from lm_eval_longctx.harness.listing import task_files
 from lm_eval_longctx.harness.model_args import foreign_keys
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.results import Floors
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Parts:
     builder: Builder[Any]
     scorer: Scorer
     plugins: list[Any]
+    floors: Floors
 
 
 def completed(task: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +99,8 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
         foreign=foreign_keys(),
     )
     builder = builder_class(sweep, BuildContext(resolve_source=_source))
-    return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe())
+    floors = Floors(metadata.get("floor"))
+    return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe(), floors)
 
 
 def whole_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

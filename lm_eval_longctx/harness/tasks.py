@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import sys
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,7 @@ from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.results import SampleResult, sweep_block
+from lm_eval_longctx.results.floors import corrected
 from lm_eval_longctx.results.rows import UNPARSED
 from lm_eval_longctx.scorers.base import NoKey, Unparsed, mean
 
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COVERAGE = "coverage"
+CORRECTED = "corrected"
+"""The main metric with what is scored without reading as 0; only where that is something."""
 BYPASS = "bypass"
 
 _MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", UNPARSED)
@@ -181,7 +187,8 @@ class LongctxTask(ConfigurableTask):
         if BYPASS in self._metric_fn_list:
             return {BYPASS: None}
         answers = results[0] if isinstance(results[0], (list, tuple)) else [results[0]]
-        judged = [self._judge(doc, answer) for answer in answers]
+        floor = self.parts.floors.of(self.builder.reveal(doc), self.scorer)
+        judged = [replace(self._judge(doc, answer), floor=floor) for answer in answers]
         self._results[doc["id"]] = judged
         scored = [result.values for result in judged if result.values is not None]
         numbers = _Logged({COVERAGE: len(scored) / len(judged)}, reading=[_reading(result) for result in judged])
@@ -191,7 +198,15 @@ class LongctxTask(ConfigurableTask):
                 value = values[0] if len(values) == 1 else _together(metric, values)
                 numbers[metric.name] = value
                 numbers[f"{metric.name}@{doc['context_label']}"] = value
+        main = self.scorer.METRICS[0]
+        if main.name in numbers and main.aggregate is mean and main.higher_is_better and self._floored:
+            numbers[CORRECTED] = (numbers[main.name], floor)
         return numbers
+
+    @cached_property
+    def _floored(self) -> bool:
+        """Whether something can be scored here without reading the context."""
+        return any(self.parts.floors.of(self.builder.reveal(doc), self.scorer) for doc in self.eval_docs)
 
     def _judge(self, doc: Sample, answer: str) -> SampleResult:
         """Return the verdict on one answer; an answer of another lm-eval model counts as complete."""
@@ -223,7 +238,7 @@ class LongctxTask(ConfigurableTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
         """Return how each metric, at all lengths and at one, becomes one number."""
         named = {metric.name: _aggregate(metric) for metric in self.scorer.METRICS}
-        return _ByLength({**named, COVERAGE: lm_eval_mean, **self._bypass()})
+        return _ByLength({**named, COVERAGE: lm_eval_mean, CORRECTED: _corrected, **self._bypass()})
 
     def _bypass(self) -> dict[str, Any]:
         return dict(self._aggregation_list) if BYPASS in self._metric_fn_list else {}
@@ -233,7 +248,7 @@ class LongctxTask(ConfigurableTask):
         direction = {metric.name: metric.higher_is_better for metric in self.scorer.METRICS}
         labels = {sample["context_label"] for sample in self._samples or ()}
         by_length = {f"{name}@{label}": good for name, good in direction.items() for label in sorted(labels)}
-        return {**direction, **by_length, COVERAGE: True}
+        return {**direction, **by_length, COVERAGE: True, CORRECTED: True}
 
     def dump_config(self) -> dict[str, Any]:
         """Return the configuration with the sweep block in ``metadata.longctx``."""
@@ -326,6 +341,12 @@ def _aggregate(metric: Metric) -> Callable[[Sequence[Any]], float]:
         return metric.aggregate(flat)
 
     return over_all
+
+
+def _corrected(pairs: Sequence[tuple[float, float]]) -> float:
+    """Correct the mean of scores by the mean of their floors."""
+    found = corrected(*(mean(column) for column in zip(*pairs, strict=True)))
+    return math.nan if found is None else found
 
 
 class _NotAboutUs(logging.Filter):

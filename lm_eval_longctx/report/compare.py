@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.report.grid import Cell, make_grid, metric_names
-from lm_eval_longctx.report.wording import number
+from lm_eval_longctx.report.grid import Cell, Grid, make_grid, metric_names
+from lm_eval_longctx.report.wording import floor_lines, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +40,16 @@ def comparison(runs: Sequence[Run], metric: str | None = None) -> tuple[list[str
         cells = [grid.totals.get(length, Cell()) for length in lengths]
         shown = [number(cell.score) if cell.run else "" for cell in cells]
         rows.append([name, *shown, f"{(run.block['summary']['coverage'] or 0) * 100:.3g} %", _reach(run)])
-    return ["model", *lengths, "coverage", "effective"], rows
+    return ["model", *lengths, "coverage", "effective"], [*rows, *_floors(runs, grids, lengths)]
+
+
+def _floors(runs: Sequence[Run], grids: Sequence[Grid], lengths: Sequence[str]) -> list[list[str]]:
+    """Return the line of who does not read, from the first run that has one."""
+    for run, grid in zip(runs, grids, strict=True):
+        lines = floor_lines(run.block, lengths) if grid.metric == run.block["summary"]["metric"] else []
+        if lines:
+            return [[lines[0][0], *lines[0][1], "", ""]]
+    return []
 
 
 def same_questions(runs: Sequence[Run]) -> bool:

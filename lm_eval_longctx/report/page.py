@@ -11,7 +11,7 @@ from lm_eval_longctx.report.compare import by_task, comparison, same_questions
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
 from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.report.published import difference, published_for
-from lm_eval_longctx.report.wording import counts, depth_label, number, sentences, span
+from lm_eval_longctx.report.wording import counts, depth_label, floor_lines, number, sentences, span
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def _scores(row: Row) -> Iterator[list[str]]:
         yield [name, f"{number(found['value'])} (over {found['n']})"]
     if row["interval"]:
         yield ["interval", f"{span(row['interval'])} ({row['interval']['method'].replace('_', ' ')})"]
+    if row.get("floor"):
+        yield ["not reading", f"{number(row['floor'])} (corrected for it: {number(row['corrected'])})"]
     yield ["outcomes", counts(row["outcomes"])]
 
 
@@ -218,6 +220,9 @@ def _heat_table(grid: Grid, run: Run) -> str:
     for depth in grid.depths:
         cells = (_heat_cell(grid, grid.cell(x, depth), anchor(run_name(run), x, depth)) for x in grid.lengths)
         rows.append(element("tr", element("th", escape(depth_label(depth))), *cells))
+    feet = floor_lines(run.block, grid.lengths) if grid.metric == run.block["summary"]["metric"] else []
+    for told, texts in feet:
+        rows.append(element("tr", element("th", told), *(element("td", text) for text in texts)))
     return element("table", head, *rows, class_="heat")
 
 

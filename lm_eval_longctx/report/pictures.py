@@ -179,6 +179,9 @@ def _line(axes: Axes, run: Run, metric: str | None, name: str, paint: str) -> No
         axes.fill_between(
             x, [s["low"] for s in spans], [s["high"] for s in spans], color=paint, alpha=0.15, linewidth=0
         )
+    floors = [row.get("floor") for row in scored] if grid.metric == run.block["summary"]["metric"] else []
+    if any(floors):
+        axes.plot(x, [floor or 0 for floor in floors], ":", color=paint, linewidth=0.9, label=f"{name}, not reading")
     blank = [row["amount"] for row in rows if row["metrics"][grid.metric]["value"] is None]
     if blank:
         axes.plot(blank, [0.02] * len(blank), "x", color="#9e9e9e", transform=axes.get_xaxis_transform())

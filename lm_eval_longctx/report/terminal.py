@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from lm_eval_longctx.report.compare import comparison
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
 from lm_eval_longctx.report.palette import UNSCORED, Rgb, colour, ink
-from lm_eval_longctx.report.wording import depth_label, number, sentences, span
+from lm_eval_longctx.report.wording import depth_label, floor_lines, number, sentences, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,6 +89,7 @@ def _foot(grid: Grid, block: Mapping[str, Any], totals: Sequence[Cell]) -> list[
         spans = [found.get(length, "") for length in grid.lengths]
         if level is not None and sum(2 + len(text) for text in spans) <= _WIDEST:
             foot.append((f"{level * 100:.3g} %", spans))
+        foot += floor_lines(block, grid.lengths)
     return [*foot, ("scored", [f"{cell.scored}/{cell.n}" if cell.run else "" for cell in totals])]
 
 

@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.grid import chosen_metric
+from lm_eval_longctx.stats.effective_length import WHY_NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     Row = Mapping[str, Any]
 
@@ -48,6 +49,22 @@ def counts(amounts: Mapping[str, float]) -> str:
     return ", ".join(f"{amount:,} {kind.replace('_', ' ')}" for kind, amount in amounts.items())
 
 
+FLOOR_HEADS = {"floor": "not reading", "corrected": "corrected"}
+"""How the floor of a score is called in tables, and the score that is corrected for it."""
+
+
+def floor_lines(block: Row, lengths: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return the main metric's floor and the corrected score by length, each with its head; none where it is 0."""
+    rows = {row["length"]: row for row in block["lengths"]}
+    # Files of earlier versions know no floors
+    if not any(row.get("floor") for row in rows.values()):
+        return []
+    return [
+        (head, [number(rows[length].get(key)) if length in rows else "" for length in lengths])
+        for key, head in FLOOR_HEADS.items()
+    ]
+
+
 def sentences(block: Row, metric: str | None = None) -> list[str]:
     """Say in a few lines what a sweep found."""
     return [
@@ -63,14 +80,25 @@ def _score(block: Row, metric: str | None) -> Iterator[str]:
     interval = span(summary["interval"]) if name == summary["metric"] else ""
     over = f"over {found['n']} of {summary['n']} samples (coverage {_percent(summary['coverage'])})"
     yield " ".join(part for part in (name, number(found["value"]), interval, over) if part)
+    if name == summary["metric"] and summary.get("floor"):
+        left = summary["corrected"]
+        above = (
+            "nothing can be told from the score" if left is None else f"corrected for that, {name} is {number(left)}"
+        )
+        yield f"an answer that never reads the context gets {number(summary['floor'])} on average: {above}"
 
 
 def _variants(block: Row, metric: str | None) -> Iterator[str]:
     """Give the score of each kind of question where there are kinds."""
     name = str(chosen_metric(block, metric)["name"])
-    kinds = [(row["variant"], row["metrics"][name]) for row in block["variants"]]
-    if kinds:
-        yield f"{name} by kind: " + ", ".join(f"{kind} {number(m['value'])} (over {m['n']})" for kind, m in kinds)
+    if block["variants"]:
+        yield f"{name} by kind: " + ", ".join(_kind(row, name, block["summary"]["metric"]) for row in block["variants"])
+
+
+def _kind(row: Row, name: str, main: str) -> str:
+    found = row["metrics"][name]
+    floor = f"; not reading {number(row['floor'])}" if name == main and row.get("floor") else ""
+    return f"{row['variant']} {number(found['value'])} (over {found['n']}{floor})"
 
 
 def _bounds(block: Row, metric: str | None) -> Iterator[str]:
@@ -102,10 +130,12 @@ def _effective(block: Row, metric: str | None) -> Iterator[str]:
 
 def _reach(found: Row) -> str:
     """Write an effective length with its interval."""
-    if found["threshold"] is None:
-        return "none, the shortest length scores 0"
     if found["length"] is None:
-        estimate = "below the shortest length"
+        # Files of earlier versions do not say why
+        reason = found.get("why_none") or ("zero" if found["threshold"] is None else "short")
+        if reason == "zero":
+            return f"none, {WHY_NONE[reason]}"
+        estimate = f"none, {WHY_NONE[reason]}"
     else:
         estimate = f"at least {found['length_label']}" if found["at_least"] else str(found["length_label"])
     low = found["low_label"] or "below the shortest"

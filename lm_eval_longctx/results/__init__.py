@@ -1,7 +1,8 @@
 """From samples to the sweep block in lm-eval's result file, and back."""
 
 from lm_eval_longctx.results.block import SCHEMA, SCHEMA_VERSION, check_block, sweep_block
+from lm_eval_longctx.results.floors import Floors
 from lm_eval_longctx.results.reading import Run, read_runs
 from lm_eval_longctx.results.rows import SampleResult
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "Run", "SampleResult", "check_block", "read_runs", "sweep_block"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "Floors", "Run", "SampleResult", "check_block", "read_runs", "sweep_block"]

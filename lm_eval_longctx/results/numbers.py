@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.results.floors import corrected
 from lm_eval_longctx.scorers.base import mean
 from lm_eval_longctx.scorers.transcript import Ratio, pooled
 from lm_eval_longctx.stats.intervals import bounded_mean, jackknife
@@ -93,6 +94,18 @@ def bounds(samples: Samples, metric: Metric) -> dict[str, float | None]:
     low, high = sum(values) / total, (sum(values) + unscored) / total
     worst, best = (low, high) if metric.higher_is_better else (high, low)
     return {"worst_case": worst, "best_case": best}
+
+
+def floor(samples: Samples, metric: Metric) -> dict[str, float | None]:
+    """Return what the same samples score without reading the context, and the score corrected for it.
+
+    Only for metrics that are means of values in [0, 1] of which more is better; else both are ``None``.
+    """
+    pairs = plain_values(samples, metric)
+    if not pairs or not metric.higher_is_better or not bounded(value for value, _ in pairs):
+        return {"floor": None, "corrected": None}
+    lowest = mean([result.floor for _, result in pairs])
+    return {"floor": lowest, "corrected": corrected(mean([value for value, _ in pairs]), lowest)}
 
 
 def outcomes(samples: Samples) -> dict[str, int]:

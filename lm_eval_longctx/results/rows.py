@@ -32,6 +32,7 @@ class SampleResult:
             the sample is unscored.
         note: Why it is unscored: the outcome, or that nobody knows the right answer; or ``unparsed: <reason>``.
         removed: What came off before the scorer saw the answer: ``thoughts``.
+        floor: What the main metric is on average without reading the context.
     """
 
     sample: Mapping[str, Any]
@@ -39,6 +40,7 @@ class SampleResult:
     values: Mapping[str, Any] | None
     note: str = ""
     removed: Mapping[str, Any] = field(default_factory=dict)
+    floor: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -127,6 +129,7 @@ def group_row(samples: Samples, metrics: Sequence[Metric]) -> Row:
         "coverage": scored / len(samples) if samples else None,
         "metrics": numbers.scores(samples, metrics),
         "interval": numbers.interval(samples, metrics[0]),
+        **numbers.floor(samples, metrics[0]),
         **numbers.bounds(samples, metrics[0]),
         "outcomes": numbers.outcomes(samples),
         "context_exceeded": exceeded,

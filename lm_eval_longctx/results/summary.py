@@ -55,7 +55,8 @@ def _effective(samples: Samples, metric: Metric) -> dict[str, Any]:
 
 def _observations(amount: float, samples: Samples, metric: Metric) -> Observations:
     pairs = numbers.plain_values(samples, metric)
-    return Observations(amount, [value for value, _ in pairs], [result.cluster for _, result in pairs])
+    floor = numbers.floor(samples, metric)["floor"] or 0.0
+    return Observations(amount, [value for value, _ in pairs], [result.cluster for _, result in pairs], floor)
 
 
 def _spelt(found: EffectiveLength | None, labels: dict[float | None, str]) -> dict[str, Any] | None:

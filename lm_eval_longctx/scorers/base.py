@@ -79,6 +79,18 @@ class Scorer(ABC):
     def validate(self, sample: Mapping[str, Any]) -> None:  # noqa: B027 - nothing to check by default
         """Raise ``ConfigError`` if a sample's target is not of the kind that this scorer reads."""
 
+    def chance(self, sample: Mapping[str, Any]) -> float:
+        """Return what the main metric is on average for who answers without the context.
+
+        It is what the builder says (``chance``); else 1 where the right answer
+        is that nothing is there, since saying so always is one way of not
+        reading; else 0.
+
+        Args:
+            sample: As for ``score``.
+        """
+        return float(sample.get("chance", bool(sample.get("absent"))))
+
     @abstractmethod
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric.

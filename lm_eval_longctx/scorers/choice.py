@@ -53,6 +53,10 @@ class ChoiceScorer(Scorer):
         if target is not None and target not in list(_letters(options)):
             raise ConfigError(f"the target {target!r} is not the letter of an option; use one of {_letters(options)}")
 
+    def chance(self, sample: Mapping[str, Any]) -> float:
+        """Return the share of one option of all."""
+        return 1 / len(sample["options"])
+
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric.
 

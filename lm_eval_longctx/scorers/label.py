@@ -34,6 +34,10 @@ class LabelScorer(Scorer):
         if not isinstance(labels, (list, tuple)) or len(set(labels)) <= 1 or target not in labels:
             raise ConfigError(f"the target must be one of at least two labels, not {target!r} of {labels!r}")
 
+    def chance(self, sample: Mapping[str, Any]) -> float:
+        """Return the share of one label of all."""
+        return 1 / len(set(sample["labels"]))
+
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``accuracy`` and ``abstained``."""
         read = read_label(answer, sample["labels"])

@@ -34,6 +34,14 @@ RULER_THRESHOLD = 0.856
 NOLIMA_SHARE = 0.85
 _SAME = 1e-12
 
+WHY_NONE = {
+    "zero": "the shortest length scores 0",
+    "no_baseline": "the shortest length is no baseline, a longer one scores much better",
+    "floor": "the shortest length is not surely above what an answer gets that never reads the context",
+    "short": "the shortest length falls short",
+}
+"""Why there is no effective length: how it is called, and what it means."""
+
 
 @dataclass(frozen=True)
 class Observations:
@@ -62,10 +70,10 @@ class EffectiveLength:
         threshold: The score that must be reached; ``None`` if there is none
             (the shortest length scores 0).
         length: The answer, one of the lengths measured; ``None`` if even the
-            shortest falls short, is not above its floor or, by the relative
-            rule, is no baseline: worse than that share of a longer one.
+            shortest is not good enough.
         at_least: The longest length measured is good enough: the answer is
             "at least ``length``".
+        why_none: Why ``length`` is ``None``, one of ``WHY_NONE``; empty if it is not.
         low: Lower end of the interval, one of the lengths; ``None``: below the shortest.
         high: Upper end; ``None``: below the shortest.
         high_open: The upper end is the longest length measured: "or more".
@@ -77,6 +85,7 @@ class EffectiveLength:
     threshold: float | None
     length: float | None
     at_least: bool
+    why_none: str
     low: float | None
     high: float | None
     high_open: bool
@@ -146,12 +155,14 @@ def effective_length(
     steps = min(reached, credited)
     low, high = _ends(rows, above, threshold, share, level)
     limit = threshold if threshold is not None else scores[0] * share
+    why = "zero" if limit <= 0 else "floor" if not credited else "short" if threshold is not None else "no_baseline"
     lengths = [None, *(float(o.length) for o in rows)]
     return EffectiveLength(
         rule="relative" if threshold is None else "absolute",
         threshold=limit if limit > 0 else None,
         length=lengths[steps],
         at_least=steps == len(rows),
+        why_none="" if steps else why,
         low=lengths[min(low, steps)],
         high=lengths[max(high, steps)],
         high_open=max(high, steps) == len(rows),

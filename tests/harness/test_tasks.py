@@ -299,3 +299,21 @@ def test_an_answer_too_long_to_be_one_is_unparsed_and_says_so(niah: Any) -> None
 def test_thoughts_do_not_make_an_answer_too_long(niah: Any) -> None:
     """Only what is left after the thoughts is measured."""
     assert judged(niah, "<think>" + "so on " * 100_000 + "</think>{}")[0].values["exact"] == 1
+
+
+def test_the_floor_of_a_task_reaches_table_and_block(niah: Any, evaluate: Any) -> None:
+    """A task that says what is scored without reading has the corrected score in lm-eval's table and in the block."""
+    lost = iter(range(6))
+    answers = Recorder(lambda context: needle_in(context) if next(lost) % 2 else "no idea")
+    result = evaluate(answers, niah(floor=0.25))
+    numbers, row = (
+        result["results"]["longctx_text_niah"],
+        result["configs"]["longctx_text_niah"]["metadata"]["longctx"]["summary"],
+    )
+    assert (numbers["exact,none"], row["floor"]) == (0.5, 0.25)
+    assert numbers["corrected,none"] == row["corrected"] == pytest.approx(1 / 3)
+
+
+def test_a_task_without_a_floor_has_no_corrected_score(niah: Any, evaluate: Any) -> None:
+    """Where nothing is scored without reading, lm-eval's table has no further line."""
+    assert "corrected,none" not in evaluate(Recorder(needle_in), niah())["results"]["longctx_text_niah"]

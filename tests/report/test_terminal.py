@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from made_sweeps import block, write_results
+from made_sweeps import block, guessed, write_results
 
 from lm_eval_longctx.errors import UnknownOptionError
 from lm_eval_longctx.report.terminal import as_comparison, as_text, wants_colour
@@ -151,3 +151,34 @@ def test_reach_is_said_once_where_both_ends_are_the_same(tmp_path):
     text = as_text(read_runs([tmp_path])[0])
     assert "interval: 8k or more)" in text
     assert "interval: below the shortest)" in text
+
+
+def test_the_floor_is_shown_beside_the_scores(tmp_path):
+    """Where an answer gets something without reading, table, sentences and comparison say how much."""
+    write_results(tmp_path, {"t": guessed({"1k": 1.0, "4k": 0.25}, floor=0.25)}, model="a/b")
+    write_results(tmp_path, {"t": guessed({"1k": 1.0, "4k": 0.25}, floor=0.0)}, model="c/d", stamp="2026-01-02T00")
+    blind, plain = read_runs([tmp_path])
+    parts = [line.partition(" │") for line in as_text(blind).splitlines() if "│" in line]
+    lines = {head.strip(): rest.split() for head, _, rest in parts}
+    assert lines["not reading"] == ["0.25", "0.25"]
+    assert lines["corrected"] == ["1.00", "0.00"]
+    assert "never reads the context gets 0.25 on average: corrected for that, exact is 0.50" in as_text(blind)
+    assert "reading" not in as_text(plain)
+    assert as_comparison([blind, plain]).splitlines()[-1].split() == ["not", "reading", "0.25", "0.25"]
+    assert "reading" not in as_comparison([plain, plain])
+
+
+@pytest.mark.parametrize(
+    ("scores", "floor", "said"),
+    [
+        ({"1k": 0.0, "4k": 1.0}, 0.0, "none, the shortest length scores 0"),
+        ({"1k": 0.3, "4k": 1.0}, 0.0, "none, the shortest length is no baseline, a longer one scores much better ("),
+        ({"1k": 0.5, "4k": 0.5}, 0.5, "none, the shortest length is not surely above what an answer gets"),
+    ],
+)
+def test_no_effective_length_says_why(tmp_path, scores, floor, said):
+    """A bad shortest length is never "at least": that it is bad, no baseline or at its floor is said."""
+    write_results(tmp_path, {"t": guessed(scores, floor)})
+    relative = next(line for line in as_text(read_runs([tmp_path])[0]).splitlines() if "85 %" in line)
+    assert said in relative
+    assert "at least" not in relative.partition("):")[2]

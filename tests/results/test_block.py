@@ -23,6 +23,8 @@ ROW_KEYS = {
     "coverage",
     "metrics",
     "interval",
+    "floor",
+    "corrected",
     "worst_case",
     "best_case",
     "outcomes",

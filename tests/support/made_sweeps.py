@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
@@ -69,6 +70,13 @@ def block(answer: Callable[[PlannedSample], Completion] = lost_in_the_middle, **
     """Make a sweep block."""
     sweep = make_sweep(**metadata)
     return sweep_block(sweep, SCORER.METRICS, run(sweep, answer), plugins=[{"name": "lm_eval_longctx"}])
+
+
+def guessed(scores: Mapping[str, float], floor: float, count: int = 40) -> dict[str, Any]:
+    """Make a sweep block whose shares of right answers are given by length, all with the same floor."""
+    sweep = make_sweep(context_lengths=list(scores), depths=1, samples_per_cell=count)
+    answered = run(sweep, lambda s: Completion(TARGET if s.index < scores[s.length.label] * count else "no idea"))
+    return sweep_block(sweep, SCORER.METRICS, [replace(result, floor=floor) for result in answered])
 
 
 def write_results(
