@@ -18,10 +18,13 @@ from lm_eval_longctx.settings import Option, read_settings
 from lm_eval_longctx.units import Length, Unit, parse_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 TASK_KEYS = ("version", "presets", "builder", "scorer", "floor", "config_source", "_metadata", "longctx")
 """What a task's author writes (and lm-eval adds) beside it."""
+
+DEFAULT_PRESET = "default"
+"""The preset that lies below all others, and is used unless one is asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Sweep:
         haystack: A source with its argument, such as ``books:/path``.
         tokenizer: What measures text, such as ``o200k_base``.
         preset: The preset that filled the gaps.
+        asked_preset: The one that was asked for, where this task has none of that name; else empty.
         refusals: ``unscored`` (a refusal is not measured) or ``wrong``.
         reasoning_tags: Further names of marks around thoughts, such as ``ponder`` for ``<ponder>``.
         options: The builder's and the scorer's own settings, complete.
@@ -55,7 +59,8 @@ class Sweep:
     seed: int
     haystack: str
     tokenizer: str
-    preset: str = "default"
+    preset: str = DEFAULT_PRESET
+    asked_preset: str = ""
     refusals: str = "unscored"
     reasoning_tags: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +78,7 @@ class Sweep:
             "haystack": self.haystack,
             "tokenizer": self.tokenizer,
             "preset": self.preset,
+            "asked_preset": self.asked_preset,
             "refusals": self.refusals,
             "reasoning_tags": list(self.reasoning_tags),
             "options": dict(self.options),
@@ -129,7 +135,7 @@ SWEEP_OPTIONS = (
         "o200k_base",
         "what measures text: a name, the path of a tokenizer.json, or model for the model's own",
     ),
-    Option("preset", "default", "which of the task's presets fills what nobody sets"),
+    Option("preset", DEFAULT_PRESET, "which of the task's presets fills what nobody sets"),
     Option("refusals", "unscored", "whether a refusal is left out or counts as wrong", choices=("unscored", "wrong")),
     Option(
         "reasoning_tags",
@@ -153,6 +159,7 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
     has_depth: bool = True,
     has_length: bool = True,
     foreign: Iterable[str] = (),
+    other_presets: Collection[str] = (),
 ) -> Sweep:
     """Read a task's metadata.
 
@@ -168,6 +175,8 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         has_length: Whether the task's context can be asked at a length;
             otherwise as for ``has_depth``.
         foreign: Keys that came from elsewhere (model arguments) and are not ours.
+        other_presets: Presets of other tasks: asked for here, where there is none of that name, one
+            gives way to ``default`` (a run over many tasks asks all of them) and is kept as ``asked_preset``.
 
     Raises:
         ConfigError: A key is unknown or a value cannot be used.
@@ -175,7 +184,8 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         DepthError: A depth lies outside [0, 1].
     """
     declared = {option.name: option for option in options}
-    merged = _merged(metadata, set(foreign) - set(SWEEP_KEYS) - set(declared))
+    preset, gave_way = _preset(metadata, other_presets)
+    merged = _merged({**metadata, "preset": preset}, set(foreign) - set(SWEEP_KEYS) - set(declared))
     given = read_settings((*SWEEP_OPTIONS, *options), merged, "metadata key")
     measure = given["tokenizer"] if unit is Unit.TOKENS else ""
     return Sweep(
@@ -189,20 +199,32 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         haystack=given["haystack"],
         tokenizer=measure,
         preset=given["preset"],
+        asked_preset=gave_way,
         refusals=given["refusals"],
         reasoning_tags=given["reasoning_tags"],
         options={name: given[name] for name in declared},
     )
 
 
+def _preset(metadata: Mapping[str, Any], others: Collection[str]) -> tuple[str, str]:
+    """Return the preset that is used and, where it stands in for one that only other tasks have, that one."""
+    presets, name = _presets(metadata), str(metadata.get("preset", DEFAULT_PRESET))
+    if name in presets:
+        return name, ""
+    if name in others:
+        return DEFAULT_PRESET, name
+    raise unknown_option("preset", name, {*presets, *others})
+
+
+def _presets(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metadata.get("presets") or {DEFAULT_PRESET: {}}
+
+
 def _merged(metadata: Mapping[str, Any], foreign: set[str]) -> dict[str, Any]:
     """Lay the asked settings over the chosen preset, which lies over ``default``."""
     asked = {k: v for k, v in metadata.items() if k not in TASK_KEYS and k not in foreign}
-    presets = metadata.get("presets") or {"default": {}}
-    name = str(asked.get("preset", "default"))
-    if name not in presets:
-        raise unknown_option("preset", name, presets)
-    return {**presets.get("default", {}), **presets[name], **asked, "preset": name}
+    presets = _presets(metadata)
+    return {**presets.get(DEFAULT_PRESET, {}), **presets.get(asked["preset"], {}), **asked}
 
 
 def _lengths(settings: Mapping[str, Any], task: str, unit: Unit, measure: str) -> tuple[Length, ...]:

@@ -16,7 +16,7 @@ from lm_eval_longctx.harness.model_args import foreign_keys
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.results import Floors
-from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
+from lm_eval_longctx.sweep import DEFAULT_PRESET, SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,9 +69,14 @@ def _names(parts: Mapping[str, Any], metadata: Mapping[str, Any]) -> set[str]:
     """Return the names of tasks that parts of the metadata may be for: all of ours, and those beside this one."""
     if all(_is_pattern(key) for key in parts):
         return set()
+    return {path.stem for path in _known_files(metadata)}
+
+
+def _known_files(metadata: Mapping[str, Any]) -> set[Path]:
+    """Return the YAMLs of all of our tasks, and those beside the one that the metadata are from."""
     source = Path(str(metadata.get("config_source", "")))
-    beside = {path.stem for path in source.parent.glob("*.yaml")} if source.suffix == ".yaml" else set()
-    return beside | {path.stem for path in task_files()}
+    beside = source.parent.glob("*.yaml") if source.suffix == ".yaml" else ()
+    return {*beside, *task_files()}
 
 
 def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
@@ -97,10 +102,22 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
         has_depth=builder_class.HAS_DEPTH,
         has_length=builder_class.HAS_LENGTH,
         foreign=foreign_keys(),
+        other_presets=_other_presets(metadata),
     )
+    if sweep.asked_preset:
+        own = ", ".join(metadata.get("presets") or ()) or sweep.preset
+        logger.warning("%s has no preset %s: it runs with %s (has: %s)", task, sweep.asked_preset, sweep.preset, own)
     builder = builder_class(sweep, BuildContext(resolve_source=_source))
     floors = Floors(metadata.get("floor"))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe(), floors)
+
+
+def _other_presets(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the presets of all tasks, where one is asked for that this task has not."""
+    if metadata.get("preset", DEFAULT_PRESET) in (metadata.get("presets") or {DEFAULT_PRESET}):
+        return frozenset()
+    known = (yaml_metadata(path).get("presets") or {} for path in _known_files(metadata))
+    return frozenset(name for presets in known for name in presets)
 
 
 def whole_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from lm_eval_longctx.harness.assembly import completed
 if TYPE_CHECKING:
     from pathlib import Path
 
+OTHER = {"preset": "gemini-1.5"}
+"""A preset that not every task has."""
+
 GROUP = """
 group: my_evening
 task:
@@ -90,6 +93,47 @@ def test_a_part_for_another_task_changes_nothing() -> None:
     """A part that names another task is not this task's business."""
     metadata = {"builder": "needle", "scorer": "retrieval", "longctx_text_mrcr": {"depths": 2}}
     assert completed("longctx_text_niah", metadata) == {"builder": "needle", "scorer": "retrieval"}
+
+
+def test_a_preset_that_a_task_lacks_gives_way_to_default(caplog: pytest.LogCaptureFixture) -> None:
+    """A wildcard run in a preset that some of its tasks have runs all: the others say that they run default."""
+    activate_now()
+    from lm_eval.tasks.manager import TaskManager
+
+    manager = TaskManager(include_defaults=False, metadata={"preset": "gemini-1.5"})
+    made = manager.load(manager.match_tasks(["longctx_*"]))["tasks"]
+    sweeps = {name: task.sweep.to_dict() for name, task in made.items()}
+    lacking = sorted(n for n, task in made.items() if "gemini-1.5" not in task.config.metadata["presets"])
+    assert 0 < len(lacking) < len(sweeps)
+    assert lacking == sorted(r.args[0] for r in caplog.records if "has no preset gemini-1.5" in r.getMessage())
+    for name, sweep in sweeps.items():
+        ran, asked = ("default", "gemini-1.5") if name in lacking else ("gemini-1.5", "")
+        assert (sweep["preset"], sweep["asked_preset"]) == (ran, asked)
+
+
+def test_a_preset_that_gave_way_fills_what_nobody_set() -> None:
+    """The default preset stands in for the one asked for, below what the user set."""
+    asked, plain = (load(["longctx_text_mrcr"], seed=3, **given)["longctx_text_mrcr"] for given in (OTHER, {}))
+    assert {**asked, "asked_preset": ""} == plain
+
+
+@pytest.mark.parametrize("name", ["gemini-1.4", "smok"])
+def test_a_preset_that_no_task_has_is_an_error(name: str) -> None:
+    """A misspelt preset never runs as default; the nearest of any task's presets is named."""
+    with pytest.raises(UnknownOptionError, match="did you mean"):
+        load(["longctx_text_mrcr"], preset=name)
+
+
+def test_a_user_s_tasks_know_each_other_s_presets(tmp_path: Path) -> None:
+    """Presets of tasks beside a user's own YAML give way as those of our tasks do."""
+    metadata = "builder: needle, scorer: retrieval, presets: {default: {context_lengths: [1k], haystack: repeat}"
+    for name, more in (("mine_a", ", night: {depths: 2}}"), ("mine_b", "}")):
+        base = (
+            f"task: {name}\nclass: !function lm_eval_longctx.harness.tasks.LongctxTask\noutput_type: generate_until\n"
+        )
+        (tmp_path / f"{name}.yaml").write_text(f"{base}metadata: {{{metadata}{more}}}\n", encoding="utf-8")
+    sweeps = load(["mine_a", "mine_b"], tmp_path, preset="night")
+    assert [sweeps[name]["preset"] for name in ("mine_a", "mine_b")] == ["night", "default"]
 
 
 def test_the_command_line_runs_such_a_group(folder: Path, tmp_path: Path) -> None:
