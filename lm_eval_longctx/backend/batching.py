@@ -235,10 +235,10 @@ class BatchRun:
             return self._end(entry, unsent(session.stopped, key))
         reservation = session.budget.reserve_now(entry.worst)
         if reservation is None:
-            return self._end(entry, unaffordable(entry.worst, key, entry.call.counted))
+            return self._end(entry, unaffordable(session.budget.scaled(entry.worst), key, entry.call.counted))
         begun = await session.written(session.ledger.begin(entry.call, 1, entry.worst, token))
         if begun.attempt is None:
-            reservation.settle(0.0)
+            reservation.give_back()
             held = unsent("it is being asked just now; run again later, or without batch=true", key)
             return self._end(entry, held if begun.answer is None else begun.answer)
         entry.attempt, entry.reservation = begun.attempt, reservation
@@ -333,7 +333,7 @@ class BatchRun:
         """Record that a question was not asked, and free the money that was set aside for it."""
         self._give_up(entry.attempt, words, FREE)
         if entry.reservation is not None:
-            entry.reservation.settle(0.0)
+            entry.reservation.give_back()
 
     def _give_up(self, attempt: int, words: str, billing: str) -> None:
         outcome = Outcome.TRANSPORT_FAILED if billing == FREE else Outcome.POSSIBLY_BILLED

@@ -12,6 +12,7 @@ from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
     Verdict,
     in_batch,
+    prompt_bound,
     to_come,
     unaffordable,
     unreadable,
@@ -177,9 +178,9 @@ class Caller:
         while True:
             n += 1
             worst = self.worst(prepared.request)
-            reservation = await session.budget.reserve(worst)
+            reservation = await session.budget.reserve(worst, self.job.task)
             if reservation is None:
-                return unaffordable(worst, key, counted) if last is None else last
+                return unaffordable(session.budget.scaled(worst), key, counted) if last is None else last
             with reservation:
                 verdict = await self._attempt(prepared, n, reservation)
             if not isinstance(verdict, Verdict):
@@ -226,8 +227,7 @@ class Caller:
 
     def worst(self, request: Request) -> float | None:
         """Return what an attempt costs at most, in US dollars; ``None`` if nobody can say."""
-        worst = worst_case(self.session.provider, self.session.prices, request, self.job.tokens)
-        return None if worst is None else worst * self.session.excess
+        return worst_case(self.session.provider, self.session.prices, request, self.job.tokens)
 
     async def _attempt(self, prepared: Prepared, n: int, reservation: Reservation) -> Verdict | Completion:
         """Send once, with a record before and after.
@@ -239,11 +239,11 @@ class Caller:
         session, counted = self.session, prepared.request.counted
         async with session.gate.turn():
             if not await session.pace(counted or self.job.tokens):
-                reservation.settle(0.0)
+                reservation.give_back()
                 return unsent(session.stopped, prepared.key, counted)
             begun = await session.written(session.ledger.begin(self.call(prepared), n, reservation.worst or None))
             if begun.attempt is None:
-                reservation.settle(0.0)
+                reservation.give_back()
                 if begun.answer is None:
                     raise AskedElsewhere(prepared.key)
                 return begun.answer
@@ -251,11 +251,11 @@ class Caller:
             try:
                 raw = await self._send(prepared.request, begun.attempt, n)
             except AnswerPendingError as error:
-                reservation.settle(reservation.worst or 0.0)
+                reservation.settle(reservation.worst)
                 session.tally.doubted(reservation.worst)
                 return to_come(redact(str(error), session.secrets), prepared.key, counted)
         if raw is None:
-            reservation.settle(0.0)
+            reservation.give_back()
             return unsent(session.stopped, prepared.key, counted)
         return await self.record(prepared, begun.attempt, n, raw, reservation)
 
@@ -272,7 +272,9 @@ class Caller:
             return unreadable(prepared.key)
         worst = reservation.worst if reservation is not None else self.worst(prepared.request)
         if reservation is not None:
-            session.settle(reservation, verdict.at_most(worst))
+            session.settle(reservation, verdict.at_most(worst), heard=verdict.billing != FREE)
+            bound = prompt_bound(prepared.request, self.job.tokens)
+            session.budget.learn(verdict.completion.usage.prompt_tokens, bound)
         verdict = replace(verdict, completion=self._stamped(verdict, prepared, n, counted))
         session.tally.attempted(verdict, worst)
         self.recorded = session.ledger.decided(number, verdict.completion, verdict.billing, verdict.cost)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.backend.verdict import COUNT_MARGIN, OVERHEAD
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.providers.capabilities import WireCapabilities
+from lm_eval_longctx.providers.rough import AUDIO_TOKENS_PER_SECOND, IMAGE_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,9 @@ FIRST_TOKEN, PROMPT_SPEED, OUTPUT_SPEED = 2.0, 20_000.0, 50.0
 
 _BLOCK = 128
 """Tokens in which prefix caches count."""
+
+_USUAL = {"audio": AUDIO_TOKENS_PER_SECOND, "video": IMAGE_TOKENS, "image": IMAGE_TOKENS}
+"""Tokens of a second (of film: a frame) or of a picture, where neither the sample nor the model's papers say."""
 
 TOLD_BLOCK = 1 << 16
 """Tokens, at least, between two places where hay can be cut, for caches that have to be told what to keep."""
@@ -153,9 +157,14 @@ def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities)
     length = sample.get("realised_length") or sample["context_length"]
     if sample["unit"] == "tokens":
         return {"text": int(length)}
-    asked = {"text": math.ceil(len(str(sample.get("question", ""))) / BYTES_PER_TOKEN)}
+    asked = math.ceil(len(str(sample.get("question", "")).encode()) / BYTES_PER_TOKEN)
+    if modality == "text":
+        expected = sample.get("planned_tokens") or math.ceil(sample.get("bytes", 0) / BYTES_PER_TOKEN)
+        return {"text": int(expected or asked)}
     known = _documented(sample, modality, takes, float(length))
-    return {**asked, modality: int(sample.get("media_tokens", 0)) if known is None else known}
+    if known is None:
+        known = int(sample.get("media_tokens") or math.ceil(_USUAL.get(modality, 0) * float(length)))
+    return {"text": asked, modality: known}
 
 
 def _documented(sample: Mapping[str, Any], modality: str, takes: Capabilities, length: float) -> int | None:

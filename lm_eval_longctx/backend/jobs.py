@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,9 +79,9 @@ class Limits:
         """Refuse numbers that cannot be meant."""
         for name in ("concurrency", "requests_per_minute", "tokens_per_minute", "max_bytes_in_flight", "max_attempts"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more, not {value}")
+            if value is not None and not (math.isfinite(value) and value >= 1):
+                raise ConfigError(f"{name} must be 1 or more, and finite, not {value}; leave it out for no limit")
         for name in ("max_cost", "max_lost", "max_wait", "timeout"):
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ConfigError(f"{name} must be 0 or more, not {value}")
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"{name} must be 0 or more, and finite, not {value}; leave it out for no limit")

@@ -6,6 +6,7 @@ and never 0. The numbers that were used are recorded with the results.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -13,6 +14,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.backend.budget import is_money
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.providers.tiers import STANDARD
 
@@ -61,6 +63,12 @@ class Rate:
 
     base: float
     tiers: tuple[tuple[int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no price: one below 0 would open every cap."""
+        for price in (self.base, *(price for _, price in self.tiers)):
+            if not is_money(price):
+                raise ConfigError(f"a price must be a finite number of US dollars, 0 or more, not {price}")
 
     def at(self, prompt_tokens: int) -> float:
         """Return the price for a prompt of this length."""
@@ -116,18 +124,31 @@ class Prices:
         cached = price_in if price_cached is None else price_cached
         return cls({"input": Rate(price_in), "output": Rate(price_out), "cached": Rate(cached)}, "user")
 
-    def of_tier(self, served: str) -> Prices | None:
-        """Return the price list of the service tier that served; empty for the one that was asked for."""
-        return self.others.get(served) if served else self
+    def of_tier(self, served: str) -> Prices:
+        """Return the price list of the service tier that served; empty for the one that was asked for.
+
+        A tier that no list prices costs the highest price of all lists, so that it opens no cap.
+        """
+        return (self.others.get(served) or self._highest()) if served else self
+
+    def _highest(self) -> Prices:
+        """Return the price list whose every rate is the highest of all lists, whatever the prompt's length."""
+        lists = (self, *self.others.values())
+        most: dict[str, Rate] = {}
+        for name, rate in ((name, rate) for prices in lists for name, rate in prices.rates.items()):
+            top = rate.highest(sys.maxsize)
+            most[name] = Rate(max(top, most[name].base) if name in most else top)
+        return replace(self, rates=most, per_request=max(prices.per_request for prices in lists), others={})
 
     def cost(self, usage: Usage) -> float | None:
         """Return what a call cost in US dollars, or ``None`` where its tokens are not known.
 
-        A cost that the provider itself reported wins.
+        A cost that the provider itself reported wins. Numbers below 0, or
+        without end, are no bill: what they cost is unknown.
         """
         if usage.cost is not None:
-            return usage.cost
-        if usage.prompt_tokens is None or usage.output_tokens is None:
+            return usage.cost if is_money(usage.cost) else None
+        if not (is_money(usage.prompt_tokens) and is_money(usage.output_tokens)):
             return None
         return self.input_cost(usage) + self._output_cost(usage) + self.per_request
 

@@ -92,8 +92,6 @@ class Session:
         ended: Whether the jobs that are left are not even looked up.
         failure: Why a record could not be written, if so.
         secrets: What must never be written anywhere.
-        excess: How far above its reserve a call has cost, at least 1: later
-            reserves are larger by it.
     """
 
     provider: Provider
@@ -111,7 +109,6 @@ class Session:
     ended: bool = False
     failure: BaseException | None = None
     secrets: tuple[str, ...] = field(default_factory=find_secrets)
-    excess: float = 1.0
     _mail: Mailbox = field(default_factory=Mailbox)
     _starting: asyncio.Task[None] | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -204,15 +201,15 @@ class Session:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def settle(self, reservation: Reservation, cost: float) -> None:
-        """Replace what was set aside for a call by what it cost."""
-        reservation.settle(cost)
-        if self.budget.capped and cost > reservation.worst:
-            self.excess = max(self.excess, cost / reservation.worst if reservation.worst else self.excess)
+    def settle(self, reservation: Reservation, cost: float, *, heard: bool) -> None:
+        """Replace what was set aside for a call by what it cost; see ``Reservation.settle``."""
+        worst = reservation.worst
+        reservation.settle(cost, heard=heard)
+        if self.budget.capped and cost > worst:
             logger.warning(
                 "a call cost %.6f USD, more than its worst case of %.6f USD; from now on more is set aside",
                 cost,
-                reservation.worst,
+                worst,
             )
 
     async def pace(self, tokens: int) -> bool:

@@ -78,6 +78,9 @@ def verdict_on(provider: Provider, prices: Prices | None, raw: Raw, request: Req
     completion, billed = decoded.completion, cost if billing == BILLED else None
     if completion.usage.cost != billed:
         completion = completion.changed(usage=replace(completion.usage, cost=billed))
+    if prices and decoded.tier and decoded.tier not in prices.others:
+        words = f"nobody knows the prices of the tier {decoded.tier}: the highest of the list were taken"
+        completion = completion.changed(notes=(*completion.notes, words))
     saved = mine.saved(completion.usage) if mine and billing == BILLED and completion.usage.cached_tokens else 0.0
     return Verdict(completion, decoded.retry, billing, cost, saved)
 

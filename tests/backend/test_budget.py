@@ -215,6 +215,68 @@ def test_a_cap_without_a_price_is_an_error_that_tells_how_to_give_one(scripted):
         Backend(scripted(), ledger=None, limits=Limits(max_cost=1.0))
 
 
+@pytest.mark.parametrize("cost", [-5.0, float("nan"), float("inf"), -float("inf")])
+def test_a_cost_that_is_no_money_opens_no_cap(cost):
+    """A bill below nothing, or without end, counts as what was set aside for the call."""
+    budget = Budget(1.0)
+    budget.reserve_now(0.6).settle(cost)
+    assert budget.spent == pytest.approx(0.6)
+    assert budget.reserve_now(0.5) is None
+    budget.settle(0, cost)
+    assert budget.spent == pytest.approx(0.6)
+
+
+@given(
+    times=st.floats(1, 40),
+    together=st.integers(1, 16),
+    sizes=st.lists(st.integers(500, 20_000), min_size=2, max_size=12),
+    reported=st.booleans(),
+)
+def test_one_call_teaches_what_the_others_cost(times, together, sizes, reported):
+    """However far above its worst case a server bills, only the call that shows it can go beyond the cap."""
+    billed, prices = [], Prices.given(2.0, 2.0)
+
+    def script(request):
+        tokens = int(times * (len(request.prompt.text()) + OVERHEAD))
+        usage = {"prompt_tokens": tokens, "output_tokens": int(150 * times), "cost": None}
+        billed.append(prices.cost(_usage(usage)))
+        return {"text": "x", "usage": {**usage, "cost": billed[-1]} if reported else usage}
+
+    provider, settings, cap = Counting("m", script=script), Settings(max_output_tokens=150), 0.1
+    provider.counts = False
+    jobs = [Job(str(i), "t", _prompt(n, i), settings, tokens=n) for i, n in enumerate(sizes)]
+    limits = Limits(max_cost=cap, max_wait=0, concurrency=together)
+    backend = Backend(provider, ledger=None, limits=limits, prices=prices, progress=False)
+    backend.run(jobs)
+    backend.close()
+    assert sum(billed) <= cap or len(billed) == 1
+
+
+def test_a_short_prompt_teaches_what_a_long_one_costs():
+    """Where the room for an answer hides what prompt tokens cost, they are compared by themselves."""
+    prices, settings = Prices.given(1.0, 1.0), Settings(max_output_tokens=64_000)
+
+    def script(request):
+        usage = {"prompt_tokens": 10 * len(request.prompt.text()), "output_tokens": 1, "cost": None}
+        return {"text": "x", "usage": usage}
+
+    provider = Counting("m", script=script)
+    provider.counts = False
+    limits = Limits(max_cost=1.0, max_wait=0)
+    backend = Backend(provider, ledger=None, limits=limits, prices=prices, progress=False)
+    found = [backend.run([Job(str(n), "t", _prompt(n, 0), settings)])[0].outcome for n in (5_000, 200_000)]
+    backend.close()
+    assert found == [Outcome.COMPLETE, Outcome.SKIPPED_BUDGET]
+
+
+@pytest.mark.parametrize("name", ["max_cost", "max_wait", "timeout", "concurrency", "tokens_per_minute"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1])
+def test_limits_without_end_are_refused_in_words(name, value):
+    """A limit that is no finite number is an error that names it."""
+    with pytest.raises(ConfigError, match=f"{name} must be . or more, and finite"):
+        Limits(**{name: value})
+
+
 def test_limits_that_cannot_be_meant_are_refused():
     """Zero places, zero attempts and negative money are errors."""
     for bad in (

@@ -24,7 +24,7 @@ from lm_eval_longctx.backend.prices import Prices, Rate
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.providers.base import Capabilities, Settings
-from lm_eval_longctx.providers.models import GEMINI
+from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT, GEMINI, OPENAI
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 K = 1024
@@ -123,6 +123,17 @@ def test_media_are_counted_as_documented_or_as_the_sample_says():
     assert prompt_tokens(film, "video", Capabilities())["video"] == 999
     assert prompt_tokens(sample(media_tokens=5), "audio", flash)["audio"] == 19184
     assert prompt_tokens(sample(unit="tokens", realised_length=1000), "text", flash) == {"text": 1000}
+
+
+@pytest.mark.parametrize("takes", [Capabilities(), GEMINI["gemini-3.8-flash"], OPENAI["gpt-audio"], COMPATIBLE_DEFAULT])
+def test_no_prompt_is_planned_for_nothing(takes):
+    """Whatever a sample is measured in and whoever is asked, its prompt has tokens of its own kind."""
+    shots = sample(unit="shots", context_length=512, realised_length=512, planned_tokens=9000)
+    assert prompt_tokens(shots, "text", takes) == {"text": 9000}
+    assert prompt_tokens(sample(unit="shots", bytes=4500), "text", takes) == {"text": 1000}
+    recording = sample(context_length=20, realised_length=20.0)
+    assert prompt_tokens(recording, "audio", takes)["audio"] == 640
+    assert prompt_tokens(recording, "video", takes)["video"] > 0
 
 
 def test_answers_are_as_long_as_the_right_one():

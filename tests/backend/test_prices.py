@@ -178,3 +178,32 @@ def test_savings_count_the_price_of_writing_the_cache():
     prices = Prices({"input": Rate(1.0), "output": Rate(1.0), "cached": Rate(0.1), "cache_write": Rate(1.25)})
     assert prices.saved(Usage(1_000_000, 1_000_000, 0, 0)) == pytest.approx(0.9)
     assert prices.saved(Usage(1_000_000, 0, 1_000_000, 0)) == pytest.approx(-0.25)
+
+
+def test_a_tier_without_prices_costs_the_highest_of_all_lists():
+    """What nobody prices is priced at the highest rate of each kind in any list, at any length."""
+    flex = Prices({"input": Rate(0.5), "output": Rate(9.0), "cached": Rate(0.3)})
+    usual = Prices(
+        {"input": Rate(1.0, ((1000, 2.0),)), "output": Rate(4.0), "cached": Rate(0.1)}, others={"flex": flex}
+    )
+    highest = usual.of_tier("ultrafast")
+    assert {name: rate.base for name, rate in highest.rates.items()} == {"input": 2.0, "output": 9.0, "cached": 0.3}
+    assert usual.of_tier("flex") is flex
+    assert usual.of_tier("") is usual
+
+
+@pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_price_is_refused(price):
+    """A price below 0, or none at all, is an error wherever it is given: it would open every cap."""
+    with pytest.raises(ConfigError, match="a price must be"):
+        Prices.given(price, 1.0)
+    with pytest.raises(ConfigError, match="a price must be"):
+        prices_for(ScriptedProvider("model"), price_in=1.0, price_out=1.0, price_cached=price)
+
+
+@pytest.mark.parametrize(
+    "usage", [Usage(-10, output_tokens=5), Usage(10, output_tokens=-5), Usage(10, output_tokens=5, cost=-120.0)]
+)
+def test_numbers_below_nothing_have_no_price(usage):
+    """A bill of less than nothing costs nobody knows what; it never gives money back."""
+    assert Prices.given(1.0, 1.0).cost(usage) is None
