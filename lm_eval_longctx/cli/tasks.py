@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.cli.table import SETTING_HEADS, setting_cells, table
@@ -30,9 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tasks with what they do by default."""
+    """Print the tasks with what they do by default; 1 if a file in a given folder is no task that can run."""
     from lm_eval_longctx.harness.listing import find_task, listed_tasks, settings_of
+    from lm_eval_longctx.harness.task_yaml import broken_files
 
+    broken = list(broken_files(args.include_path))
+    for file in broken:
+        print(f"{file.path}: {file.reason}", file=sys.stderr)
     if args.name:
         task = find_task(args.name, args.include_path)
         settings = settings_of(task)
@@ -41,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     tasks = listed_tasks(args.include_path)
     print(json.dumps([_as_json(task) for task in tasks], indent=2) if args.json else as_text(tasks))
-    return 0
+    return 1 if broken else 0
 
 
 def as_text(tasks: Sequence[Listed]) -> str:

@@ -79,11 +79,20 @@ def add_tasks(manager: ModuleType) -> None:
         given.arguments["include_path"] = with_user_paths(_folders(manager), asked)
         original(*given.args, **given.kwargs)
         self.include_path = asked
+        _tell_broken_files(asked)
 
     setattr(init, _MARK, True)
     cls.__init__ = init
     if hasattr(cls, "load"):  # not in every lm-eval that we may meet
         cls.load = _load_whole_specs(cls.load)
+
+
+def _tell_broken_files(include_path: object) -> None:
+    """Name the user's files that are no tasks: lm-eval leaves them out, and says that the task was not found."""
+    folders = with_user_paths((), include_path)
+    if folders:
+        for broken in importlib.import_module("lm_eval_longctx.harness.task_yaml").unreadable_files(folders):
+            _say(f"{broken.path} is left out: {broken.reason}")
 
 
 def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,6 +117,7 @@ def _folders(manager: ModuleType) -> list[str]:
         return []
 
 
+@functools.cache  # lm-eval makes several task managers in one run, and each meets the same files
 def _say(text: str) -> None:
     print(f"lm-eval-longctx: {text} (lm-eval-longctx doctor tells more)", file=sys.stderr)  # noqa: T201 - no logger is set up yet
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
-from lm_eval_longctx.harness.listing import task_files
+from lm_eval_longctx.harness.listing import task_files, yaml_metadata
 from lm_eval_longctx.harness.model_args import foreign_keys
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
@@ -134,18 +134,6 @@ def whole_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     if "builder" in metadata or not path.is_file():
         return dict(metadata)
     return {**yaml_metadata(path), **metadata}
-
-
-def yaml_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of a YAML file, laid over those of the files that it includes."""
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    config = load_yaml(path, resolve_func=False, recursive=False)
-    included = config.get("include") or []
-    below: dict[str, Any] = {}
-    for name in included if isinstance(included, list) else [included]:
-        below.update(yaml_metadata(path.parent / name))
-    return {**below, **(config.get("metadata") or {})}
 
 
 def _source(name: str) -> Callable[[str, BuildContext], Any]:

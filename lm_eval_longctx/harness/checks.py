@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.errors import LongctxError, MissingExtraError
 from lm_eval_longctx.harness.activation import MODEL_NAMES, TASKS_MODULE, activate_now
 from lm_eval_longctx.harness.listing import listed_tasks, task_files
+from lm_eval_longctx.harness.task_yaml import broken_files
 from lm_eval_longctx.plugins.manager import registry
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def harness_checks(include_path: Sequence[str] = ()) -> Iterator[Finding]:
     loaded = yield from _plugins()
     if usable and loaded:
         yield from _model()
-        yield from _task_files()
+        yield from _task_files(include_path)
         yield from _task_names(include_path)
 
 
@@ -123,16 +124,11 @@ def _model() -> Iterator[Finding]:
             yield fail(f"the model {name} is {found.__module__}:{found.__qualname__}, not ours", "uninstall that one")
 
 
-def _task_files() -> Iterator[Finding]:
-    """Load every YAML with its functions: lm-eval itself skips a broken one without a word."""
-    from lm_eval.tasks._yaml_loader import load_yaml
-
+def _task_files(include_path: Sequence[str]) -> Iterator[Finding]:
+    """Load every YAML of ours and of the user: lm-eval itself skips a broken one without a word."""
     files = task_files()
-    for path in files:
-        try:
-            load_yaml(path, resolve_func=True)
-        except Exception as error:  # noqa: BLE001 - the doctor reports whatever is wrong
-            yield fail(f"{path} cannot be loaded: {error}", "lm-eval leaves it out without a word: mend the file")
+    for broken in broken_files([*files, *include_path]):
+        yield fail(f"{broken.path}: {broken.reason}", "no task is made of it until the file is mended")
     yield ok(f"{len(files)} task files read") if files else fail("no task files found", "re-install lm-eval-longctx")
 
 

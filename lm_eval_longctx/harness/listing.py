@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lm_eval_longctx.settings import Option
 
 
+BASED_ON = "based_on"
+"""The key in ``metadata`` that names the task of which a YAML in another folder is a variant."""
+
+
 @dataclass(frozen=True)
 class Listed:
     """One task or group.
@@ -78,12 +82,53 @@ def listed_tasks(include_path: Sequence[str] = ()) -> list[Listed]:
 def _listed(entry: Any) -> Listed:
     config = entry.cfg or {}
     kind = "group" if "group" in config else "task"
-    return Listed(entry.name, kind, tuple(sorted(entry.tags)), Path(entry.yaml_path), config.get("metadata") or {})
+    path = Path(entry.yaml_path)
+    metadata = with_base({"metadata": yaml_metadata(path)})["metadata"]
+    return Listed(entry.name, kind, tuple(sorted(entry.tags)), path, metadata)
 
 
 def task_files() -> list[Path]:
     """Return the YAMLs of all plugins, in lm-eval's own order."""
     return sorted(path for folder in registry().task_paths() for path in folder.glob("**/*.yaml"))
+
+
+def yaml_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata of a YAML file, laid over those of the files that it includes."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path, resolve_func=False, recursive=False)
+    included = config.get("include") or []
+    below: dict[str, Any] = {}
+    for name in included if isinstance(included, list) else [included]:
+        below.update(yaml_metadata(path.parent / name))
+    return {**below, **(config.get("metadata") or {})}
+
+
+def with_base(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration laid over that of the task which its metadata is based on.
+
+    Raises:
+        UnknownOptionError: There is no such task.
+    """
+    metadata = dict(config.get("metadata") or {})
+    name = metadata.pop(BASED_ON, None)
+    if name is None:
+        return dict(config)
+    base = with_base(_config_of(str(name)))
+    own = {key: value for key, value in config.items() if key != "metadata"}
+    return {**base, **own, "metadata": {**base["metadata"], **metadata}}
+
+
+def _config_of(name: str) -> dict[str, Any]:
+    files = {path.stem: path for path in task_files()}
+    if name not in files:
+        raise unknown_option("task in based_on", name, files)
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(files[name], resolve_func=False)
+    if "builder" not in (config.get("metadata") or {}):
+        raise ConfigError(f"based_on names {name}, which is a group; name one of its tasks")
+    return {key: value for key, value in config.items() if key not in {"task", "tag", "class", "include"}}
 
 
 def find_task(name: str, include_path: Sequence[str] = ()) -> Listed:

@@ -23,11 +23,13 @@ from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import ConfigError, UnsupportedError
+from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
+from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
+from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.results.floors import corrected
 from lm_eval_longctx.results.rows import UNPARSED
@@ -66,7 +68,15 @@ class LongctxTask(ConfigurableTask):
             ConfigError: A key is unknown or a value cannot be used.
             MissingExtraError: The task needs a part that is not installed.
         """
-        settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
+        given = dict(config or {})
+        try:
+            refuse_unused(given)
+            self._read({key: value for key, value in with_base(given).items() if key != "class"})
+        except LongctxError as error:
+            tell_place(error, given)
+            raise
+
+    def _read(self, settings: dict[str, Any]) -> None:
         settings["metadata"] = assembly.completed(str(settings.get("task")), settings.get("metadata") or {})
         self._config = TaskConfig(**settings)
         self._config.num_fewshot = 0  # samples hold the whole prompt; 0 also tells lm-eval to leave it alone
@@ -284,7 +294,7 @@ def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:
     kind = config.get("class")
     if not (isinstance(kind, type) and issubclass(kind, LongctxTask)):
         return spec
-    metadata = {**assembly.yaml_metadata(Path(path)), **(spec.get("metadata") or {})}
+    metadata = {**yaml_metadata(Path(path)), **(spec.get("metadata") or {})}
     return {**config, **spec, "metadata": metadata}
 
 
