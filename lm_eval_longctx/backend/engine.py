@@ -208,13 +208,21 @@ class _Run:
             else:
                 await self._dispatch(session)
         finally:
+            self._leave_the_rest(session)
             bar.cancel()
             session.progress.close()
             session.tally.seconds += time.monotonic() - began
             await session.close()
+            logger.log(logging.WARNING if session.tally.unanswered else logging.INFO, session.tally.words())
         if self.failure is not None:
             raise self.failure
-        return [unsent(session.stopped) if found is None else found for found in self.completions]
+        return [found for found in self.completions if found is not None]
+
+    def _leave_the_rest(self, session: Session) -> None:
+        """Give jobs that were not reached their completion, so that the totals are about all jobs."""
+        for position, found in enumerate(self.completions):
+            if found is None:
+                self._finish(position, unsent(session.stopped or "the run ended with an error"))
 
     def _refuse_unsupported(self) -> None:
         """Raise before anything is paid if the model does not take what some job holds."""

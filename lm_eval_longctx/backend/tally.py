@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Usage
@@ -67,6 +68,8 @@ class Tally:
         reread: Responses that were in the ledger unread, and cost nothing now.
         lost_before: Calls of ended processes that may have been billed.
         outcomes: Completions by outcome.
+        reasons: For each outcome without an answer, why its first job ended so, in the provider's words.
+        unsent: Jobs that were not asked, because the run stopped or the money would not have sufficed.
         usage: Of all calls that were billed in this run.
         cost: US dollars billed in this run, as far as known.
         unpriced: Billed calls whose cost nobody knows.
@@ -86,6 +89,8 @@ class Tally:
     reread: int = 0
     lost_before: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+    unsent: int = 0
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0
     unpriced: int = 0
@@ -116,11 +121,34 @@ class Tally:
 
     def finished(self, completion: Completion) -> None:
         """Count a job that has its completion."""
+        outcome = completion.outcome
         self.samples += 1
-        self.outcomes[completion.outcome.value] += 1
+        self.outcomes[outcome.value] += 1
+        if not outcome.answered:
+            self.reasons.setdefault(outcome.value, completion.detail)
+            self.unsent += completion.attempts == 0 and not outcome.final
         if completion.replayed:
             self.replayed += 1
             self.replayed_cost += completion.usage.cost or 0.0
+
+    @property
+    def unanswered(self) -> int:
+        """Jobs that have no answer."""
+        return sum(self.outcomes[name] for name in self.reasons)
+
+    def words(self) -> str:
+        """Say in a few lines how the jobs ended: counts, the first reason of each failure, and why sending stopped."""
+        good = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items() if name not in self.reasons)
+        lines = [f"{self.samples - self.unanswered:,} of {self.samples:,} questions answered" + (good and f": {good}")]
+        failed = sorted(self.reasons, key=lambda name: (-self.outcomes[name], name))
+        lines += [f"{self.outcomes[name]:>8,} {name}, the first: {shorten(self.reasons[name], 240)}" for name in failed]
+        if self.stopped:
+            lines.append(f"sending stopped early: {self.stopped}")
+        if self.unanswered:
+            lines.append(
+                "run the same command again: what is answered is not paid again, and docs/errors.md tells the rest"
+            )
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for the results; ``cost`` is ``None`` where no billed call has a known price."""
@@ -132,6 +160,8 @@ class Tally:
             "replayed": self.replayed,
             "reread": self.reread,
             "outcomes": dict(sorted(self.outcomes.items())),
+            "reasons": dict(sorted(self.reasons.items())),
+            "unsent": self.unsent,
             "usage": replace(self.usage, cost=None).to_dict(),
             "cost": round(self.cost, 9) if known else None,
             "unpriced_calls": self.unpriced,

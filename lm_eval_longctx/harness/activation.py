@@ -1,8 +1,8 @@
 """Adds our tasks and our model to an lm-eval that is being imported.
 
 The hook module calls ``activate`` right after lm-eval's own module has run.
-Both steps are safe to repeat, and both step aside where lm-eval finds plugins
-by itself. What goes wrong is one line on standard error: lm-eval goes on.
+All steps are safe to repeat, and the first two step aside where lm-eval finds
+plugins by itself. What goes wrong is one line on standard error: lm-eval goes on.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import functools
 import importlib
 import inspect
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
 from lm_eval_longctx.plugins.manager import registry
 
 if TYPE_CHECKING:
@@ -33,19 +35,23 @@ def activate(module: ModuleType) -> None:
     """Do what an lm-eval module, just imported, is the place for.
 
     Args:
-        module: ``lm_eval.tasks.manager`` or ``lm_eval.models``.
+        module: ``lm_eval.tasks.manager``, ``lm_eval.models`` or ``lm_eval._cli.run``.
     """
     if module.__name__ == TASKS_MODULE:
         add_tasks(module)
     elif module.__name__ == MODELS_MODULE:
         add_models()
         tell_errors_in_one_line()
+    elif module.__name__ == COMMAND_MODULE:
+        tell_the_end(module)
 
 
 def activate_now() -> None:
     """Import lm-eval and add everything, with or without the hook; safe to repeat."""
     for name in (TASKS_MODULE, MODELS_MODULE):
         activate(importlib.import_module(name))
+    with suppress(ModuleNotFoundError):  # other versions of lm-eval keep their command elsewhere
+        activate(importlib.import_module(COMMAND_MODULE))
 
 
 def add_models() -> None:

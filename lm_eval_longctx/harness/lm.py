@@ -22,6 +22,7 @@ from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN, prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
+from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance
 from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.harness.rendering import ChatText, prompt_of
@@ -126,6 +127,10 @@ class LongctxLM(LM):
             repeats[id(request)] += 1
         answers: list[Completion] = self.backend.run(jobs)
         self._remember_failures(requests, answers)
+        ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
+        for request, answer in zip(requests, answers, strict=True):
+            if not isinstance(request, SampleInstance):
+                ENDING.other_task(str(request.task_name), answer)
         return answers
 
     def count(self, prompt: Prompt) -> int | None:

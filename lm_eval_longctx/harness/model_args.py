@@ -60,6 +60,11 @@ OPTIONS = (
         kinds=(int,),
         minimum=0,
     ),
+    Option(
+        "accept_incomplete",
+        default=False,
+        help="exit with 0 even if a task has no score, or sending stopped before its end",
+    ),
     Option("progress", default=True, help="show a progress bar"),
 )
 """What every model takes, whoever provides it."""

@@ -26,6 +26,7 @@ from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
+from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
@@ -269,6 +270,7 @@ class LongctxTask(ConfigurableTask):
 
     def _block(self) -> dict[str, Any]:
         judged = [result for results in self._results.values() for result in results]
+        ENDING.task(self._config.task, judged)
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size

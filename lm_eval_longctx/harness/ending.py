@@ -1,0 +1,194 @@
+"""The end of a run: what has no score is said below lm-eval's table, and the exit status tells programs.
+
+lm-eval itself ends with 0 whatever came of the calls. So its command is
+wrapped: the task and model objects note here what they know, and once
+lm-eval has printed its table and saved its files, the rest is said.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import ModuleType
+
+    from lm_eval_longctx.completion import Completion
+    from lm_eval_longctx.results import SampleResult
+
+COMMAND_MODULE = "lm_eval._cli.run"
+_MARK = "_lm_eval_longctx"
+
+ENDED, FAILED, USAGE, UNSCORED, STOPPED = 0, 1, 2, 3, 4
+STATUSES: Mapping[int, str] = {
+    ENDED: "the run went to its end, and every task has scores; `coverage` says of how many samples",
+    FAILED: "an error that ended the run, such as an unknown option or a full disk; a line on standard error names it",
+    USAGE: "a command line that cannot be read",
+    UNSCORED: "a task of the run has no score at all",
+    STOPPED: "sending stopped before every question was asked: a key, a quota, `max_cost`, a server that is gone",
+    128 + 1: "SIGHUP: what was in flight was waited for and recorded",
+    128 + 2: "Ctrl-C: likewise",
+    128 + 15: "SIGTERM: likewise",
+}
+"""What each exit status of ``lm-eval`` with ``--model longctx`` means; the table in ``docs/errors.md``."""
+
+_SHOWN = 160
+"""Characters of a reason that are shown below the table."""
+
+
+@dataclass(frozen=True)
+class TaskEnd:
+    """How a task ended.
+
+    Attributes:
+        samples: Its samples.
+        scored: How many have a score.
+        kinds: The others, by outcome or by why nobody can score them.
+        reasons: The first reason of each, in words.
+    """
+
+    samples: int
+    scored: int
+    kinds: Mapping[str, int]
+    reasons: Mapping[str, str]
+
+    @classmethod
+    def of(cls, results: Iterable[SampleResult]) -> TaskEnd:
+        """Count results."""
+        kinds: Counter[str] = Counter()
+        reasons: dict[str, str] = {}
+        samples = scored = 0
+        for result in sorted(results, key=lambda result: result.completion.attempts == 0):  # who was asked knows why
+            samples, scored = samples + 1, scored + result.scored
+            if not result.scored:
+                kinds[result.kind] += 1
+                reasons.setdefault(result.kind, result.completion.detail or result.note)
+        return cls(samples, scored, kinds, reasons)
+
+    def lines(self, task: str) -> list[str]:
+        """Say what has no score; nothing if everything has."""
+        if self.scored == self.samples:
+            return []
+        about = "the numbers above are about these only" if self.scored else "there is no result"
+        counts = f"{self.scored:,} of {self.samples:,} samples scored"
+        lines = [f"{task}: coverage {self.scored / self.samples:.3g}: {counts}; {about}"]
+        for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
+            reason = shorten(self.reasons[kind], _SHOWN)
+            lines.append(f"{count:>8,} {kind}" + (f", the first: {reason}" if reason else ""))
+        return lines
+
+
+@dataclass
+class Ending:
+    """What is to be said at the end of one command.
+
+    Attributes:
+        tasks: How each task of ours ended.
+        foreign: Failed calls and all calls of each other task: lm-eval scores failures as if they were answers.
+        stopped: Why sending stopped early; empty if it did not.
+        unsent: Questions that were not asked because of that.
+        accepted: Whether the user accepts an incomplete run.
+        ours: Whether our own model answered.
+    """
+
+    tasks: dict[str, TaskEnd] = field(default_factory=dict)
+    foreign: dict[str, tuple[int, int]] = field(default_factory=dict)
+    stopped: str = ""
+    unsent: int = 0
+    accepted: bool = False
+    ours: bool = False
+
+    def begin(self) -> None:
+        """Forget what was noted before."""
+        vars(self).update(vars(Ending()))
+
+    def task(self, name: str, results: Iterable[SampleResult]) -> None:
+        """Note how a task of ours ended."""
+        self.tasks[name] = TaskEnd.of(results)
+
+    def other_task(self, name: str, answer: Completion) -> None:
+        """Note an answer to another lm-eval task."""
+        failed, calls = self.foreign.get(name, (0, 0))
+        self.foreign[name] = (failed + (not answer.outcome.answered), calls + 1)
+
+    def model(self, totals: Mapping[str, Any], *, accepted: bool) -> None:
+        """Note how our model's run ended."""
+        self.ours, self.accepted = True, accepted
+        self.unsent, self.stopped = totals["unsent"], totals["stopped"]
+        if self.unsent and not self.stopped:
+            self.stopped = totals["reasons"].get("skipped_budget") or totals["reasons"].get("transport_failed", "")
+
+    def coverage(self) -> list[str]:
+        """Return the lines that belong below the table."""
+        lines = [line for name, end in self.tasks.items() for line in end.lines(name)]
+        for name, (failed, calls) in self.foreign.items():
+            if failed:
+                lines.append(f"{name}: {failed:,} of {calls:,} calls failed, and lm-eval scores them as wrong answers")
+        return lines
+
+    @property
+    def status(self) -> int:
+        """The exit status; see ``STATUSES``."""
+        if not self.ours or self.accepted:
+            return ENDED
+        empty = any(not end.scored for end in self.tasks.values())
+        lost = any(failed == calls for failed, calls in self.foreign.values())
+        return UNSCORED if empty or lost else STOPPED if self.stopped else ENDED
+
+    def last_words(self) -> str:
+        """Say why the status is not 0; empty if it is."""
+        if self.status == ENDED:
+            return ""
+        why = f"sending stopped early: {shorten(self.stopped, 2 * _SHOWN)}" if self.stopped else "nothing was scored"
+        left = f"; {self.unsent:,} questions were not asked" if self.unsent else ""
+        again = "run the same command again when that is mended: what is answered is not paid again"
+        return f"{why}{left}; {again} (exit status {self.status}; accept_incomplete=true makes it 0)"
+
+
+ENDING = Ending()
+"""Of this process's command."""
+
+
+def tell_the_end(module: ModuleType) -> None:
+    """Have lm-eval's own command say how its run ended, and exit accordingly; safe to repeat.
+
+    Args:
+        module: ``lm_eval._cli.run``.
+    """
+    command = getattr(module, "Run", None)
+    original = getattr(command, "_execute", None)
+    if command is None or original is None or hasattr(original, _MARK):
+        return
+    told = _told(original)
+    setattr(told, _MARK, True)
+    command._execute = staticmethod(told)  # noqa: SLF001 - lm-eval has no other place for it
+
+
+def _told(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def execute(*args: Any) -> None:
+        share_log()
+        ENDING.begin()
+        original(*args)
+        for line in ENDING.coverage():
+            print(line)  # noqa: T201 - below lm-eval's table, which is printed too
+        if ENDING.status:
+            print(f"lm-eval-longctx: {ENDING.last_words()}", file=sys.stderr)  # noqa: T201 - where errors are told
+            sys.exit(ENDING.status)
+
+    return execute
+
+
+def share_log() -> None:
+    """Let what we log appear in lm-eval's log too, in its form."""
+    theirs, ours = logging.getLogger("lm_eval"), logging.getLogger("lm_eval_longctx")
+    for handler in theirs.handlers:
+        if handler not in ours.handlers:
+            ours.addHandler(handler)
+    ours.setLevel(theirs.level)
