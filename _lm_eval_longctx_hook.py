@@ -7,11 +7,17 @@ LM_EVAL_LONGCTX_DISABLE=1 stops that too.
 
 import sys
 
-_WAITED_FOR = ("lm_eval.tasks.manager", "lm_eval.models", "lm_eval._cli.run")
+_WAITED_FOR = (
+    "lm_eval.tasks.manager",
+    "lm_eval.models",
+    "lm_eval.config.evaluate_config",
+    "lm_eval.evaluator",
+    "lm_eval._cli.run",
+)
 
 
 class _Finder:
-    """Finds what the others find, and tells us when one of three modules has run."""
+    """Finds what the others find, and tells us when one of these modules has run."""
 
     def find_spec(self, name, path=None, target=None):
         if name not in _WAITED_FOR:

@@ -18,7 +18,7 @@ from lm_eval_longctx.settings import Option, read_settings
 from lm_eval_longctx.units import Length, Unit, parse_length
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 TASK_KEYS = ("version", "presets", "builder", "scorer", "floor", "config_source", "_metadata", "longctx")
 """What a task's author writes (and lm-eval adds) beside it."""
@@ -158,14 +158,12 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
     options: Sequence[Option] = (),
     has_depth: bool = True,
     has_length: bool = True,
-    foreign: Iterable[str] = (),
     other_presets: Collection[str] = (),
 ) -> Sweep:
     """Read a task's metadata.
 
     Args:
-        metadata: The task's YAML metadata with the user's ``--metadata`` and
-            lm-eval's model arguments mixed in.
+        metadata: The task's YAML metadata with the user's ``--metadata`` mixed in.
         task: The task's name.
         unit: What the task measures length in.
         options: What the builder and the scorer declare.
@@ -174,7 +172,6 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
             it for all tasks) and the sweep's depths are empty.
         has_length: Whether the task's context can be asked at a length;
             otherwise as for ``has_depth``.
-        foreign: Keys that came from elsewhere (model arguments) and are not ours.
         other_presets: Presets of other tasks: asked for here, where there is none of that name, one
             gives way to ``default`` (a run over many tasks asks all of them) and is kept as ``asked_preset``.
 
@@ -185,7 +182,7 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
     """
     declared = {option.name: option for option in options}
     preset, gave_way = _preset(metadata, other_presets)
-    merged = _merged({**metadata, "preset": preset}, set(foreign) - set(SWEEP_KEYS) - set(declared))
+    merged = _merged({**metadata, "preset": preset})
     given = read_settings((*SWEEP_OPTIONS, *options), merged, "metadata key")
     measure = given["tokenizer"] if unit is Unit.TOKENS else ""
     return Sweep(
@@ -220,9 +217,9 @@ def _presets(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata.get("presets") or {DEFAULT_PRESET: {}}
 
 
-def _merged(metadata: Mapping[str, Any], foreign: set[str]) -> dict[str, Any]:
+def _merged(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Lay the asked settings over the chosen preset, which lies over ``default``."""
-    asked = {k: v for k, v in metadata.items() if k not in TASK_KEYS and k not in foreign}
+    asked = {k: v for k, v in metadata.items() if k not in TASK_KEYS}
     presets = _presets(metadata)
     return {**presets.get(DEFAULT_PRESET, {}), **presets.get(asked["preset"], {}), **asked}
 

@@ -1,7 +1,7 @@
 """Adds our tasks and our model to an lm-eval that is being imported.
 
 The hook module calls ``activate`` right after lm-eval's own module has run.
-All steps are safe to repeat, and the first two step aside where lm-eval finds
+All steps are safe to repeat, and tasks and model step aside where lm-eval finds
 plugins by itself. What goes wrong is one line on standard error: lm-eval goes on.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.harness import origin
 from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
 from lm_eval_longctx.plugins.manager import registry
 
@@ -35,7 +36,7 @@ def activate(module: ModuleType) -> None:
     """Do what an lm-eval module, just imported, is the place for.
 
     Args:
-        module: ``lm_eval.tasks.manager``, ``lm_eval.models`` or ``lm_eval._cli.run``.
+        module: One that the hook waits for.
     """
     if module.__name__ == TASKS_MODULE:
         add_tasks(module)
@@ -44,14 +45,19 @@ def activate(module: ModuleType) -> None:
         tell_errors_in_one_line()
     elif module.__name__ == COMMAND_MODULE:
         tell_the_end(module)
+    elif module.__name__ == origin.CONFIG_MODULE:
+        origin.watch_config(module)
+    elif module.__name__ == origin.EVALUATOR_MODULE:
+        origin.watch_evaluator(module)
 
 
 def activate_now() -> None:
     """Import lm-eval and add everything, with or without the hook; safe to repeat."""
     for name in (TASKS_MODULE, MODELS_MODULE):
         activate(importlib.import_module(name))
-    with suppress(ModuleNotFoundError):  # other versions of lm-eval keep their command elsewhere
-        activate(importlib.import_module(COMMAND_MODULE))
+    for name in (origin.CONFIG_MODULE, origin.EVALUATOR_MODULE, COMMAND_MODULE):
+        with suppress(ModuleNotFoundError):  # not in every lm-eval that we may meet
+            activate(importlib.import_module(name))
 
 
 def add_models() -> None:
@@ -83,6 +89,8 @@ def add_tasks(manager: ModuleType) -> None:
         given = signature.bind(self, *args, **kwargs)
         asked = given.arguments.get("include_path")
         given.arguments["include_path"] = with_user_paths(_folders(manager), asked)
+        if "metadata" in given.arguments:
+            given.arguments["metadata"] = origin.mixed(given.arguments["metadata"])
         original(*given.args, **given.kwargs)
         self.include_path = asked
         _tell_broken_files(asked)

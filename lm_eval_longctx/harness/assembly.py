@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.listing import task_files, yaml_metadata
-from lm_eval_longctx.harness.model_args import foreign_keys
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.results import Floors
-from lm_eval_longctx.sweep import DEFAULT_PRESET, SWEEP_KEYS, TASK_KEYS, Sweep, parse_sweep
+from lm_eval_longctx.sweep import DEFAULT_PRESET, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +100,6 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
         options=(*builder_class.OPTIONS, *scorer_class.OPTIONS),
         has_depth=builder_class.HAS_DEPTH,
         has_length=builder_class.HAS_LENGTH,
-        foreign=foreign_keys(),
         other_presets=_other_presets(metadata),
     )
     if sweep.asked_preset:
@@ -140,12 +138,6 @@ def _source(name: str) -> Callable[[str, BuildContext], Any]:
     plugins = registry()
     factory: Callable[[str, BuildContext], Any] = plugins.load(plugins.source(name))
     return factory
-
-
-def public_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what lm-eval mixed in from the model's arguments: it may hold a secret, and is saved elsewhere."""
-    foreign = foreign_keys() - set(SWEEP_KEYS) - set(TASK_KEYS)
-    return {key: value for key, value in metadata.items() if key not in foreign}
 
 
 def refuse_if_too_large(samples: Sequence[Sample]) -> None:

@@ -29,6 +29,7 @@ from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
+from lm_eval_longctx.harness.origin import own_part, parameter_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
@@ -71,6 +72,7 @@ class LongctxTask(ConfigurableTask):
         """
         given = dict(config or {})
         try:
+            given["metadata"] = own_part(given.get("metadata") or {})
             refuse_unused(given)
             self._read({key: value for key, value in with_base(given).items() if key != "class"})
         except LongctxError as error:
@@ -93,6 +95,7 @@ class LongctxTask(ConfigurableTask):
         self._instances: list[SampleInstance] | None = None
         self._world_size = 1
         self._own: OwnTokens | None = None
+        self._think_end = ""
         silence_expected_warnings()
 
     def has_training_docs(self) -> bool:
@@ -152,6 +155,9 @@ class LongctxTask(ConfigurableTask):
         if settings.get("cache_requests"):
             logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
         model = model_of(settings.get("rank", 0))
+        # A number is a token's, not a text's: lm-eval's hf has cut there by itself.
+        end = getattr(parameter_of("evaluate", "lm"), "think_end_token", None)
+        self._think_end = end if isinstance(end, str) else ""
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
         self._world_size = int(settings.get("world_size", 1))
@@ -225,8 +231,7 @@ class LongctxTask(ConfigurableTask):
         refused = completion.outcome is Outcome.REFUSED
         if not completion.outcome.answered or (refused and self.sweep.refusals == "unscored"):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        end = str((self._config.metadata or {}).get("think_end_token") or "")
-        said = without_thoughts(str(completion), self.sweep.reasoning_tags, end)
+        said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._think_end)
         told, kept = self.builder.reveal(doc), {"thoughts": list(said.thoughts)} if said.thoughts else {}
         if said.unclosed:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")
@@ -264,8 +269,7 @@ class LongctxTask(ConfigurableTask):
     def dump_config(self) -> dict[str, Any]:
         """Return the configuration with the sweep block in ``metadata.longctx``."""
         config: dict[str, Any] = self._config.to_dict()
-        metadata = assembly.public_metadata(config.get("metadata") or {})
-        config["metadata"] = {**metadata, "longctx": self._block()}
+        config["metadata"] = {**config["metadata"], "longctx": self._block()}
         return config
 
     def _block(self) -> dict[str, Any]:

@@ -24,9 +24,7 @@ OPTIONS = (
 
 def read(unit: Unit = Unit.TOKENS, **metadata: Any) -> Sweep:
     """Parse with the presets above."""
-    return parse_sweep(
-        {**PRESETS, "version": 1.0, **metadata}, task="t", unit=unit, options=OPTIONS, foreign=["pretrained"]
-    )
+    return parse_sweep({**PRESETS, "version": 1.0, **metadata}, task="t", unit=unit, options=OPTIONS)
 
 
 def labels(sweep: Sweep) -> list[str]:
@@ -69,9 +67,9 @@ def test_texts_mean_what_plain_values_mean() -> None:
     assert read(depths="5") == read(depths=5)
 
 
-def test_model_arguments_do_not_disturb() -> None:
-    """What lm-eval mixes in from ``--model_args`` is known by name and left alone."""
-    assert labels(read(pretrained="gpt2", config_source="x")) == ["1k", "4k"]
+def test_what_lm_eval_adds_does_not_disturb() -> None:
+    """The path that lm-eval writes into a task's metadata is no setting."""
+    assert labels(read(config_source="x")) == ["1k", "4k"]
 
 
 def test_durations_may_be_asked_in_tokens() -> None:

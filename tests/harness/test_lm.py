@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from pathlib import Path
 from typing import Any
 
-import lm_eval
 import numpy as np
 import pytest
 from lm_eval.api.instance import Instance
@@ -16,7 +13,6 @@ from PIL import Image
 from lm_eval_longctx.errors import ConfigError, MediaError, SecretError, UnknownOptionError, UnsupportedError
 from lm_eval_longctx.harness.instances import model_of
 from lm_eval_longctx.harness.lm import LongctxLM
-from lm_eval_longctx.harness.model_args import LM_EVAL_MODEL_ARGS
 from lm_eval_longctx.harness.rendering import ChatText, for_other_models, prompt_of
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn
 
@@ -124,28 +120,6 @@ def test_model_info_tells_what_touched_the_numbers() -> None:
     assert (info["provider"], info["embedded"], info["ledger"]) == ("cascade", True, "none")
     assert {"lm-eval", "python"} <= set(info["versions"])
     json.dumps(info)
-
-
-def constructor_arguments() -> set[str]:
-    """Read all arguments of all model classes of the installed lm-eval, also of those that cannot be imported here."""
-    folder = Path(lm_eval.__file__).parent / "models"
-    classes = [
-        node
-        for path in folder.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-    ]
-    inits = [f for c in classes for f in c.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
-    return {a.arg for f in inits for a in (*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs)} - {
-        "self",
-        "args",
-        "kwargs",
-    }
-
-
-def test_model_arguments_of_lm_eval_are_known_by_name() -> None:
-    """Every argument of lm-eval's models is in our list, so that misspelt sweep keys can be errors."""
-    assert constructor_arguments() - {"context_length"} <= LM_EVAL_MODEL_ARGS
 
 
 def test_media_prompts_are_reserved_and_paced_by_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

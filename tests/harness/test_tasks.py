@@ -190,12 +190,6 @@ def test_misspelt_metadata_fails_before_any_request(niah: Any, metadata: dict[st
         niah(**metadata).test_docs()
 
 
-def test_model_arguments_in_metadata_are_not_ours(niah: Any) -> None:
-    """What lm-eval mixes in from ``--model_args`` is neither an error nor saved with the task."""
-    task = niah(pretrained="x", api_key="planted")
-    assert "planted" not in json.dumps(task.dump_config(), default=str)
-
-
 def test_too_much_text_for_models_that_hold_it_all_is_refused(
     niah: Any, evaluate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,10 +274,13 @@ def test_a_thought_without_end_is_unscored_with_any_model(niah: Any, answer: str
     assert dict(logged.items()) == {"coverage": 0.0}
 
 
-def test_marks_of_thoughts_can_be_named(niah: Any) -> None:
-    """``reasoning_tags`` and a model's ``think_end_token`` are known to the task."""
+def test_marks_of_thoughts_can_be_named(niah: Any, evaluate: Any) -> None:
+    """``reasoning_tags`` are known to the task, and so is the ``think_end_token`` of a model."""
     assert judged(niah, "<ponder>{}", reasoning_tags=["ponder"])[0].kind == "spent_on_reasoning"
-    assert judged(niah, "hm ### {}", think_end_token="###")[0].values["exact"] == 1  # noqa: S106 - a mark in a text
+    thinker = Recorder(lambda context: f"hm ### {needle_in(context)}")
+    thinker.think_end_token = "###"  # noqa: S105 - a mark in a text
+    logged = evaluate(thinker, niah(), log_samples=True)["samples"]["longctx_text_niah"][0]
+    assert (logged["exact"], logged["reading"][0]["thoughts"]) == (1, ["hm "])
 
 
 def test_an_answer_too_long_to_be_one_is_unparsed_and_says_so(niah: Any) -> None:
