@@ -53,6 +53,7 @@ COMMANDS = (
         "lm_eval_longctx.cli.plugins",
         "list plugins and their items, or all that one item takes",
     ),
+    Command("new", "lm_eval_longctx.cli.new", "begin a task, haystack, provider or scorer of your own"),
     Command("doctor", "lm_eval_longctx.cli.doctor", "find out why lm-eval does not show our tasks or model"),
 )
 
