@@ -8,9 +8,16 @@ else is "not measured", which is not the same as wrong.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_TOKENS = 1_000_000_000
+"""More than any call can use: what is above it is a defect of the report."""
 
 
 class Outcome(str, Enum):
@@ -52,6 +59,24 @@ _FINAL = frozenset(
 )
 
 
+def whole(value: Any) -> int | None:
+    """Return a number of tokens, however it is written; ``None`` for what cannot be one.
+
+    Servers send numbers as texts and with a fraction of 0; those are plain.
+    Anything negative, huge, broken or of another kind is unknown.
+    """
+    if isinstance(value, str) and len(value) <= len(str(MOST_TOKENS)) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def _dollars(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) and value >= 0 else None
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a call used, as the provider billed it; ``None`` means that nobody said.
@@ -73,6 +98,18 @@ class Usage:
     reasoning_tokens: int | None = None
     by_modality: dict[str, int] = field(default_factory=dict)
     cost: float | None = None
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Usage:
+        """Return usage that was stored as plain values; what cannot be is unknown.
+
+        Versions before 1.0 stored what a server had reported, whatever it was.
+        """
+        kinds = stored.get("by_modality")
+        parts = {kind: whole(n) for kind, n in kinds.items()} if isinstance(kinds, dict) else {}
+        numbers = {f.name: whole(stored.get(f.name)) for f in fields(cls) if f.name not in {"by_modality", "cost"}}
+        known = {kind: n for kind, n in parts.items() if n is not None}
+        return cls(**numbers, by_modality=known, cost=_dollars(stored.get("cost")))
 
     def __add__(self, other: Usage) -> Usage:
         """Add field by field; unknown plus known is known."""

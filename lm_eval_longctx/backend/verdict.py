@@ -69,10 +69,13 @@ def verdict_on(provider: Provider, prices: Prices | None, raw: Raw, request: Req
         a response stays in the ledger, unread, until the reader is mended.
     """
     try:
-        decoded = provider.decode(raw, request)
+        return _priced(provider.decode(raw, request), prices, raw)
     except Exception:
         logger.exception("the reader of %s failed; the response is kept in the ledger", provider.NAME)
         return None
+
+
+def _priced(decoded: Decoded, prices: Prices | None, raw: Raw) -> Verdict:
     mine = prices.of_tier(decoded.tier) if prices else None
     billing, cost = _bill(decoded, mine, raw)
     completion, billed = decoded.completion, cost if billing == BILLED else None

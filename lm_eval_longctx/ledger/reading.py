@@ -194,7 +194,7 @@ def summary(connection: sqlite3.Connection, where: Mapping[str, str], path: str)
 def _usage(rows: Iterator[tuple[bytes]]) -> Usage:
     total = Usage()
     for (stored,) in rows:
-        total = total + Usage(**orjson.loads(stored)["usage"])
+        total = total + Usage.of(orjson.loads(stored)["usage"])
     return total
 
 

@@ -144,7 +144,7 @@ def load_completion(stored: bytes) -> Completion:
     return Completion(
         fields["text"],
         Outcome(fields["outcome"]),
-        Usage(**fields["usage"]),
+        Usage.of(fields["usage"]),
         fields["detail"],
         fields["seconds"],
         fields["attempts"],

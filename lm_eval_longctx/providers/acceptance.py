@@ -2,13 +2,13 @@
 
 A dialect reads a response into a ``Reply``. Here it becomes a completion, or a
 typed failure if anything says that the answer is not what it seems: no finish
-marker, no text, impossible numbers, a budget that was quietly shrunk, an input
-that was quietly cut, media that were quietly thinned out.
+marker, no text, a budget that was quietly shrunk, an input that was quietly
+cut, media that were quietly thinned out. Odd numbers in the report of usage
+make no failure: they are unknown, with a note.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.providers.base import Decoded, Retry
 from lm_eval_longctx.providers.tiers import STANDARD, surprise
+from lm_eval_longctx.providers.usage import UNCHECKED, Most, checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +92,7 @@ class Reply:
 
 def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) -> Decoded:
     """Turn a reply into a completion with its outcome, and say whether asking again makes sense."""
+    reply = _believed(reply, request, expected)
     outcome = reply.outcome
     if outcome is None:
         return _unfinished(reply, raw)
@@ -101,13 +103,20 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
         return _decoded(reply, raw, Outcome.MALFORMED, other, Retry("never", billed=True))
     if other:
         reply = replace(reply, notes=(*reply.notes, other))
-    doubt = impossible(reply.usage)
-    if doubt is not None:
-        return _decoded(reply, raw, Outcome.MALFORMED, doubt, Retry("transient", billed=True))
     cut = _cut(reply, request, expected) if outcome.answered else None
     if cut is not None:
         return _decoded(reply, raw, *cut)
     return _textless(reply, raw, expected) or _decoded(reply, raw, outcome, reply.words, request=request)
+
+
+def _believed(reply: Reply, request: Request | None, expected: Expected) -> Reply:
+    """Make unknown what a report of usage cannot mean, and note what nobody can check for that."""
+    text = reply.text if isinstance(reply.text, str) else ""
+    usage, notes = checked(reply.usage, text, Most.of(request, expected.output_budget))
+    answered = reply.outcome is not None and reply.outcome.answered
+    if answered and (usage is None or usage.prompt_tokens is None):
+        notes = (*notes, UNCHECKED)
+    return replace(reply, usage=usage, notes=(*reply.notes, *notes))
 
 
 def in_tier(decoded: Decoded, served: str, expected: Expected) -> Decoded:
@@ -168,25 +177,6 @@ def stop_at(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     """Cut a text before the first stop text in it; many models do not take stop texts themselves."""
     places = [place for place in (text.find(s) for s in stop if s) if place >= 0]
     return (text[: min(places)], True) if places else (text, False)
-
-
-def impossible(usage: Usage | None) -> str | None:
-    """Say what cannot be in a usage report: anything but whole numbers of 0 or more, parts above their whole."""
-    if usage is None:
-        return None
-    numbers = {
-        "prompt tokens": usage.prompt_tokens,
-        "cached tokens": usage.cached_tokens,
-        "output tokens": usage.output_tokens,
-        "reasoning tokens": usage.reasoning_tokens,
-        **usage.by_modality,
-    }
-    for name, value in numbers.items():
-        if value is not None and (type(value) is not int or value < 0):  # type: ignore[unreachable, unused-ignore]
-            return f"the server reports {value!r} {name}"
-    if (usage.cached_tokens or 0) > (usage.prompt_tokens or math.inf):
-        return f"the server reports {usage.cached_tokens} cached of {usage.prompt_tokens} prompt tokens"
-    return None
 
 
 def _spent(reply: Reply, expected: Expected) -> str:

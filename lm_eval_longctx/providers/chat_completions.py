@@ -11,12 +11,13 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import Outcome, Usage
+from lm_eval_longctx.completion import Outcome, Usage, whole
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.dialect import Dialect, base64_of, data_url, dig, laid_out, laid_over, marked, table
 from lm_eval_longctx.providers.segments import JsonString
+from lm_eval_longctx.providers.usage import added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,6 @@ def read(response: dict[str, Any]) -> Reply:
         ),
         "all_modalities": isinstance(dig(response, "usage", "prompt_tokens_details", "multimodal_tokens"), dict),
         "model": str(response.get("model") or ""),
-        "notes": () if usage else ("no usage was reported, so nobody could check whether the input was cut",),
     }
     if message.get("refusal"):
         return Reply("", Outcome.REFUSED, str(message["refusal"]), **shared)
@@ -164,24 +164,33 @@ def read(response: dict[str, Any]) -> Reply:
 
 def usage_of(usage: Any) -> Usage | None:
     """Read OpenAI's usage; the prompt's tokens include cached ones, the answer's include reasoning."""
-    if not isinstance(usage, dict) or usage.get("prompt_tokens") is None:
+    if not isinstance(usage, dict):
         return None
-    details = table(usage.get("prompt_tokens_details"))
+    prompt, details = usage.get("prompt_tokens"), table(usage.get("prompt_tokens_details"))
     return Usage(
-        prompt_tokens=usage["prompt_tokens"],
+        prompt_tokens=prompt,
         cached_tokens=details.get("cached_tokens"),
         cache_write_tokens=details.get("cache_write_tokens"),
-        output_tokens=usage.get("completion_tokens"),
+        output_tokens=_output(usage),
         reasoning_tokens=dig(usage, "completion_tokens_details", "reasoning_tokens"),
-        by_modality=_by_modality(usage["prompt_tokens"], details),
+        by_modality=_by_modality(prompt, details),
     )
 
 
-def _by_modality(prompt_tokens: Any, details: dict[str, Any]) -> dict[str, int]:
+def _output(usage: dict[str, Any]) -> Any:
+    """Return the answer's tokens; xAI counts reasoning beside them, which its total shows."""
+    spoken, thought = usage.get("completion_tokens"), dig(usage, "completion_tokens_details", "reasoning_tokens")
+    both = added(spoken, thought)
+    beside = whole(thought) and whole(usage.get("total_tokens")) == added(usage.get("prompt_tokens"), both)
+    return both if beside else spoken
+
+
+def _by_modality(prompt_tokens: Any, details: dict[str, Any]) -> dict[str, Any]:
     media = details.get("multimodal_tokens")
-    if isinstance(media, dict) and isinstance(prompt_tokens, int):
-        return {"text": prompt_tokens - sum(media.values()), **media}
-    return {kind: details[name] for name, kind in _TOKEN_KINDS.items() if details.get(name)}
+    if not isinstance(media, dict):
+        return {kind: details[name] for name, kind in _TOKEN_KINDS.items() if details.get(name)}
+    prompt, shown = whole(prompt_tokens), whole(added(*media.values()))
+    return media if prompt is None or shown is None else {"text": prompt - shown, **media}
 
 
 DIALECT = Dialect(encode, read, fold, PATH)

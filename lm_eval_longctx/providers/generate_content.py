@@ -16,6 +16,7 @@ from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
 from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
 from lm_eval_longctx.providers.segments import JsonString
+from lm_eval_longctx.providers.usage import added
 
 if TYPE_CHECKING:
     from lm_eval_longctx.prompt import MediaPart, Part, Turn
@@ -174,8 +175,6 @@ def read(response: dict[str, Any]) -> Reply:
     words = ": ".join(str(w) for w in (f"finishReason {reason}" if reason else "", candidate.get("finishMessage")) if w)
     if reason == _ACCOUNT:
         return Reply(None, Outcome.TRANSPORT_FAILED, words, retry=Retry("stop_run"), **shared)
-    if usage is None and str(reason) in _FINISH:
-        return Reply(None, None, f"{words} without usage", **shared)
     if reason == "CONTINUATION":
         words += ": the answer could be continued, for the price of the whole prompt again; it was not"
     return Reply(_text(candidate), _FINISH.get(str(reason)), words, **shared)
@@ -197,21 +196,24 @@ def _text(candidate: dict[str, Any]) -> str | None:
 
 def usage_of(usage: Any) -> Usage | None:
     """Read Gemini's usage: prompt tokens include cached ones, thoughts come beside the answer's tokens."""
-    if not isinstance(usage, dict) or usage.get("promptTokenCount") is None:
+    if not isinstance(usage, dict):
         return None
-    details = usage.get("promptTokensDetails") if isinstance(usage.get("promptTokensDetails"), list) else []
-    kinds: dict[str, int] = {}
-    for detail in details or ():
-        kind = str(dig(detail, "modality")).lower()
-        kinds[kind] = kinds.get(kind, 0) + (dig(detail, "tokenCount") or 0)
     thoughts = usage.get("thoughtsTokenCount")
     return Usage(
-        prompt_tokens=usage["promptTokenCount"],
+        prompt_tokens=usage.get("promptTokenCount"),
         cached_tokens=usage.get("cachedContentTokenCount"),
-        output_tokens=(usage.get("candidatesTokenCount") or 0) + (thoughts or 0),
+        output_tokens=added(usage.get("candidatesTokenCount") or 0, thoughts),
         reasoning_tokens=thoughts,
-        by_modality=kinds,
+        by_modality=_by_modality(usage.get("promptTokensDetails")),
     )
+
+
+def _by_modality(details: Any) -> dict[str, Any]:
+    kinds: dict[str, Any] = {}
+    for detail in details if isinstance(details, list) else ():
+        kind = str(dig(detail, "modality")).lower()
+        kinds[kind] = added(kinds.get(kind), dig(detail, "tokenCount") or 0)
+    return kinds
 
 
 DIALECT = Dialect(encode, read, fold, ":generateContent", ":streamGenerateContent?alt=sse")

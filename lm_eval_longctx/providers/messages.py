@@ -14,6 +14,7 @@ from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
 from lm_eval_longctx.providers.segments import JsonString
+from lm_eval_longctx.providers.usage import added
 
 if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Part
@@ -134,8 +135,6 @@ def read(response: dict[str, Any]) -> Reply:
         "model": str(response.get("model") or ""),
     }
     words = " ".join(str(w) for w in (f"stop_reason {reason}", *_why(response)) if w) if reason else ""
-    if outcome is not None and usage is None:
-        return Reply(None, None, f"{words} without usage", **shared)
     answer = "" if outcome is Outcome.REFUSED else "".join(texts) if texts else None
     return Reply(answer, outcome, words, **shared)
 
@@ -146,11 +145,12 @@ def _why(response: dict[str, Any]) -> tuple[Any, ...]:
 
 def usage_of(usage: Any) -> Usage | None:
     """Read Anthropic's usage: what it calls input leaves out what was read from or written to the cache."""
-    if not isinstance(usage, dict) or usage.get("input_tokens") is None:
+    if not isinstance(usage, dict):
         return None
     read_tokens, written = usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens")
+    fresh = usage.get("input_tokens")
     return Usage(
-        prompt_tokens=usage["input_tokens"] + (read_tokens or 0) + (written or 0),
+        prompt_tokens=None if fresh is None else added(fresh, read_tokens, written),
         cached_tokens=read_tokens,
         cache_write_tokens=written,
         output_tokens=usage.get("output_tokens"),

@@ -125,7 +125,7 @@ def read(response: dict[str, Any]) -> Reply:
     text = _parts(response, "output_text", "text")
     answer = "".join(text) if text else None
     if status == "completed":
-        return Reply(answer, Outcome.COMPLETE if usage else None, "" if usage else "completed without usage", **shared)
+        return Reply(answer, Outcome.COMPLETE, **shared)
     reason = dig(response, "incomplete_details", "reason")
     return Reply(answer, _CUT.get(str(reason)), f"incomplete: {reason}", **shared)
 
@@ -145,10 +145,10 @@ def _parts(response: dict[str, Any], kind: str, field: str) -> list[str]:
 
 def usage_of(usage: Any) -> Usage | None:
     """Read the usage; input includes cached tokens, output includes reasoning."""
-    if not isinstance(usage, dict) or usage.get("input_tokens") is None:
+    if not isinstance(usage, dict):
         return None
     return Usage(
-        prompt_tokens=usage["input_tokens"],
+        prompt_tokens=usage.get("input_tokens"),
         cached_tokens=dig(usage, "input_tokens_details", "cached_tokens"),
         cache_write_tokens=dig(usage, "input_tokens_details", "cache_write_tokens"),
         output_tokens=usage.get("output_tokens"),

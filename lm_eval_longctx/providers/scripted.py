@@ -175,7 +175,7 @@ class ScriptedProvider(Provider):
         fields = json.loads(raw.body)
         outcome = Outcome(fields["outcome"])
         retry = Retry(fields["retry"] or _RETRIES.get(outcome, "never"), fields["after"])
-        usage = Usage(**fields["usage"])
+        usage = Usage.of(fields["usage"])
         text = fields["text"] if outcome.answered else ""
         return Decoded(Completion(text, outcome, usage, fields["detail"], seconds=raw.seconds), retry)
 
