@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.providers.base import Decoded, Retry
+from lm_eval_longctx.providers.finish import UNMARKED
+from lm_eval_longctx.providers.parsing import mended
 from lm_eval_longctx.providers.tiers import STANDARD, surprise
 from lm_eval_longctx.providers.usage import UNCHECKED, Most, checked
 
@@ -39,6 +41,9 @@ _SLACK = 64
 
 _CJK_BYTES_PER_TOKEN = 12
 
+_ROUND = 1024
+"""Tokens: windows are multiples of it, unless a server says otherwise."""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -53,6 +58,7 @@ class Expected:
         no_other_model: Whether an answer of another model is none (a router
             may pass a question on).
         tier: The service tier that was asked for, and is priced.
+        window: Tokens of the context window, or ``None`` if unknown.
     """
 
     media: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +67,7 @@ class Expected:
     model: str = ""
     no_other_model: bool = False
     tier: str = STANDARD
+    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class Reply:
         notes: What else deserves to be recorded.
         retry: Whether asking again makes sense, where that does not follow from the outcome.
         model: The model that answered, by its own account; empty if it does not say.
+        ended: Whether the response came whole, whatever its finish marker says.
     """
 
     text: str | None
@@ -88,11 +96,12 @@ class Reply:
     notes: tuple[str, ...] = ()
     retry: Retry | None = None
     model: str = ""
+    ended: bool = False
 
 
 def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) -> Decoded:
     """Turn a reply into a completion with its outcome, and say whether asking again makes sense."""
-    reply = _believed(reply, request, expected)
+    reply = _believed(_marked(reply), request, expected)
     outcome = reply.outcome
     if outcome is None:
         return _unfinished(reply, raw)
@@ -101,22 +110,31 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
     other = _other_model(reply, expected)
     if other and expected.no_other_model:
         return _decoded(reply, raw, Outcome.MALFORMED, other, Retry("never", billed=True))
-    if other:
-        reply = replace(reply, notes=(*reply.notes, other))
+    reply = replace(reply, notes=(*reply.notes, *filter(None, (other, _capped(reply, expected)))))
     cut = _cut(reply, request, expected) if outcome.answered else None
     if cut is not None:
         return _decoded(reply, raw, *cut)
-    return _textless(reply, raw, expected) or _decoded(reply, raw, outcome, reply.words, request=request)
+    unsaid = Retry(billed=True) if reply.usage is None and not outcome.answered else None
+    return _textless(reply, raw, expected) or _decoded(reply, raw, outcome, reply.words, unsaid, request)
+
+
+def _marked(reply: Reply) -> Reply:
+    """Take a text without a finish marker for an answer where the response itself came whole."""
+    if reply.outcome is not None or reply.words or not reply.ended or not (reply.text or "").strip():
+        return reply
+    return replace(reply, outcome=Outcome.COMPLETE, notes=(*reply.notes, UNMARKED))
 
 
 def _believed(reply: Reply, request: Request | None, expected: Expected) -> Reply:
     """Make unknown what a report of usage cannot mean, and note what nobody can check for that."""
-    text = reply.text if isinstance(reply.text, str) else ""
-    usage, notes = checked(reply.usage, text, Most.of(request, expected.output_budget))
+    text = mended(reply.text) if isinstance(reply.text, str) else ""
+    usage, notes = checked(reply.usage, text.strip(), Most.of(request, expected.output_budget))
     answered = reply.outcome is not None and reply.outcome.answered
     if answered and (usage is None or usage.prompt_tokens is None):
         notes = (*notes, UNCHECKED)
-    return replace(reply, usage=usage, notes=(*reply.notes, *notes))
+    if text != (reply.text or ""):
+        notes = (*notes, "halves of surrogate pairs in the answer were joined or replaced")
+    return replace(reply, text=None if reply.text is None else text, usage=usage, notes=(*reply.notes, *notes))
 
 
 def in_tier(decoded: Decoded, served: str, expected: Expected) -> Decoded:
@@ -137,12 +155,17 @@ def _other_model(reply: Reply, expected: Expected) -> str:
 
 
 def _textless(reply: Reply, raw: Raw, expected: Expected) -> Decoded | None:
-    """Read an answer that holds no text, where it should."""
-    if reply.outcome is Outcome.CUT_BY_OUTPUT_LIMIT and not reply.text and reply.reasoned:
-        return _decoded(reply, raw, Outcome.SPENT_ON_REASONING, _spent(reply, expected))
-    if reply.outcome not in {Outcome.COMPLETE, Outcome.CUT_BY_OUTPUT_LIMIT} or isinstance(reply.text, str):
+    """Read an answer that holds no text, where it should: nothing was answered, so nothing is graded."""
+    if reply.outcome not in {Outcome.COMPLETE, Outcome.CUT_BY_OUTPUT_LIMIT} or (reply.text or "").strip():
         return None
-    words = f"the answer holds no text ({reply.words})"
+    spoken = reply.usage.output_tokens if reply.usage else None
+    if reply.outcome is Outcome.CUT_BY_OUTPUT_LIMIT and (reply.reasoned or spoken != 0):
+        return _decoded(reply, raw, Outcome.SPENT_ON_REASONING, _spent(reply, expected))
+    if reply.outcome is Outcome.CUT_BY_OUTPUT_LIMIT:
+        words = f"the server stopped at a limit before the first word ({reply.words}): its window, or its cap on output"
+        return _decoded(reply, raw, Outcome.MALFORMED, words, Retry("never", billed=True))
+    hidden = "; its hidden reasoning is no answer" if reply.reasoned else ""
+    words = f"the answer holds no text ({reply.words}){hidden}"
     return _decoded(reply, raw, Outcome.MALFORMED, words, Retry("transient", billed=True))
 
 
@@ -163,6 +186,9 @@ def _decoded(
     if request is not None and outcome.answered:
         text, stopped = stop_at(text, request.settings.stop)
         notes = (*notes, "cut at a stop text by us") if stopped else notes
+        if stopped and not text.strip():
+            outcome, detail, text = Outcome.MALFORMED, "the answer begins with a stop text: nothing is left of it", ""
+            retry = Retry("never", billed=True)
     kept = "" if outcome is Outcome.COMPLETE else " ".join(detail.split())
     usage = reply.usage or Usage()
     return Decoded(Completion(text, outcome, usage, kept, seconds=raw.seconds, notes=notes), retry or Retry())
@@ -181,8 +207,9 @@ def stop_at(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
 
 def _spent(reply: Reply, expected: Expected) -> str:
     tokens = reply.usage.output_tokens if reply.usage else None
+    by = "hidden reasoning" if reply.reasoned else "something hidden, such as reasoning,"
     return (
-        f"hidden reasoning used up the whole output budget ({tokens} of {expected.output_budget} tokens); "
+        f"{by} used up the whole output budget ({tokens} of {expected.output_budget} tokens); "
         "allow more with reasoning_tokens, or ask for less effort"
     )
 
@@ -199,16 +226,37 @@ def _cut(reply: Reply, request: Request | None, expected: Expected) -> tuple[Out
     )
 
 
-def _shrunk(reply: Reply, expected: Expected) -> tuple[Outcome, str] | None:
+def _stopped_early(reply: Reply, expected: Expected) -> int | None:
+    """Return after how many tokens a server called it the limit that would have stopped exactly at ours."""
     asked, got = expected.output_budget, reply.usage.output_tokens if reply.usage else None
     if reply.outcome is not Outcome.CUT_BY_OUTPUT_LIMIT or not expected.exact_budget or asked is None or got is None:
         return None
-    if got >= asked - 1:
+    return got if got < asked - 1 else None
+
+
+def _shrunk(reply: Reply, expected: Expected) -> tuple[Outcome, str] | None:
+    """Say that the window ended, where prompt and answer together fill it; a cap on output is no end of the window."""
+    got, prompt = _stopped_early(reply, expected), reply.usage.prompt_tokens if reply.usage else None
+    if got is None or prompt is None or not _fills(prompt + got, expected.window):
         return None
     words = (
-        f"the window ran out: {asked} output tokens were asked for, the server stopped at {got} and called it the limit"
+        f"the window ran out: {expected.output_budget} output tokens were asked for, "
+        f"the server stopped at {got} and called it the limit"
     )
     return Outcome.CONTEXT_EXCEEDED, words
+
+
+def _fills(total: int, window: int | None) -> bool:
+    """Whether so many tokens fill a window; one that nobody knows is taken to be a round number."""
+    return total >= window - 1 if window else (total + 1) % _ROUND <= 2  # noqa: PLR2004 - one off in either direction
+
+
+def _capped(reply: Reply, expected: Expected) -> str:
+    """Note that a server made less than was asked for; whether by a cap of its own, it does not say."""
+    got = _stopped_early(reply, expected)
+    if got is None:
+        return ""
+    return f"the server stopped at {got} of {expected.output_budget} output tokens: a cap of its own, or its window"
 
 
 def _below_count(usage: Usage, request: Request | None) -> tuple[Outcome, str] | None:

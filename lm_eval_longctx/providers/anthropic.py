@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lm_eval_longctx.providers import messages
 from lm_eval_longctx.providers.anthropic_batches import AnthropicBatches
 from lm_eval_longctx.providers.capabilities import probed
-from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.models import ANTHROPIC, ANTHROPIC_DEFAULT
 from lm_eval_longctx.providers.options import UPLOAD, hosted_options
+from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
 from lm_eval_longctx.settings import Option
 

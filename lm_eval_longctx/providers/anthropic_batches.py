@@ -16,9 +16,10 @@ import orjson
 
 from lm_eval_longctx.errors import BatchRefusedError, LongctxError, ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
-from lm_eval_longctx.providers.dialect import STATUS_OF_TYPE, dig, table
+from lm_eval_longctx.providers.dialect import STATUS_OF_TYPE
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import Body, assemble
 
 if TYPE_CHECKING:

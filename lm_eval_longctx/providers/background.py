@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from lm_eval_longctx.errors import AnswerPendingError
-from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.failures import read_failure, server_wait
+from lm_eval_longctx.providers.parsing import dig
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,14 +8,16 @@ the first 32 and says nothing.
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome, Usage, whole
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
-from lm_eval_longctx.providers.dialect import Dialect, base64_of, data_url, dig, laid_out, laid_over, marked, table
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, data_url, laid_out, laid_over, marked
+from lm_eval_longctx.providers.finish import marker, meaning
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import JsonString
 from lm_eval_longctx.providers.usage import added
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Part, Prompt, Turn
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
+    from lm_eval_longctx.providers.parsing import Event
 
 PATH = "/chat/completions"
 
@@ -35,6 +38,7 @@ _FINISH = {
     "content_filter": Outcome.BLOCKED,
 }
 _FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
+_SPOKEN = ("content", "refusal", "reasoning_content", "reasoning")
 _KEPT = ("id", "model", "provider", "service_tier", "usage")
 _TOKEN_KINDS = {"text_tokens": "text", "image_tokens": "image", "audio_tokens": "audio", "video_tokens": "video"}
 
@@ -124,33 +128,72 @@ def fold(found: list[Event]) -> dict[str, Any]:
     """Make a response object of a stream's chunks."""
     message: dict[str, Any] = {"content": None}
     response: dict[str, Any] = {"choices": [{"message": message, "finish_reason": None}]}
-    for event in found:
-        chunk = event.data if isinstance(event.data, dict) else {}
+    chunks = [table(event.data) for event in found]
+    for chunk in chunks:
         response |= {name: chunk[name] for name in _KEPT if chunk.get(name)}
-        for name in ("content", "refusal", "reasoning_content", "reasoning"):
-            piece = dig(chunk, "choices", 0, "delta", name)
-            if isinstance(piece, str):
-                message[name] = (message.get(name) or "") + piece
         finish = dig(chunk, "choices", 0, "finish_reason")
         if finish:
             response["choices"][0]["finish_reason"] = finish
+    for name in _SPOKEN:
+        pieces = [piece for piece in (_piece(chunk, name) for chunk in chunks) if isinstance(piece, str)]
+        if pieces:
+            message[name] = _joined(pieces, deltas=any(dig(c, "choices", 0, "delta", name) for c in chunks))
     whole = "usage" in response and not any(dig(event.data, "choices") for event in found)
     return {**response, "choices": []} if whole else response
+
+
+def _piece(chunk: dict[str, Any], name: str) -> Any:
+    """Return what a chunk adds; servers say ``message`` for ``delta``, send parts, or older ones plain text."""
+    choice = table(dig(chunk, "choices", 0))
+    said = table(choice.get("delta")) or table(choice.get("message"))
+    if name == "reasoning":
+        return said.get(name) or _thought(said.get("content"))
+    if name == "content" and said.get(name) is None:
+        return choice.get("text")
+    return text_of(said.get(name))
+
+
+def _joined(pieces: list[str], *, deltas: bool) -> str:
+    """Join pieces; under ``message`` some servers repeat all that was said so far."""
+    grown = all(later.startswith(sooner) for sooner, later in pairwise(pieces))
+    return pieces[-1] if not deltas and grown and len(pieces) > 1 else "".join(pieces)
+
+
+def text_of(content: Any) -> str | None:
+    """Return the text of a message's content: a text, or parts of which thoughts and the like are none."""
+    if isinstance(content, str | int | float) and not isinstance(content, bool):
+        return str(content)
+    parts = content if isinstance(content, list) else [content]
+    texts = [part if isinstance(part, str) else _text_of_part(part) for part in parts]
+    said = [text for text in texts if isinstance(text, str)]
+    return "".join(said) if said else None
+
+
+def _text_of_part(part: Any) -> Any:
+    if dig(part, "type") not in {None, "text", "output_text"}:
+        return None
+    text = dig(part, "text")
+    return dig(text, "value") if isinstance(text, dict) else text
+
+
+def _thought(content: Any) -> str | None:
+    """Say that there were thoughts among a message's parts; their words do not matter."""
+    parts = content if isinstance(content, list) else ()
+    return "..." if any(dig(part, "type") in {"thinking", "reasoning", "thought"} for part in parts) else None
 
 
 def read(response: dict[str, Any]) -> Reply:
     """Read a complete response object."""
     choice = dig(response, "choices", 0)
-    if not isinstance(choice, dict):
-        return Reply(None, None, "the answer holds no choices", usage_of(response.get("usage")))
-    message = table(choice.get("message"))
-    finish = choice.get("finish_reason")
     usage = usage_of(response.get("usage"))
+    if not isinstance(choice, dict):
+        return Reply(None, None, "the answer holds no choices", usage)
+    message = table(choice.get("message")) or table(choice.get("delta"))
+    finish = marker(choice.get("finish_reason"))
+    content, thoughts = message.get("content"), [message.get(name) for name in ("reasoning_content", "reasoning")]
     shared: dict[str, Any] = {
         "usage": usage,
-        "reasoned": bool(
-            message.get("reasoning_content") or message.get("reasoning") or (usage and usage.reasoning_tokens)
-        ),
+        "reasoned": any((*thoughts, _thought(content), usage and usage.reasoning_tokens)),
         "all_modalities": isinstance(dig(response, "usage", "prompt_tokens_details", "multimodal_tokens"), dict),
         "model": str(response.get("model") or ""),
     }
@@ -159,7 +202,8 @@ def read(response: dict[str, Any]) -> Reply:
     words = f"finish_reason {finish}" if finish else ""
     if choice.get("error"):  # OpenRouter: the model behind it failed half-way
         return Reply(None, None, f"{words} {choice['error']}".strip(), **shared)
-    return Reply(message.get("content"), _FINISH.get(str(finish)), words, **shared)
+    text = text_of(choice.get("text") if content is None else content)
+    return Reply(text, _FINISH.get(finish) or meaning(finish), words, **shared)
 
 
 def usage_of(usage: Any) -> Usage | None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import TextPart, Turn
@@ -23,6 +21,7 @@ from lm_eval_longctx.providers.failures import (
     read_failure,
     read_refusal_to_answer,
 )
+from lm_eval_longctx.providers.parsing import dig, parsed
 from lm_eval_longctx.providers.segments import FileBytes, JsonString
 from lm_eval_longctx.providers.tiers import served_tier
 
@@ -32,10 +31,11 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Raw, Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
+    from lm_eval_longctx.providers.parsing import Event
 
 PREFIX_NOTE = "answer prefix moved to the end of the question"
 
-_OK = 200
+_OK = range(200, 300)
 STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -162,37 +162,6 @@ def marked(part: dict[str, Any], number: int, wire: Wire) -> dict[str, Any]:
     return {**part, "prompt_cache_breakpoint": {"mode": "explicit"}}
 
 
-@dataclass(frozen=True)
-class Event:
-    """One server-sent event.
-
-    Attributes:
-        name: Its name; empty if it has none.
-        data: Its parsed data, or ``None`` for the end marker.
-    """
-
-    name: str
-    data: Any
-
-
-def events(body: bytes) -> list[Event]:
-    """Take a stream apart; what is incomplete at its end is left out."""
-    found = []
-    for block in body.replace(b"\r\n", b"\n").split(b"\n\n"):
-        name, data = "", []
-        for line in block.split(b"\n"):
-            if line.startswith(b"event:"):
-                name = line[6:].strip().decode(errors="replace")
-            elif line.startswith(b"data:"):
-                data.append(line[5:].strip())
-        if data and data != [b"[DONE]"]:
-            try:
-                found.append(Event(name, orjson.loads(b"\n".join(data))))
-            except orjson.JSONDecodeError:
-                break
-    return found
-
-
 def decode(
     raw: Raw,
     request: Request | None,
@@ -209,26 +178,40 @@ def decode(
     """
     if raw.status == 0:
         return read_broken(raw)
-    if raw.status != _OK:
+    if raw.status not in _OK:
         return read_refusal_to_answer(raw, read_failure(raw.body))
-    value = _parsed(raw, dialect.fold)
+    body = parsed(raw)
+    value = body.value if body.events is None else _folded(body.events, dialect)
     failure = failure_of(value)
     if failure is not None:
         return read_refusal_to_answer(raw, failure, status=_status_inside(failure.codes))
     if not isinstance(value, dict):
         return _unreadable(raw)
-    return in_tier(accept(dialect.read(value), raw, request, expected), served_tier(value), expected)
+    reply = dialect.read(value)
+    reply = replace(reply, ended=not raw.error and _ended(body.events), notes=(*body.notes, *reply.notes))
+    return in_tier(accept(reply, raw, request, expected), served_tier(value), expected)
 
 
-def _parsed(raw: Raw, fold: Callable[[list[Event]], dict[str, Any]]) -> Any:
-    if raw.headers.get("content-type", "").startswith("text/event-stream"):
-        found = events(raw.body)
-        broken = next((e.data for e in found if failure_of(e.data) is not None), None)
-        return fold(found) if broken is None else broken
-    try:
-        return orjson.loads(raw.body)
-    except orjson.JSONDecodeError:
-        return None
+def _folded(found: list[Event], dialect: Dialect) -> Any:
+    """Make a response of a stream, or return the failure that came in it."""
+    broken = next((event.data for event in found if failure_of(event.data) is not None), None)
+    return dialect.fold(found) if broken is None else broken
+
+
+def _ended(found: list[Event] | None) -> bool:
+    """Whether a response says that it is whole apart from its finish marker: by its form, or by a stream's own end."""
+    return found is None or (any(map(_end, found)) and any(_reports(event.data) for event in found))
+
+
+def _end(event: Event) -> bool:
+    return event.data is None or dig(event.data, "type") == "message_stop"
+
+
+def _reports(chunk: Any) -> bool:
+    """Whether a chunk holds the usage of the answer, which is known at its end only."""
+    spoken = ("completion_tokens", "output_tokens", "candidatesTokenCount")
+    usage = dig(chunk, "usage") or dig(chunk, "usageMetadata")
+    return any(dig(usage, name) is not None for name in spoken)
 
 
 def _status_inside(codes: frozenset[str]) -> int:
@@ -248,23 +231,6 @@ def _unreadable(raw: Raw) -> Decoded:
         return Decoded(found, Retry("transient", billed=True))
     words = f"not an answer of this API, but: {read_failure(raw.body).message}"
     return Decoded(Completion("", Outcome.MALFORMED, detail=words, seconds=raw.seconds), Retry("transient"))
-
-
-def dig(value: Any, *path: str | int) -> Any:
-    """Follow keys and indexes into a parsed answer; ``None`` where the way ends."""
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
-
-
-def table(value: Any) -> dict[str, Any]:
-    """Return a JSON object, or an empty one where something else came."""
-    return value if isinstance(value, dict) else {}
 
 
 def laid_over(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import orjson
 from lm_eval_longctx.prompt import AudioPart, VideoPart
 from lm_eval_longctx.providers import generate_content
 from lm_eval_longctx.providers.capabilities import probed
-from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.gemini_batches import GeminiBatches
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
@@ -22,6 +21,7 @@ from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.models import GEMINI, GEMINI_DEFAULT
 from lm_eval_longctx.providers.options import UPLOAD, hosted_options
+from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.segments import FileBytes
 from lm_eval_longctx.providers.uploads import GeminiFiles, unbilled
 from lm_eval_longctx.settings import Option

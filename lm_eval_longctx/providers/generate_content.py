@@ -14,7 +14,9 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
-from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.finish import marker, meaning
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import JsonString
 from lm_eval_longctx.providers.usage import added
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import MediaPart, Part, Turn
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
+    from lm_eval_longctx.providers.parsing import Event
 
 _STOPS = 5
 """How many stop texts are taken."""
@@ -149,10 +152,10 @@ def fold(found: list[Event]) -> dict[str, Any]:
     response: dict[str, Any] = {}
     parts: list[Any] = []
     for event in found:
-        chunk = event.data if isinstance(event.data, dict) else {}
-        candidate = dig(chunk, "candidates", 0) or {}
-        parts += dig(candidate, "content", "parts") or []
-        known = dig(response, "candidates", 0) or {}
+        chunk = table(event.data)
+        candidate, known = table(dig(chunk, "candidates", 0)), table(dig(response, "candidates", 0))
+        more = dig(candidate, "content", "parts")
+        parts += more if isinstance(more, list) else []
         response |= chunk
         if known or candidate:
             response["candidates"] = [{**known, **candidate, "content": {"parts": parts}}]
@@ -171,13 +174,13 @@ def read(response: dict[str, Any]) -> Reply:
     candidate = dig(response, "candidates", 0)
     if not isinstance(candidate, dict):
         return _blocked(response, shared)
-    reason = candidate.get("finishReason")
+    reason = marker(candidate.get("finishReason"))
     words = ": ".join(str(w) for w in (f"finishReason {reason}" if reason else "", candidate.get("finishMessage")) if w)
     if reason == _ACCOUNT:
         return Reply(None, Outcome.TRANSPORT_FAILED, words, retry=Retry("stop_run"), **shared)
     if reason == "CONTINUATION":
         words += ": the answer could be continued, for the price of the whole prompt again; it was not"
-    return Reply(_text(candidate), _FINISH.get(str(reason)), words, **shared)
+    return Reply(_text(candidate), _FINISH.get(reason) or meaning(reason), words, **shared)
 
 
 def _blocked(response: dict[str, Any], shared: dict[str, Any]) -> Reply:
@@ -189,7 +192,8 @@ def _blocked(response: dict[str, Any], shared: dict[str, Any]) -> Reply:
 
 
 def _text(candidate: dict[str, Any]) -> str | None:
-    parts = [part for part in dig(candidate, "content", "parts") or () if isinstance(part, dict)]
+    found = dig(candidate, "content", "parts")
+    parts = [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
     texts = [part["text"] for part in parts if isinstance(part.get("text"), str) and not part.get("thought")]
     return "".join(texts) if texts else None
 

@@ -289,8 +289,9 @@ class HostedProvider(HttpProvider):
         model, no_other = self._asked_model()
         if request is None:
             return Expected(model=model, no_other_model=no_other, tier=self.tier)
+        window = self.known.context_window
         media = {} if self.media.video == "frames" else self._expected_media(request.prompt)
-        return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other, self.tier)
+        return Expected(media, self.output_budget(request), not self.OFFICIAL, model, no_other, self.tier, window)
 
     def _asked_model(self) -> tuple[str, bool]:
         """Return the name by which the model should answer, and whether an answer of another one is none."""

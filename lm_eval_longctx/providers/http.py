@@ -9,8 +9,8 @@ import orjson
 
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Provider
-from lm_eval_longctx.providers.dialect import table
 from lm_eval_longctx.providers.failures import read_failure
+from lm_eval_longctx.providers.parsing import table
 from lm_eval_longctx.providers.segments import assemble
 
 if TYPE_CHECKING:

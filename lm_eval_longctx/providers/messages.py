@@ -12,7 +12,9 @@ from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
-from lm_eval_longctx.providers.dialect import Dialect, base64_of, dig, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.dialect import Dialect, base64_of, laid_out, laid_over, split_system
+from lm_eval_longctx.providers.finish import marker, meaning
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import JsonString
 from lm_eval_longctx.providers.usage import added
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Part
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
+    from lm_eval_longctx.providers.parsing import Event
 
 VERSION = "2026-10-21"
 PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
 
+_THOUGHTS = ("thinking", "redacted_thinking")
 _STOP = {
     "end_turn": Outcome.COMPLETE,
     "stop_sequence": Outcome.COMPLETE,
@@ -105,30 +109,40 @@ def fold(found: list[Event]) -> dict[str, Any]:
     """Make a message object of a stream's events."""
     message: dict[str, Any] = {"content": [], "stop_reason": None, "usage": {}}
     for event in found:
-        kind = dig(event.data, "type")
+        data, kind = table(event.data), dig(event.data, "type")
         if kind == "message_start":
-            message |= {**(dig(event.data, "message") or {}), "content": []}
+            message |= {**table(data.get("message")), "content": []}
         elif kind == "content_block_start":
-            message["content"].append(dict(dig(event.data, "content_block") or {}))
-        elif kind == "content_block_delta" and message["content"]:
-            block, delta = message["content"][-1], event.data.get("delta") or {}
-            block["text"] = block.get("text", "") + delta.get("text", "")
+            message["content"].append(dict(table(data.get("content_block"))))
+        elif kind == "content_block_delta":
+            _add(message["content"], table(data.get("delta")))
         elif kind == "message_delta":
-            message |= dig(event.data, "delta") or {}
-            message["usage"] = {**(message.get("usage") or {}), **(event.data.get("usage") or {})}
+            message |= table(data.get("delta"))
+            message["usage"] = {**table(message.get("usage")), **table(data.get("usage"))}
     return message
+
+
+def _add(content: list[dict[str, Any]], delta: dict[str, Any]) -> None:
+    """Add a piece of text to the block that is open; some servers forget to open it."""
+    piece = delta.get("text")
+    if not isinstance(piece, str):
+        return
+    if not content:
+        content.append({"type": "text", "text": ""})
+    content[-1]["text"] = str(content[-1].get("text") or "") + piece
 
 
 def read(response: dict[str, Any]) -> Reply:
     """Read a complete message object."""
     usage = usage_of(response.get("usage"))
-    content = response.get("content") if isinstance(response.get("content"), list) else []
-    texts = [
-        block["text"] for block in content or () if dig(block, "type") == "text" and isinstance(block.get("text"), str)
-    ]
-    thought = any(dig(block, "type") in {"thinking", "redacted_thinking"} for block in content or ())
-    reason = response.get("stop_reason")
-    outcome = _STOP.get(str(reason))
+    content = response.get("content")
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    blocks = [table(block) for block in content] if isinstance(content, list) else []
+    texts = [block["text"] for block in blocks if block.get("type") == "text" and isinstance(block.get("text"), str)]
+    thought = any(block.get("type") in _THOUGHTS for block in blocks)
+    reason = marker(response.get("stop_reason"))
+    outcome = _STOP.get(reason) or meaning(reason)
     shared: dict[str, Any] = {
         "usage": usage,
         "reasoned": thought or bool(usage and usage.reasoning_tokens),

@@ -11,13 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.providers import background, chat_completions, responses
-from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.models import OPENAI, OPENAI_DEFAULT
 from lm_eval_longctx.providers.openai_batches import OpenAIBatches
 from lm_eval_longctx.providers.options import UPLOAD, hosted_options
+from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.prefix import start_name
 from lm_eval_longctx.providers.uploads import MultipartFiles, to_upload
 from lm_eval_longctx.settings import Option

@@ -9,9 +9,9 @@ import orjson
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
 from lm_eval_longctx.providers.batching import BatchClient
-from lm_eval_longctx.providers.dialect import dig, table
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import Body, assemble
 from lm_eval_longctx.providers.uploads import MultipartFiles
 

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers import chat_completions
 from lm_eval_longctx.providers.capabilities import probed
-from lm_eval_longctx.providers.dialect import dig, laid_out
+from lm_eval_longctx.providers.dialect import laid_out
 from lm_eval_longctx.providers.frames import frame_times
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
 from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT
 from lm_eval_longctx.providers.options import hosted_options
+from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.segments import JsonString
 from lm_eval_longctx.settings import Option
 

@@ -14,7 +14,9 @@ from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.prompt import ImagePart, TextPart
 from lm_eval_longctx.providers.acceptance import Reply
 from lm_eval_longctx.providers.base import Retry
-from lm_eval_longctx.providers.dialect import Dialect, data_url, dig, laid_out, laid_over, marked, split_system
+from lm_eval_longctx.providers.dialect import Dialect, data_url, laid_out, laid_over, marked, split_system
+from lm_eval_longctx.providers.finish import marker, meaning
+from lm_eval_longctx.providers.parsing import dig, table
 from lm_eval_longctx.providers.segments import JsonString
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Part, Turn
     from lm_eval_longctx.providers.base import Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
-    from lm_eval_longctx.providers.dialect import Event, Wire
+    from lm_eval_longctx.providers.dialect import Wire
+    from lm_eval_longctx.providers.parsing import Event
 
 PATH = "/responses"
 COUNT_PATH = "/responses/input_tokens"
@@ -101,8 +104,8 @@ def fold(found: list[Event]) -> dict[str, Any]:
     for event in reversed(found):
         kind = dig(event.data, "type")
         if kind == "error":
-            return {"error": {name: event.data.get(name) for name in ("code", "message", "param")}}
-        if kind in _LAST and isinstance(event.data.get("response"), dict):
+            return {"error": {name: dig(event.data, name) for name in ("code", "message", "param")}}
+        if kind in _LAST and isinstance(dig(event.data, "response"), dict):
             return dict(event.data["response"])
     return {"status": "in_progress"}
 
@@ -113,34 +116,44 @@ def read(response: dict[str, Any]) -> Reply:
     refusal = _parts(response, "refusal", "refusal")
     model = str(response.get("model") or "")
     shared: dict[str, Any] = {"usage": usage, "reasoned": _reasoned(response, usage), "model": model}
-    status = response.get("status")
+    status = marker(response.get("status"))
     if status in _STOPPED:
         doubt = Retry("transient", billed=True)
         return Reply(None, Outcome.POSSIBLY_BILLED, f"status {status}", retry=doubt, **shared)
-    if status not in {"completed", "incomplete"}:
-        words = "" if status in {None, "in_progress", "queued"} else f"status {status}"
-        return Reply(None, None, words, **shared)
-    if refusal:
-        return Reply("", Outcome.REFUSED, "".join(refusal), **shared)
     text = _parts(response, "output_text", "text")
     answer = "".join(text) if text else None
+    if status not in {"completed", "incomplete"}:
+        words = "" if status in {"", "in_progress", "queued"} else f"status {status}"
+        return Reply(None if status else answer, None, words, **shared)
+    if refusal:
+        return Reply("", Outcome.REFUSED, "".join(refusal), **shared)
     if status == "completed":
         return Reply(answer, Outcome.COMPLETE, **shared)
-    reason = dig(response, "incomplete_details", "reason")
-    return Reply(answer, _CUT.get(str(reason)), f"incomplete: {reason}", **shared)
+    reason = marker(dig(response, "incomplete_details", "reason"))
+    return Reply(answer, _CUT.get(reason) or _of_incomplete(reason), f"incomplete: {reason}", **shared)
+
+
+def _of_incomplete(reason: str) -> Outcome | None:
+    """Return what another reason means; none of them says that an incomplete answer is complete."""
+    found = meaning(reason)
+    return None if found is Outcome.COMPLETE else found
+
+
+def _items(value: Any) -> list[dict[str, Any]]:
+    return [table(item) for item in value] if isinstance(value, list) else []
 
 
 def _reasoned(response: dict[str, Any], usage: Usage | None) -> bool:
-    items = response.get("output") if isinstance(response.get("output"), list) else []
-    return any(dig(item, "type") == "reasoning" for item in items or ()) or bool(usage and usage.reasoning_tokens)
+    thought = any(item.get("type") == "reasoning" for item in _items(response.get("output")))
+    return thought or bool(usage and usage.reasoning_tokens)
 
 
 def _parts(response: dict[str, Any], kind: str, field: str) -> list[str]:
     """Collect a kind of content of the final messages; commentary is not the answer."""
-    items = response.get("output") if isinstance(response.get("output"), list) else []
-    messages = [i for i in items or () if dig(i, "type") == "message" and dig(i, "phase") != "commentary"]
-    parts = [part for message in messages for part in message.get("content") or ()]
-    return [part[field] for part in parts if dig(part, "type") == kind and isinstance(dig(part, field), str)]
+    items = _items(response.get("output"))
+    messages = [item for item in items if item.get("type") == "message" and item.get("phase") != "commentary"]
+    parts = [part for message in messages for part in _items(message.get("content"))]
+    return [part[field] for part in parts if part.get("type") == kind and isinstance(part.get(field), str)]
 
 
 def usage_of(usage: Any) -> Usage | None:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from lm_eval_longctx.providers.base import Raw
-from lm_eval_longctx.providers.dialect import dig
 from lm_eval_longctx.providers.media_store import Handle, UploadFailed
+from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.segments import Body, FileBytes
 
 if TYPE_CHECKING:

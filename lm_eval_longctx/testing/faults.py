@@ -159,6 +159,7 @@ CASES: tuple[FaultCase, ...] = (
         "",
         _final(Outcome.CONTEXT_EXCEEDED),
         but=dict.fromkeys(("gemini", "openai")),
+        args={"context_window": 1320},
         state={"window": 1320, "when_full": "shrink"},
     ),
     FaultCase("cut_input", _final(Outcome.TRUNCATED_INPUT), state={"window": 400, "when_full": "cut"}),

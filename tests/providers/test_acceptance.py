@@ -34,12 +34,50 @@ def test_an_input_that_was_cut_in_silence_is_found_by_the_providers_count(billed
     assert judged(Usage(billed, output_tokens=1), counted).completion.outcome is outcome
 
 
-@pytest.mark.parametrize(("got", "outcome"), [(50, Outcome.CUT_BY_OUTPUT_LIMIT), (6, Outcome.CONTEXT_EXCEEDED)])
-def test_an_output_budget_that_was_shrunk_in_silence_is_an_overflow(got, outcome):
-    """An answer that stops at a limit below the asked one ran out of window."""
-    expected = Expected(output_budget=50, exact_budget=True)
-    decoded = judged(Usage(WORDS, output_tokens=got), outcome=Outcome.CUT_BY_OUTPUT_LIMIT, expected=expected)
-    assert decoded.completion.outcome is outcome
+@pytest.mark.parametrize(
+    ("prompt", "got", "window", "outcome"),
+    [
+        (WORDS, 50, None, Outcome.CUT_BY_OUTPUT_LIMIT),
+        (WORDS, 6, WORDS + 6, Outcome.CONTEXT_EXCEEDED),
+        (20_474, 6, None, Outcome.CONTEXT_EXCEEDED),  # together 20 times 1,024: a window that is round
+        (20_473, 6, None, Outcome.CONTEXT_EXCEEDED),
+        (WORDS, 6, None, Outcome.CUT_BY_OUTPUT_LIMIT),
+        (20_474, 6, 32_768, Outcome.CUT_BY_OUTPUT_LIMIT),
+    ],
+)
+def test_an_answer_that_stops_early_is_an_overflow_only_where_it_fills_the_window(prompt, got, window, outcome):
+    """An answer below the asked limit ran out of window if it fills it; else the server has a cap, which is noted."""
+    expected = Expected(output_budget=50, exact_budget=True, window=window)
+    found = judged(Usage(prompt, output_tokens=got), outcome=Outcome.CUT_BY_OUTPUT_LIMIT, expected=expected).completion
+    assert found.outcome is outcome
+    assert any("stopped at 6 of 50" in note for note in found.notes) == (got < 50)
+
+
+NOT_GIVEN = [
+    (Outcome.COMPLETE, False, 1, (Outcome.MALFORMED, "transient")),
+    (Outcome.COMPLETE, True, 64, (Outcome.MALFORMED, "transient")),
+    (Outcome.CUT_BY_OUTPUT_LIMIT, True, 50, (Outcome.SPENT_ON_REASONING, "never")),
+    (Outcome.CUT_BY_OUTPUT_LIMIT, False, 50, (Outcome.SPENT_ON_REASONING, "never")),
+    (Outcome.CUT_BY_OUTPUT_LIMIT, True, None, (Outcome.SPENT_ON_REASONING, "never")),
+    (Outcome.CUT_BY_OUTPUT_LIMIT, False, 0, (Outcome.MALFORMED, "never")),
+]
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "\n\n\t"], ids=repr)
+@pytest.mark.parametrize(("marked", "reasoned", "spoken", "verdict"), NOT_GIVEN)
+def test_an_empty_text_is_an_answer_that_was_not_given(text, marked, reasoned, spoken, verdict):
+    """Whatever the finish marker says, an answer without a word in it is never graded."""
+    usage = Usage(WORDS, output_tokens=spoken)
+    found = accept(Reply(text, marked, "words", usage, reasoned), RAW, REQUEST, Expected(output_budget=50))
+    assert (found.completion.outcome, found.retry.kind, str(found.completion)) == (*verdict, "")
+    assert not found.completion.outcome.answered
+
+
+def test_an_answer_that_begins_with_a_stop_text_is_not_given():
+    """Where nothing is left before the first stop text, there is nothing to grade, and asking again would not help."""
+    request = Request(REQUEST.prompt, Settings(stop=("\n\n",)))
+    found = accept(Reply("\n\n4711", Outcome.COMPLETE, "stop", Usage(WORDS, output_tokens=2)), RAW, request, NOTHING)
+    assert (found.completion.outcome, found.retry.kind, str(found.completion)) == (Outcome.MALFORMED, "never", "")
 
 
 @pytest.mark.parametrize(("frames", "outcome"), [(300, Outcome.COMPLETE), (32, Outcome.TRUNCATED_INPUT)])

@@ -167,10 +167,10 @@ def test_stored_usage_is_read_whatever_it_holds(prompt, output, kinds, cost):
 
 def test_a_ledger_with_odd_usage_opens(tmp_path):
     """A ledger into which an earlier version wrote a text as a number of tokens is summed up."""
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        begun = ledger.begin(Call("key", "p", "m", "task", "sample", 0), 0.0)
-        ledger.received(begun.attempt, Raw(200))
-        odd = Completion("yes", usage=Usage("1356", by_modality={"text": "5"}, cost=-120.0))  # type: ignore[arg-type, dict-item]
+    odd = Completion("yes", usage=Usage("1356", by_modality={"text": "5"}, cost=-120.0))  # type: ignore[arg-type, dict-item]
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        begun = ledger.begin(Call("key", "p", "m", "task", "sample"), 1, 1.0).result()
+        ledger.received(begun.attempt, Raw(200)).result()
         ledger.decided(begun.attempt, odd, "billed", None).result()
         assert ledger.look_up("key").answer.usage == Usage(1356, by_modality={"text": 5})
         assert ledger.summary().usage.prompt_tokens == 1356
