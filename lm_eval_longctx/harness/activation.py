@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.harness import origin
 from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
+from lm_eval_longctx.harness.evaluation import watch_evaluate, watch_names
 from lm_eval_longctx.plugins.manager import registry
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def activate(module: ModuleType) -> None:
         origin.watch_config(module)
     elif module.__name__ == origin.EVALUATOR_MODULE:
         origin.watch_evaluator(module)
+        watch_evaluate(module)
 
 
 def activate_now() -> None:
@@ -99,6 +101,7 @@ def add_tasks(manager: ModuleType) -> None:
     cls.__init__ = init
     if hasattr(cls, "load"):  # not in every lm-eval that we may meet
         cls.load = _load_whole_specs(cls.load)
+    watch_names(cls)
 
 
 def _tell_broken_files(include_path: object) -> None:

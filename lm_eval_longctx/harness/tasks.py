@@ -61,7 +61,12 @@ class LongctxTask(ConfigurableTask):
         sweep: The parsed specification.
         builder: Makes samples and prompts.
         scorer: Makes numbers of answers.
+        named: Whether somebody asked for this very task, or for a group, a tag or a pattern that has it.
+        unsupported: What the prompts hold that the model does not take; such a task does not run.
     """
+
+    named: bool = True
+    unsupported: tuple[str, ...] = ()
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Read the YAML's configuration with the user's metadata mixed in.
@@ -278,6 +283,8 @@ class LongctxTask(ConfigurableTask):
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size
+        if self.unsupported:
+            block["unsupported"] = list(self.unsupported)
         return block
 
 

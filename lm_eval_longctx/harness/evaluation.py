@@ -1,0 +1,181 @@
+"""Around lm-eval's ``evaluate``: tasks that the model cannot take stand aside, and metrics stand by length.
+
+A whole evening's run over ``longctx_*`` should not be lost because the model
+hears nothing. So what a group, a tag or a pattern brought along, and the model
+does not take, is left out of the run and stands in its results as unsupported.
+What somebody named is refused, as before.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.errors import LongctxError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from lm_eval_longctx.harness.tasks import LongctxTask
+
+logger = logging.getLogger(__name__)
+
+_MARK = "_lm_eval_longctx_evaluation"
+
+_TAKES = {
+    "HFMultimodalLM": ("text", "image"),
+    "VLLM_VLM": ("text", "image"),
+    "HFAUDIOLMQWEN": ("text", "audio"),
+    "TemplateAPI": ("text", "image"),
+}
+"""Which media lm-eval's own multimodal classes read from a request; of others nothing is known."""
+
+
+def watch_names(cls: Any) -> None:
+    """Let tasks know whether somebody named them, or a group, a tag or a pattern brought them along.
+
+    Args:
+        cls: lm-eval's ``TaskManager``. Its ``match_tasks`` is where patterns end,
+            its ``load`` where tasks begin.
+    """
+    if hasattr(cls, _MARK) or not (hasattr(cls, "match_tasks") and hasattr(cls, "load")):
+        return
+    match, load = cls.match_tasks, cls.load
+
+    @functools.wraps(match)
+    def match_tasks(self: Any, task_list: Any) -> Any:
+        found = match(self, task_list)
+        asked = {task_list} if isinstance(task_list, str) else set(task_list)
+        named, brought = _noted(self)
+        named.update(asked.intersection(found))
+        brought.update(set(found) - asked)
+        return found
+
+    @functools.wraps(load)
+    def load_and_tell(self: Any, task_list: Any) -> Any:
+        loaded = load(self, task_list)
+        named, brought = _noted(self)
+        asked = {_name(spec) for spec in (task_list if isinstance(task_list, (list, tuple)) else [task_list])}
+        for name, task in loaded["tasks"].items():
+            if hasattr(task, "named"):
+                task.named = name in asked - (brought - named)
+        return loaded
+
+    cls.match_tasks, cls.load = match_tasks, load_and_tell
+    setattr(cls, _MARK, True)
+
+
+def _noted(manager: Any) -> tuple[set[str], set[str]]:
+    """Return the names that a manager has matched as they are, and by pattern."""
+    noted: tuple[set[str], set[str]] = vars(manager).setdefault(_MARK, (set(), set()))
+    return noted
+
+
+def _name(spec: Any) -> Any:
+    """Return the name in what ``load`` takes: a name, a configuration or a task."""
+    if isinstance(spec, dict):
+        return spec.get("task")
+    return spec if isinstance(spec, str) else getattr(spec, "task_name", None)
+
+
+def watch_evaluate(module: ModuleType) -> None:
+    """Wrap lm-eval's ``evaluate``; see this module."""
+    original: Callable[..., Any] = module.evaluate
+    if hasattr(original, _MARK):
+        return
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def evaluate(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        loaded = given.arguments["task_dict"]
+        tasks: Mapping[str, Any] = loaded.get("tasks") or {}
+        aside = _stand_aside(given.arguments["lm"], tasks)
+        if aside:
+            rest = {name: task for name, task in tasks.items() if name not in aside}
+            given.arguments["task_dict"] = {**loaded, "tasks": rest}
+        results = original(*given.args, **given.kwargs)
+        return results and _completed(results, tasks, aside)
+
+    setattr(evaluate, _MARK, True)
+    module.evaluate = evaluate  # type: ignore[attr-defined]  # a module takes any
+
+
+def _stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
+    """Return the tasks that nobody named and the model does not take, and say so in one line.
+
+    Raises:
+        UnsupportedError: Nothing would be left to run.
+    """
+    ours = {name: task for name, task in tasks.items() if not getattr(task, "named", True)}
+    aside = {}
+    for name, task in ours.items():
+        task.unsupported = _refused(lm, task)
+        if task.unsupported:
+            aside[name] = task
+    if aside:
+        told = ", ".join(f"{name} ({' and '.join(task.unsupported)})" for name, task in aside.items())
+        if len(aside) == len(tasks):
+            raise UnsupportedError(f"the model takes none of the tasks: {told}; choose another model")
+        logger.warning("%d tasks are unsupported by this model and left out of the run: %s", len(aside), told)
+    return aside
+
+
+def _refused(lm: Any, task: LongctxTask) -> tuple[str, ...]:
+    """Return which kinds of content of a task a model does not take; empty where nothing is known."""
+    from lm_eval_longctx.harness.instances import model_of
+
+    model = model_of(lm.rank)
+    if model is not None:
+        return tuple(dict.fromkeys(k for kinds in _contents(task) for k in model.provider.refused(kinds)))
+    takes = _taken(getattr(lm, "lm", lm))  # behind lm-eval's cache
+    if takes is None:
+        return ()
+    if takes == ("text",):  # lm-eval refuses here by the task's class, whatever its prompts hold
+        return (task.builder.MODALITY,) if task.MULTIMODAL else ()
+    # Film goes to lm-eval's own models as pictures.
+    shown = {"video": "image"}
+    return tuple(dict.fromkeys(k for kinds in _contents(task) for k in kinds if shown.get(k, k) not in takes))
+
+
+def _taken(lm: Any) -> tuple[str, ...] | None:
+    """Return what another lm-eval model takes; ``None`` where nobody knows."""
+    if not getattr(lm, "MULTIMODAL", False):
+        return ("text",)
+    return next((_TAKES[cls.__name__] for cls in type(lm).__mro__ if cls.__name__ in _TAKES), None)
+
+
+def _contents(task: LongctxTask) -> set[tuple[str, ...]]:
+    """Return the different contents of a task's prompts."""
+    from lm_eval_longctx.tasks.base import Builder
+
+    builder = task.builder
+    plain = ("text", builder.MODALITY) if builder.MODALITY != "text" else ("text",)
+    if type(builder).contents is Builder.contents:  # the same for every sample, so none is made
+        return {plain}
+    try:
+        return {builder.contents(sample) for sample in task.test_docs()}
+    except LongctxError:  # such as data that are not there: told when the task runs, if it can run
+        return {plain}
+
+
+def _completed(results: dict[str, Any], tasks: Mapping[str, Any], aside: Mapping[str, LongctxTask]) -> dict[str, Any]:
+    """Return lm-eval's results with the tasks that stood aside, and the metrics of ours by length."""
+    for name, task in aside.items():
+        row = {"name": name, "alias": name, "sample_len": 0, "unsupported,none": " and ".join(task.unsupported)}
+        added = {
+            "results": row,
+            "configs": task.dump_config(),
+            "versions": task.VERSION,
+            "n-shot": 0,
+            "higher_is_better": {},
+            "n-samples": {"original": None, "effective": 0},
+            "samples": [],
+        }
+        for part, value in added.items():
+            if part in results:
+                results[part][name] = value
+    return results
