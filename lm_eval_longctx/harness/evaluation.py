@@ -120,7 +120,7 @@ def _stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
         told = ", ".join(f"{name} ({' and '.join(task.unsupported)})" for name, task in aside.items())
         if len(aside) == len(tasks):
             raise UnsupportedError(f"the model takes none of the tasks: {told}; choose another model")
-        logger.warning("%d tasks are unsupported by this model and left out of the run: %s", len(aside), told)
+        logger.warning("not run, because this model does not take what they hold (unsupported): %s", told)
     return aside
 
 
@@ -165,17 +165,50 @@ def _contents(task: LongctxTask) -> set[tuple[str, ...]]:
 def _completed(results: dict[str, Any], tasks: Mapping[str, Any], aside: Mapping[str, LongctxTask]) -> dict[str, Any]:
     """Return lm-eval's results with the tasks that stood aside, and the metrics of ours by length."""
     for name, task in aside.items():
-        row = {"name": name, "alias": name, "sample_len": 0, "unsupported,none": " and ".join(task.unsupported)}
-        added = {
-            "results": row,
-            "configs": task.dump_config(),
-            "versions": task.VERSION,
-            "n-shot": 0,
-            "higher_is_better": {},
-            "n-samples": {"original": None, "effective": 0},
-            "samples": [],
-        }
-        for part, value in added.items():
+        for part, value in _row_aside(name, task).items():
             if part in results:
                 results[part][name] = value
+    for name in tasks.keys() - aside.keys():
+        if hasattr(tasks[name], "amounts"):
+            results["results"][name] = in_order(results["results"][name], tasks[name].amounts())
     return results
+
+
+def _row_aside(name: str, task: LongctxTask) -> dict[str, Any]:
+    """Return what each part of lm-eval's results says of a task that stood aside."""
+    return {
+        "results": {"name": name, "alias": name, "sample_len": 0, "unsupported,none": " and ".join(task.unsupported)},
+        "configs": task.dump_config(),
+        "versions": task.VERSION,
+        "n-shot": 0,
+        "higher_is_better": {},
+        "n-samples": {"original": None, "effective": 0},
+        "samples": [],
+    }
+
+
+class Placed(str):
+    """A metric's key that sorts by name and length, ``recall@2k`` before ``recall@10k``, where others sort by text."""
+
+    place: tuple[str, float, str] = ("", 0.0, "")
+
+    def __lt__(self, other: str) -> bool:
+        """Compare by place."""
+        return self.place < (other.place if isinstance(other, Placed) else (other, 0.0, ""))
+
+
+def in_order(row: Mapping[str, Any], amounts: Mapping[str, float]) -> dict[str, Any]:
+    """Return a task's results with each metric's lengths from short to long, also where lm-eval's table sorts them.
+
+    Args:
+        row: What lm-eval has under ``results`` for a task: ``recall@2k,none``, ``recall@2k_stderr,none``, ``alias``.
+        amounts: The length behind each label.
+    """
+    placed = []
+    for key, value in row.items():
+        metric, comma, _ = key.partition(",")
+        name, _, label = metric.removesuffix("_stderr").partition("@")
+        spelt = Placed(key)
+        spelt.place = (name if comma else "", amounts.get(label, -1.0), key if comma else "")
+        placed.append((spelt, value))
+    return dict(sorted(placed, key=lambda pair: pair[0].place))

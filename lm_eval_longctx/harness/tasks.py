@@ -271,6 +271,10 @@ class LongctxTask(ConfigurableTask):
         by_length = {f"{name}@{label}": good for name, good in direction.items() for label in sorted(labels)}
         return {**direction, **by_length, COVERAGE: True, CORRECTED: True}
 
+    def amounts(self) -> dict[str, float]:
+        """Return the context length behind each label that a metric's name may end with."""
+        return {sample["context_label"]: float(sample["context_length"]) for sample in self._samples or ()}
+
     def dump_config(self) -> dict[str, Any]:
         """Return the configuration with the sweep block in ``metadata.longctx``."""
         config: dict[str, Any] = self._config.to_dict()
@@ -283,8 +287,7 @@ class LongctxTask(ConfigurableTask):
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size
-        if self.unsupported:
-            block["unsupported"] = list(self.unsupported)
+        block["unsupported"] = list(self.unsupported)
         return block
 
 

@@ -39,7 +39,7 @@ def comparison(runs: Sequence[Run], metric: str | None = None) -> tuple[list[str
     for run, grid, name in zip(runs, grids, names(runs), strict=True):
         cells = [grid.totals.get(length, Cell()) for length in lengths]
         shown = [number(cell.score) if cell.run else "" for cell in cells]
-        rows.append([name, *shown, f"{(run.block['summary']['coverage'] or 0) * 100:.3g} %", _reach(run)])
+        rows.append([name, *shown, _coverage(run), _reach(run)])
     return ["model", *lengths, "coverage", "effective"], [*rows, *_floors(runs, grids, lengths)]
 
 
@@ -50,6 +50,11 @@ def _floors(runs: Sequence[Run], grids: Sequence[Grid], lengths: Sequence[str]) 
         if lines:
             return [[lines[0][0], *lines[0][1], "", ""]]
     return []
+
+
+def _coverage(run: Run) -> str:
+    """Return the share of scored samples, or that the model could not be asked."""
+    return "unsupported" if run.block.get("unsupported") else f"{(run.block['summary']['coverage'] or 0) * 100:.3g} %"
 
 
 def same_questions(runs: Sequence[Run]) -> bool:

@@ -43,7 +43,8 @@ def as_text(run: Run, metric: str | None = None, *, coloured: bool = False) -> s
     unit = run.block["specification"]["unit"]
     axes = f"context length in {unit}" + ("" if grid.depths == (None,) else " (along) and depth (down)")
     title = f"{run.task} · {run.model} · {grid.metric} by {axes}"
-    body = [title, "", *_table(grid, run.block, coloured=coloured), *_legend(grid), ""]
+    shown = [] if run.block.get("unsupported") else [*_table(grid, run.block, coloured=coloured), *_legend(grid), ""]
+    body = [title, "", *shown]
     return "\n".join([*body, *(f"  {sentence}" for sentence in sentences(run.block, metric)), f"  {run.signature}", ""])
 
 

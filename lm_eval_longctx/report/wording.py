@@ -67,6 +67,10 @@ def floor_lines(block: Row, lengths: Sequence[str]) -> list[tuple[str, list[str]
 
 def sentences(block: Row, metric: str | None = None) -> list[str]:
     """Say in a few lines what a sweep found."""
+    if lacking := block.get("unsupported"):
+        return [
+            f"unsupported: the prompts hold {' and '.join(lacking)}, which the model does not take; nothing was sent"
+        ]
     return [
         line
         for part in (_score, _variants, _bounds, _outcomes, _effective, _bias, _money, _repeats)

@@ -80,7 +80,7 @@ def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
 
 def _draw(runs: Sequence[Run], metric: str | None) -> dict[str, bytes]:
     """Return one heatmap a run and, where there are several lengths, one line chart a task."""
-    drawn = {run_name(run): pictures.heatmap(run, metric) for run in runs}
+    drawn = {run_name(run): pictures.heatmap(run, metric) for run in runs if not run.block.get("unsupported")}
     for task, group in by_task(runs).items():
         if any(len(run.block["lengths"]) > 1 for run in group):
             drawn[task] = pictures.lines(group, metric)
