@@ -204,7 +204,7 @@ def in_order(row: Mapping[str, Any], amounts: Mapping[str, float]) -> dict[str, 
         row: What lm-eval has under ``results`` for a task: ``recall@2k,none``, ``recall@2k_stderr,none``, ``alias``.
         amounts: The length behind each label.
     """
-    placed = []
+    placed: list[tuple[Placed, Any]] = []
     for key, value in row.items():
         metric, comma, _ = key.partition(",")
         name, _, label = metric.removesuffix("_stderr").partition("@")
