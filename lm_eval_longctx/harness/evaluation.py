@@ -211,4 +211,5 @@ def in_order(row: Mapping[str, Any], amounts: Mapping[str, float]) -> dict[str, 
         spelt = Placed(key)
         spelt.place = (name if comma else "", amounts.get(label, -1.0), key if comma else "")
         placed.append((spelt, value))
-    return dict(sorted(placed, key=lambda pair: pair[0].place))
+    placed.sort(key=lambda pair: pair[0].place)
+    return dict(placed)

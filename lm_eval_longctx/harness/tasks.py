@@ -283,7 +283,8 @@ class LongctxTask(ConfigurableTask):
 
     def _block(self) -> dict[str, Any]:
         judged = [result for results in self._results.values() for result in results]
-        ENDING.task(self._config.task, judged)
+        if not self.unsupported:
+            ENDING.task(self._config.task, judged)
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size

@@ -16,6 +16,7 @@ from lm_eval.tasks.manager import TaskManager
 from lm_eval.utils import make_table
 
 from lm_eval_longctx.errors import UnsupportedError
+from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.evaluation import in_order
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.report.terminal import as_comparison, as_text
@@ -109,6 +110,13 @@ def test_what_was_brought_along_stands_aside(
     said = [record.getMessage() for record in caplog.records if "unsupported" in record.getMessage()]
     assert said == ["not run, because this model does not take what they hold (unsupported): mixed_image (image)"]
     assert ["unsupported", "", "image"] in [[cell.strip() for cell in row[5:8]] for row in table_of(results)]
+
+
+def test_what_stands_aside_does_not_fail_the_run(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a run is about the tasks that ran: one that was never asked is no task without a score."""
+    monkeypatch.setattr(ENDING, "tasks", {})
+    run(Seeing(), "mixed_*")
+    assert set(ENDING.tasks) == {"mixed_text"}
 
 
 def test_it_has_no_weight_in_a_groups_mean(run: Callable[..., Any]) -> None:
