@@ -110,6 +110,8 @@ class Sample(_Asked, total=False):
         planned_tokens: The whole prompt's expected tokens, where ``unit`` is none of tokens.
         bytes: The whole prompt's expected bytes, where tokens would mislead.
         max_gen_toks: The least room for the answer, in tokens.
+        label_length: What ``context_label`` stands for, where less came out than was asked; in ``unit``.
+        asked_label: What the label would be by what was asked; where there is a ``label_length``.
         own_tokens: How lengths in the model's own tokens were reckoned.
         recipe_digest: Of all that decides the sample's content; the harness adds it.
     """
@@ -125,6 +127,8 @@ class Sample(_Asked, total=False):
     planned_tokens: int
     bytes: int
     max_gen_toks: int
+    label_length: float
+    asked_label: str
     own_tokens: dict[str, Any]
     recipe_digest: str
 

@@ -2,8 +2,8 @@
 
 A context is measured in tokens of a named tokenizer, in seconds, in images or
 in shots (examples in context). ``k`` means 1,024 and ``M`` 1,048,576 for
-everything that is counted; durations are written ``90s``, ``15m`` or
-``10.5h``. Arithmetic refuses mixed units, so that seconds are never confused
+everything that is asked for and counted; durations are written ``90s``,
+``15m`` or ``10.5h``. Arithmetic refuses mixed units, so that seconds are never confused
 with frames, nor the tokens of two tokenizers.
 """
 
@@ -91,6 +91,20 @@ class Length:
         if (self.unit, self.measure) != (other.unit, other.measure):
             ours, theirs = (f"{x.unit.value}{f' of {x.measure}' if x.measure else ''}" for x in (self, other))
             raise LengthError(f"lengths in {ours} and in {theirs} cannot be combined; convert one of them first")
+
+
+def rounded_label(amount: float, unit: Unit) -> str:
+    """Spell a length that nobody asked for with three figures: ``107k`` is 106,594 tokens.
+
+    Here ``k`` is 1,000 and ``M`` 1,000,000: such lengths are no powers of two.
+    """
+    rounded = float(f"{amount:.3g}")
+    if not unit.counted:
+        return _time_label(rounded)
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if rounded >= size:
+            return f"{rounded / size:.3g}{suffix}"
+    return f"{rounded:g}"
 
 
 def _count_label(amount: int) -> str:

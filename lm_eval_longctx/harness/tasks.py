@@ -28,6 +28,7 @@ from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
+from lm_eval_longctx.harness.labels import labelled
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.origin import own_part, parameter_of
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
@@ -118,7 +119,7 @@ class LongctxTask(ConfigurableTask):
     def test_docs(self) -> list[Sample]:
         """Return the samples in stratified order; made on first use."""
         if self._samples is None:
-            self._samples = [self._checked(sample) for sample in self.builder.samples()]
+            self._samples = labelled([self._checked(sample) for sample in self.builder.samples()], self.builder)
             if not self._samples:
                 raise ConfigError(f"{self._config.task} has no samples; check its lengths and its data")
         return self._samples

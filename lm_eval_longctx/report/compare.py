@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.report.grid import Cell, Grid, make_grid, metric_names
+from lm_eval_longctx.report.grid import Cell, Grid, make_grid, metric_names, shown_rows
 from lm_eval_longctx.report.wording import floor_lines, number
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ def comparison(runs: Sequence[Run], metric: str | None = None) -> tuple[list[str
     Runs whose questions differ are marked: their signatures are not the same.
     """
     grids = [make_grid(run.block, metric) for run in runs]
-    amounts = {row["length"]: row["amount"] for run in runs for row in run.block["lengths"]}
+    amounts = {
+        row["length"]: row["amount"]
+        for run, grid in zip(runs, grids, strict=True)
+        for row in shown_rows(run.block, grid)
+    }
     lengths = sorted(amounts, key=lambda label: float(amounts[label]))
     rows = []
     for run, grid, name in zip(runs, grids, names(runs), strict=True):

@@ -136,7 +136,7 @@ def make_grid(block: Row, metric: str | None = None) -> Grid:
     cells = {place: _cell(rows, name) for place, rows in groups.items()}
     totals = {row["length"]: _cell([row], name) for row in block["lengths"]}
     low, high = _range([cell.score for cell in (*cells.values(), *totals.values()) if cell.score is not None])
-    return Grid(name, bool(chosen["higher_is_better"]), _lengths(block), _depths(block), cells, totals, low, high)
+    return Grid(name, bool(chosen["higher_is_better"]), _lengths(block, name), _depths(block), cells, totals, low, high)
 
 
 def _cell(rows: Sequence[Row], metric: str) -> Cell:
@@ -164,11 +164,22 @@ def _range(scores: Sequence[float]) -> tuple[float, float]:
     return (0.0, 100.0) if low >= 0 and high <= 100 else (low, high)  # noqa: PLR2004 - per cent
 
 
-def _lengths(block: Row) -> tuple[str, ...]:
-    """Return all lengths that were asked or run, shortest first."""
-    asked = block["specification"]
+def shown_rows(block: Row, grid: Grid) -> list[Row]:
+    """Return a block's rows of lengths that were run and are shown."""
+    return [row for row in block["lengths"] if row["length"] in grid.lengths]
+
+
+def _lengths(block: Row, metric: str) -> tuple[str, ...]:
+    """Return all lengths that were asked or run, shortest first.
+
+    Left out are those of which less came out, since they run under another
+    label, and those whose samples the metric does not look at.
+    """
+    asked, rows = block["specification"], block["lengths"]
     amounts = dict(zip(asked.get("context_lengths", []), asked.get("context_amounts", []), strict=False))
-    amounts |= {row["length"]: row["amount"] for row in block["lengths"]}
+    for label in {label for row in rows for label in row.get("asked", ())}:
+        amounts.pop(label, None)
+    amounts |= {row["length"]: row["amount"] for row in rows if row["metrics"][metric]["n"] or not row["scored"]}
     return tuple(sorted(amounts, key=lambda label: float(amounts[label])))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import MissingExtraError
 from lm_eval_longctx.report.compare import names
-from lm_eval_longctx.report.grid import Cell, Grid, make_grid
+from lm_eval_longctx.report.grid import Cell, Grid, make_grid, shown_rows
 from lm_eval_longctx.report.palette import LINES, NOT_RUN, UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.report.published import published_for
 from lm_eval_longctx.report.wording import depth_label, number, sentences
@@ -169,7 +169,7 @@ def _grey(grid: Grid) -> bool:
 def _line(axes: Axes, run: Run, metric: str | None, name: str, paint: str) -> None:
     """Draw one run; lengths without a score get a grey cross on the axis instead of a point."""
     grid = make_grid(run.block, metric)
-    rows = run.block["lengths"]
+    rows = shown_rows(run.block, grid)
     scored = [row for row in rows if row["metrics"][grid.metric]["value"] is not None]
     x = [row["amount"] for row in scored]
     y = [row["metrics"][grid.metric]["value"] for row in scored]
@@ -204,7 +204,7 @@ def _published(axes: Axes, task: str, metric: str) -> None:
 
 
 def _axes_of_lines(axes: Axes, runs: Sequence[Run], grid: Grid) -> None:
-    amounts = {row["amount"]: row["length"] for run in runs for row in run.block["lengths"]}
+    amounts = {row["amount"]: row["length"] for run in runs for row in shown_rows(run.block, grid)}
     unit = Unit(runs[0].block["specification"]["unit"])
     for row in published_for(runs[0].task, grid.metric):
         far = [p.length for p in row.points if p.length and all(abs(math.log2(p.length / a)) > _APART for a in amounts)]

@@ -59,6 +59,11 @@ class SampleResult:
         return asked if asked is not None else self.sample.get("realised_depth")
 
     @property
+    def amount(self) -> Any:
+        """The context length that the sample's label stands for."""
+        return self.sample.get("label_length", self.sample["context_length"])
+
+    @property
     def cluster(self) -> str:
         """The group of samples that share their hay, over lengths and depths."""
         named = self.sample.get("cluster")
@@ -139,15 +144,17 @@ def group_row(samples: Samples, metrics: Sequence[Metric]) -> Row:
 
 
 def _length(samples: Samples) -> Row:
-    """Return the length as asked and as it came out."""
+    """Return the length as it is called, as it was asked and as it came out."""
+    asked = sorted({str(result.sample.get("asked_label", label_of(result))) for result in samples})
     realised = _known(samples, "realised_length")
     spread = {"min": min(realised), "mean": _mean(realised), "max": max(realised)} if realised else None
     unit = samples[0].sample.get("unit", "tokens")
-    return {"length": label_of(samples[0]), "amount": _amount(samples), "unit": unit, "realised_length": spread}
+    amount = _amount(samples)
+    return {"length": label_of(samples[0]), "amount": amount, "unit": unit, "asked": asked, "realised_length": spread}
 
 
 def _amount(samples: Samples) -> Any:
-    return max(result.sample["context_length"] for result in samples)
+    return max(result.amount for result in samples)
 
 
 def _known(samples: Samples, key: str) -> list[Any]:

@@ -43,7 +43,7 @@ def _effective(samples: Samples, metric: Metric) -> dict[str, Any]:
     the few samples scored that still fitted.
     """
     groups = {label: group for label, group in rows.by_length(samples).items() if not _exceeded(group)}
-    amounts = {label: float(max(s.sample["context_length"] for s in group)) for label, group in groups.items()}
+    amounts = {label: float(max(s.amount for s in group)) for label, group in groups.items()}
     found = [_observations(amounts[label], group, metric) for label, group in groups.items()]
     in_unit = all(numbers.bounded(o.values) for o in found)
     usable = metric.higher_is_better and numbers.is_mean(metric) and in_unit
@@ -77,7 +77,7 @@ def _position(samples: Samples, metric: Metric, seed: str) -> dict[str, Any] | N
     depths = [float(s.depth or 0.0) for _, s in pairs]
     if len(set(depths)) > MAX_DEPTHS:
         depths = [round(depth, 1) for depth in depths]
-    lengths = [float(s.sample["context_length"]) for _, s in pairs]
+    lengths = [float(s.amount) for _, s in pairs]
     found = position_bias([v for v, _ in pairs], depths, lengths, [s.cluster for _, s in pairs], seed=seed)
     return found.to_dict() if found else None
 

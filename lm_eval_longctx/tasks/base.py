@@ -39,6 +39,7 @@ class Builder(ABC, Generic[S]):
         UNIT: What the context is measured in.
         HAS_DEPTH: Whether a needle's depth is part of the task.
         HAS_LENGTH: Whether contexts can be asked at a length.
+        LENGTH_CLASSES: Whether labels name classes of lengths, such as all prompts up to the length.
         OPTIONS: The metadata keys that this builder understands.
     """
 
@@ -46,6 +47,7 @@ class Builder(ABC, Generic[S]):
     UNIT: ClassVar[Unit] = Unit.TOKENS
     HAS_DEPTH: ClassVar[bool] = True
     HAS_LENGTH: ClassVar[bool] = True
+    LENGTH_CLASSES: ClassVar[bool] = False
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:

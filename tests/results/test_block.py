@@ -59,7 +59,7 @@ def test_one_row_a_cell_and_one_a_length(made):
         (label, depth) for label in ("1k", "8k", "128k") for depth in (0, 0.25, 0.5, 0.75, 1)
     ]
     assert [row["length"] for row in made["lengths"]] == ["1k", "8k", "128k"]
-    place = {"length", "amount", "unit", "realised_length"}
+    place = {"length", "amount", "unit", "asked", "realised_length"}
     assert all(set(row) == ROW_KEYS | place | {"depth", "realised_depth", "variant"} for row in made["cells"])
     assert all(set(row) == ROW_KEYS | place for row in made["lengths"])
     assert set(made["summary"]) >= ROW_KEYS

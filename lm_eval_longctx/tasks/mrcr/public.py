@@ -112,6 +112,7 @@ class _PublicBuilder(Builder[RowSample]):
     """What both sets have in common."""
 
     HAS_DEPTH = False
+    LENGTH_CLASSES = True
     COLUMNS: ClassVar[tuple[str, ...]]
     HOW: ClassVar[str]
 

@@ -96,6 +96,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
     UNIT: ClassVar[Unit] = Unit.SECONDS
     HAS_DEPTH: ClassVar[bool] = False
     HAS_LENGTH: ClassVar[bool] = False
+    LENGTH_CLASSES: ClassVar[bool] = True
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("set", "", "which public set", choices=("", *SETS)),
         Option("questions", "", "the question file or its folder; 'hub' reads the table (not the films) from the hub"),
