@@ -35,6 +35,7 @@ class Outcome(str, Enum):
     TRANSPORT_FAILED = "transport_failed"
     POSSIBLY_BILLED = "possibly_billed"
     SKIPPED_BUDGET = "skipped_budget"
+    NO_ANSWER = "no_answer"
 
     @property
     def answered(self) -> bool:

@@ -66,11 +66,15 @@ class SampleInstance(Instance):
         """lm-eval's generation settings."""
         return dict(self._given[1])
 
+    def sent(self) -> tuple[Any, ...]:
+        """Return what another lm-eval model is sent: context, settings and media."""
+        return for_other_models(self.prompt(), self.gen_kwargs, self.chat_template)
+
     @property
     def arguments(self) -> tuple[Any, ...]:
         """What lm-eval sends or logs: (context, settings, media) or the short form."""
         if self.model is None and not self.resps:
-            return for_other_models(self.prompt(), self.gen_kwargs, self.chat_template)
+            return self.sent()
         short: tuple[Any, ...] = (short_form(self.doc), self.gen_kwargs)
         if self.model is not None:
             short = (*short, {"model": self.model, "system_instruction": self.system_instruction})

@@ -22,7 +22,7 @@ from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
 from lm_eval_longctx.answers.thoughts import without_thoughts
-from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.command_line import check_output
@@ -30,7 +30,8 @@ from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
 from lm_eval_longctx.harness.labels import labelled
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
-from lm_eval_longctx.harness.origin import own_part, parameter_of
+from lm_eval_longctx.harness.origin import own_part
+from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
@@ -101,7 +102,7 @@ class LongctxTask(ConfigurableTask):
         self._instances: list[SampleInstance] | None = None
         self._world_size = 1
         self._own: OwnTokens | None = None
-        self._think_end = ""
+        self._asked = OtherModel(None)
         silence_expected_warnings()
 
     def has_training_docs(self) -> bool:
@@ -161,9 +162,7 @@ class LongctxTask(ConfigurableTask):
         if settings.get("cache_requests"):
             logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
         model = model_of(settings.get("rank", 0))
-        # A number is a token's, not a text's: lm-eval's hf has cut there by itself.
-        end = getattr(parameter_of("evaluate", "lm"), "think_end_token", None)
-        self._think_end = end if isinstance(end, str) else ""
+        self._asked = OtherModel(None) if model else OtherModel.running()
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
         self._world_size = int(settings.get("world_size", 1))
@@ -201,6 +200,12 @@ class LongctxTask(ConfigurableTask):
     def _system(self, instruction: str | None) -> str:
         return "\n\n".join(text for text in (instruction, self._config.description) if text)
 
+    def apply_filters(self) -> None:
+        """Learn what the answers are; filters of text there are none."""
+        for instance in self._instances or ():
+            self._asked.read(instance)
+        super().apply_filters()
+
     def construct_requests(self, doc: Sample, ctx: object, **kwargs: Any) -> SampleInstance:
         """Requests are made whole by ``build_all_requests``."""
         raise UnsupportedError("requests of this task are made by build_all_requests")
@@ -231,13 +236,13 @@ class LongctxTask(ConfigurableTask):
         """Whether something can be scored here without reading the context."""
         return any(self.parts.floors.of(self.builder.reveal(doc), self.scorer) for doc in self.eval_docs)
 
-    def _judge(self, doc: Sample, answer: str) -> SampleResult:
-        """Return the verdict on one answer; an answer of another lm-eval model counts as complete."""
-        completion = answer if isinstance(answer, Completion) else Completion(answer)
+    def _judge(self, doc: Sample, answer: str | None) -> SampleResult:
+        """Return the verdict on one answer."""
+        completion = self._asked.completion(answer)
         refused = completion.outcome is Outcome.REFUSED
         if not completion.outcome.answered or (refused and self.sweep.refusals == "unscored"):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._think_end)
+        said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._asked.think_end)
         told, kept = self.builder.reveal(doc), {"thoughts": list(said.thoughts)} if said.thoughts else {}
         if said.unclosed:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")

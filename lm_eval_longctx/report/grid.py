@@ -22,6 +22,7 @@ SHORT = {
     "transport_failed": "failed",
     "possibly_billed": "lost",
     "skipped_budget": "no budget",
+    "no_answer": "no answer",
     "truncated_input": "truncated",
 }
 """How outcomes are called where there is little room."""
