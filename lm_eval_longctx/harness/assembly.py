@@ -18,7 +18,7 @@ from lm_eval_longctx.results import Floors
 from lm_eval_longctx.sweep import DEFAULT_PRESET, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.scorers.base import Scorer
@@ -105,9 +105,27 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     if sweep.asked_preset:
         own = ", ".join(metadata.get("presets") or ()) or sweep.preset
         logger.warning("%s has no preset %s: it runs with %s (has: %s)", task, sweep.asked_preset, sweep.preset, own)
-    builder = builder_class(sweep, BuildContext(resolve_source=_source))
+    builder = builder_class(sweep, _context(metadata))
     floors = Floors(metadata.get("floor"))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe(), floors)
+
+
+def _context(metadata: Mapping[str, Any]) -> BuildContext:
+    path = Path(str(metadata.get("config_source", "")))
+    if not path.is_file():
+        return BuildContext(resolve_source=_source)
+    return BuildContext(
+        resolve_source=_source, home=path.parent.absolute(), written=frozenset(_texts(yaml_metadata(path)))
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in plain values, at any depth."""
+    if isinstance(value, str):
+        yield value
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in items:
+        yield from _texts(item)
 
 
 def _other_presets(metadata: Mapping[str, Any]) -> frozenset[str]:

@@ -122,6 +122,20 @@ def test_what_lm_eval_leaves_out_is_named(write):
     assert told.count("mine.yaml is left out: includes _text_niah_base_yaml") == 1
 
 
+def test_a_path_in_a_yaml_begins_at_the_yaml_and_one_on_the_command_line_where_it_runs(write, tmp_path, monkeypatch):
+    """A folder of hay beside the YAML is found from anywhere; what --metadata names is looked for from here."""
+    here = tmp_path / "here"
+    for folder, word in ((tmp_path / "hay", "Beside the file"), (here / "hay", "Where it runs"), (here / "own", "Own")):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(f"{word} is a sentence. " * 200, encoding="utf-8")
+    monkeypatch.chdir(here)
+    folder = write(VARIANT.replace("depths: 2", "depths: 2, haystack: 'books:hay', key: uuids"))
+    made, told = task(folder), task(folder, haystack="books:own")
+    assert "Beside the file" in made.doc_to_text(made.test_docs()[0])
+    assert made.test_docs()[0]["haystack"]["spec"] == "books:hay"
+    assert "Own is a sentence" in told.doc_to_text(told.test_docs()[0])
+
+
 def test_other_peoples_files_are_left_alone(write):
     """A broken YAML that has nothing to do with us is not our business."""
     assert list(unreadable_files([write("task: theirs\ndoc_to_text: [")])) == []

@@ -17,7 +17,7 @@ from lm_eval_longctx.tasks.docqa.novel import BookQABuilder, WordFinder, read_qu
 from lm_eval_longctx.tasks.docqa.page import HEADER
 from lm_eval_longctx.units import Unit
 
-ABOUT, QUESTIONS = read_questions("lesmis")
+ABOUT, QUESTIONS = read_questions("lesmis", BuildContext(resolve_source=str))
 SCORER = ExactF1Scorer({})
 WORKED_OUT = {"missing-fortune"}
 """Questions whose answer is not a word of a passage but follows from numbers in several."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property, lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,9 @@ from lm_eval_longctx.prompt import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from lm_eval_longctx.hay.base import BuildContext
 
 FILMS = (
     ".mp4",
@@ -46,7 +48,8 @@ class VideoSource(FilmSource):
     def hay(self, name: str, look: Look) -> Hay:
         """Return all films, one after the other, again and again."""
         del name
-        return FilmFiles(_found(self.argument, "video", FILMS), look, self.context.cache_dir / "video" / "fitted")
+        films = _found(self.argument, self.context, "video", FILMS)
+        return FilmFiles(films, look, self.context.cache_dir / "video" / "fitted")
 
 
 class FramesSource(FilmSource):
@@ -55,14 +58,14 @@ class FramesSource(FilmSource):
     def hay(self, name: str, look: Look) -> Hay:
         """Return all pictures, one after the other, again and again."""
         del name
-        return PictureFiles(_found(self.argument, "frames", PICTURES), look)
+        return PictureFiles(_found(self.argument, self.context, "frames", PICTURES), look)
 
 
-def _found(argument: str, kind: str, suffixes: tuple[str, ...]) -> list[Path]:
+def _found(argument: str, context: BuildContext, kind: str, suffixes: tuple[str, ...]) -> list[Path]:
     """Return the files that an argument names, in order of name; hidden ones are left out."""
     if not argument:
         raise CorpusError(f"haystack {kind} needs a path, such as {kind}:/data/{kind}")
-    path = Path(argument).expanduser()
+    path = context.path(argument)
     if not path.exists():
         raise CorpusError(f"{path} does not exist; give a file or a folder after {kind}:")
     if path.is_file():

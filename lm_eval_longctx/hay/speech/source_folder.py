@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
@@ -16,6 +15,8 @@ from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_audio, read_ca
 from lm_eval_longctx.prompt import file_digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lm_eval_longctx.hay.speech.waveform import Waveform
 
 LONGEST = 120 * SAMPLE_RATE
@@ -34,7 +35,7 @@ class FolderSource(SpeechSource):
         """Return recordings in the order of their paths, checked and at 16 kHz."""
         if not self.argument:
             raise CorpusError("speech needs a folder: haystack: speech:/path/to/recordings")
-        folder = Path(self.argument).expanduser()
+        folder = self.context.path(self.argument)
         found: list[Utterance] = []
         places: dict[str, tuple[Path, int]] = {}
         with progress("reading recordings", samples / SAMPLE_RATE, "s of speech") as bar:

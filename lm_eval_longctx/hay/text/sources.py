@@ -113,7 +113,7 @@ def repeat(argument: str, context: BuildContext) -> FixedSource:  # noqa: ARG001
     return FixedSource(_spec("repeat", argument), _digest("repeat", [line]), lambda: [line])
 
 
-def books(argument: str, context: BuildContext) -> FixedSource:  # noqa: ARG001
+def books(argument: str, context: BuildContext) -> FixedSource:
     """Make a haystack of a plain text file, or of all in a folder in the order of their paths.
 
     Project Gutenberg's headers and licence are left out.
@@ -121,20 +121,19 @@ def books(argument: str, context: BuildContext) -> FixedSource:  # noqa: ARG001
     Raises:
         CorpusError: The path is missing or holds no text, or a file is not UTF-8.
     """
-    documents = [Document.book(path) for path in _files("books", argument, BOOK_SUFFIXES)]
+    documents = [Document.book(path) for path in _files("books", argument, context, BOOK_SUFFIXES)]
     return _from_documents("books", argument, documents, SENTENCES)
 
 
-def code(argument: str, context: BuildContext) -> FixedSource:  # noqa: ARG001
+def code(argument: str, context: BuildContext) -> FixedSource:
     """Make a haystack of the source files in a folder; ``code:stdlib`` is Python's own library.
 
     Raises:
         CorpusError: The folder is missing or holds no source, or a file is not UTF-8.
     """
     stdlib = argument.strip() == "stdlib"
-    files = (
-        _files("code", sysconfig.get_paths()["stdlib"], (".py",)) if stdlib else _files("code", argument, CODE_SUFFIXES)
-    )
+    where, suffixes = (sysconfig.get_paths()["stdlib"], (".py",)) if stdlib else (argument, CODE_SUFFIXES)
+    files = _files("code", where, context, suffixes)
     documents = [Document.whole(path) for path in files]
     if stdlib:  # a few of its tests are not UTF-8, on purpose
         documents = [document for document in documents if document.is_utf8()]
@@ -162,10 +161,10 @@ def _texts(documents: Sequence[Document]) -> Iterator[str]:
         yield from document.pieces()
 
 
-def _files(name: str, argument: str, suffixes: tuple[str, ...]) -> list[Path]:
+def _files(name: str, argument: str, context: BuildContext, suffixes: tuple[str, ...]) -> list[Path]:
     if not argument.strip():
         raise CorpusError(f"{name} needs a path: {name}:/path/to/{'book.txt' if name == 'books' else 'folder'}")
-    path = Path(argument).expanduser()
+    path = context.path(argument)
     if path.is_file():
         return [path]
     if not path.is_dir():

@@ -9,7 +9,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
@@ -71,11 +70,12 @@ class BookQuestion:
     evidence: tuple[str, ...]
 
 
-def read_questions(name: str) -> tuple[str, tuple[BookQuestion, ...]]:
+def read_questions(name: str, context: BuildContext) -> tuple[str, tuple[BookQuestion, ...]]:
     """Read a file of questions.
 
     Args:
         name: ``lesmis``, or the path of a JSON file of the same form.
+        context: Says from where a relative path begins.
 
     Returns:
         What the questions are about, in a sentence, and the questions.
@@ -85,7 +85,7 @@ def read_questions(name: str) -> tuple[str, tuple[BookQuestion, ...]]:
     """
     own = resources.files(__package__).joinpath(f"{OWN}.json")
     try:
-        text = own.read_text(encoding="utf-8") if name == OWN else Path(name).expanduser().read_text(encoding="utf-8")
+        text = own.read_text(encoding="utf-8") if name == OWN else context.path(name).read_text(encoding="utf-8")
         data: dict[str, Any] = json.loads(text)
         return str(data["about"]), tuple(_question(entry) for entry in data["questions"])
     except OSError as error:
@@ -167,7 +167,7 @@ class BookQABuilder(Builder[NovelQuestion]):
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         check_listed("contexts", self._options["contexts"], CONTEXTS)
-        self._about, self._all = read_questions(self._options["questions"])
+        self._about, self._all = read_questions(self._options["questions"], self.context)
 
     @cached_property
     def corpus(self) -> Corpus:

@@ -13,7 +13,6 @@ import logging
 from abc import abstractmethod
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, LengthError
@@ -28,7 +27,9 @@ from lm_eval_longctx.tasks.mrcr.builder import noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.units import Length
 
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
 _READERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 
 
-def open_table(spec: str, columns: Sequence[str], how: str, cache_dir: Path) -> Any:
+def open_table(spec: str, columns: Sequence[str], how: str, context: BuildContext) -> Any:
     """Open a table; rows stay on disk until they are read.
 
     Args:
         spec: ``hub:<name>`` or ``file:<file or folder>``.
         columns: What it must have.
         how: How to write ``haystack``, for messages.
-        cache_dir: Where converted files are kept.
+        context: Says from where a relative path begins, and where converted files are kept.
 
     Raises:
         CorpusError: There is no such table, it cannot be read, or it lacks a column.
@@ -53,7 +54,8 @@ def open_table(spec: str, columns: Sequence[str], how: str, cache_dir: Path) -> 
     kind, _, place = spec.partition(":")
     if kind not in {"hub", "file"} or not place:
         raise CorpusError(f"say where the prompts are: set haystack to {how}")
-    table = _load(place, None, cache_dir) if kind == "hub" else _local(Path(place).expanduser(), cache_dir)
+    cache_dir = context.cache_dir
+    table = _load(place, None, cache_dir) if kind == "hub" else _local(context.path(place), cache_dir)
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise CorpusError(f"{spec} has no column {', '.join(missing)}: it is another table; set haystack to {how}")
@@ -123,7 +125,7 @@ class _PublicBuilder(Builder[RowSample]):
         Raises:
             CorpusError: There is no table, or it lacks a column.
         """
-        return open_table(self.sweep.haystack, self.COLUMNS, self.HOW, self.context.cache_dir)
+        return open_table(self.sweep.haystack, self.COLUMNS, self.HOW, self.context)
 
     @cached_property
     def _digest(self) -> str:

@@ -94,9 +94,11 @@ class PublishedLanguageBuilder(Builder[PublishedSample]):
                 f"{self.sweep.task} needs a data set of yours: --metadata "
                 '\'{"haystack": "translation:/path/cldf-metadata.json"}\' for any CLDF dictionary, or "mtob:/path"'
             )
-        library = READERS[kind](path)
-        grammar = self.sweep.options["grammar"]
-        return replace(library, book=read_grammar(grammar, self.sweep.options["skip"])) if grammar else library
+        library = READERS[kind](str(self.context.path(path)))
+        grammar, skip = self.sweep.options["grammar"], self.sweep.options["skip"]
+        if not grammar:
+            return library
+        return replace(library, book=read_grammar(str(self.context.path(grammar)), skip))
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -12,7 +12,6 @@ import logging
 import math
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
@@ -45,6 +44,7 @@ from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from PIL.Image import Image
 
@@ -154,7 +154,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
             raise CorpusError(
                 f"{self.sweep.task} needs your own copy: {usage} ({self.set.notice()}; to get it: {self.set.get})"
             )
-        return read_rows(given, self.set.files)[1]
+        return read_rows(str(self.context.path(given)), self.set.files)[1]
 
     def _spread(self, questions: list[PublicQuestion]) -> list[PublicQuestion]:
         most = self.options["max_questions"] or len(questions)
@@ -162,7 +162,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
 
     def _path(self, film: str) -> Path | None:
         """Find a film by its name or by its path below the folder."""
-        root = Path(self.options["videos"]).expanduser()
+        root = self.context.path(self.options["videos"])
         for folder in self.set.folders:
             exact = root / folder / film
             if exact.is_file():
