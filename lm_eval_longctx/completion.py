@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 1_000_000_000
 """More than any call can use: what is above it is a defect of the report."""
+
+_SHOWN = 240
+"""Characters of a reason that are shown beside a count."""
 
 
 class Outcome(str, Enum):
@@ -44,8 +48,13 @@ class Outcome(str, Enum):
 
     @property
     def final(self) -> bool:
-        """Whether asking again would be useless: a resumed run does not retry it."""
+        """Whether asking again within the run would be useless."""
         return self in _ANSWERED or self in _FINAL
+
+    @property
+    def mendable(self) -> bool:
+        """Whether the cause may lie in server or account rather than the question, so that a later run asks again."""
+        return self in _MENDABLE
 
 
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.CUT_BY_OUTPUT_LIMIT, Outcome.REFUSED})
@@ -58,6 +67,7 @@ _FINAL = frozenset(
         Outcome.SPENT_ON_REASONING,
     }
 )
+_MENDABLE = frozenset({Outcome.CONTEXT_EXCEEDED, Outcome.TRUNCATED_INPUT, Outcome.UNSUPPORTED})
 
 
 def whole(value: Any) -> int | None:
@@ -218,3 +228,8 @@ class Completion(str):
             "replayed": self.replayed,
             "counted_tokens": self.counted_tokens,
         }
+
+
+def first_reason(detail: str) -> str:
+    """Return what stands behind a count of failures: why the first of them failed, as far as anybody said."""
+    return f", the first: {shorten(detail, _SHOWN)}" if detail else ""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.session import Session
     from lm_eval_longctx.ledger import Standing
+    from lm_eval_longctx.ledger.records import Final
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Prepared:
         identity: All that decides the answer.
         standing: What the ledger knows about it.
         checked: Whether the provider, once started, has said that it can take it.
+        earlier: The verdict of an earlier run that does not settle the question any more, if there is one.
     """
 
     request: Request
@@ -68,6 +70,7 @@ class Prepared:
     identity: Mapping[str, Any]
     standing: Standing
     checked: bool
+    earlier: Final | None = None
 
 
 class Caller:
@@ -114,7 +117,22 @@ class Caller:
             return in_batch(prepared.key, prepared.standing.waiting[1])
         if prepared.key in self.session.asking:
             raise AskedElsewhere(prepared.key)
-        return await self._alone(prepared)
+        if prepared.earlier is None:
+            return await self._alone(prepared)
+        return await self._once_more(prepared, prepared.earlier.completion)
+
+    async def _once_more(self, prepared: Prepared, earlier: Completion) -> Completion:
+        """Ask what an earlier run ended with a failure, which stands unless something final comes back."""
+        try:
+            completion = await self._alone(prepared)
+            detail = completion.detail
+            if completion.outcome.final:
+                return completion
+        except LedgerError:
+            raise
+        except LongctxError as error:  # the provider cannot start, and perhaps nothing but this needs it
+            detail = redact(str(error), self.session.secrets)
+        return earlier.changed(notes=(*earlier.notes, f"asked again, which did not get through: {detail}"))
 
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""
@@ -122,11 +140,14 @@ class Caller:
         request = Request(job.render(), job.settings, job.repeat, leads=self.leads)
         identity = provider.identity(request)
         key = Ledger.key({"request": identity, "repeat": job.repeat})
-        standing = self.session.ledger.look_up(key)
+        standing, earlier = self.session.ledger.look_up(key), None
+        if standing.final is not None and not self.session.settles(standing.final):
+            earlier = standing.final
+            standing = self.session.ledger.look_up(key, despite=earlier.attempt)
         checked = self.session.started and standing.answer is None
         if checked:
             provider.check(request)
-        return Prepared(request, key, identity, standing, checked)
+        return Prepared(request, key, identity, standing, checked, earlier)
 
     async def known(self, prepared: Prepared) -> Completion | None:
         """Return the answer that the ledger has, or can be read from a response in it: that is paid."""
@@ -284,7 +305,8 @@ class Caller:
         """Describe a call for the ledger."""
         job, provider = self.job, self.session.provider
         names = (provider.NAME, provider.model, job.task, job.sample, job.repeat)
-        return Call(prepared.key, *names, job.tokens, prepared.request.counted, prepared.identity)
+        despite = prepared.earlier.attempt if prepared.earlier else 0
+        return Call(prepared.key, *names, job.tokens, prepared.request.counted, prepared.identity, despite)
 
     async def _send(self, request: Request, number: int, n: int) -> Raw | None:
         """Wait for a place on the wire and send; ``None`` if the run stopped before."""

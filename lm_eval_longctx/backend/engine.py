@@ -23,6 +23,7 @@ from lm_eval_longctx.backend.progress import Progress
 from lm_eval_longctx.backend.session import Session
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.backend.verdict import unsent
+from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import BudgetError, UnsupportedError
 from lm_eval_longctx.ledger import Ledger
 
@@ -78,6 +79,8 @@ class Backend:
         self.ledger = ledger or Ledger.temporary()
         self._budget = Budget(self.limits.max_cost)
         self._tally = Tally()
+        mendable = (outcome.value for outcome in Outcome if provider.mendable(outcome))
+        self.asked_again = frozenset({*self.limits.retry, *mendable})
         self._shown = progress
         account = (provider.NAME, provider.model, str(provider.describe().get("endpoint", "")))
         self._limiter = shared_limiter(account, self.limits.requests_per_minute, self.limits.tokens_per_minute)
@@ -131,6 +134,7 @@ class Backend:
             self._tally,
             Progress(total, self._tally, shown=self._shown),
             admit,
+            self.asked_again,
         )
 
 

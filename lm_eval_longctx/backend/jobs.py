@@ -63,6 +63,7 @@ class Limits:
         max_wait: Longest single wait in seconds, whatever a server asks for;
             0 makes every wait vanish, which is what tests want.
         timeout: Seconds for one attempt as a whole; ``None`` leaves it to the provider's own time-outs.
+        retry: Outcomes of earlier runs that are asked once more, beside those whose cause may have been mended.
     """
 
     concurrency: int | None = None
@@ -74,6 +75,7 @@ class Limits:
     max_lost: int = 1
     max_wait: float = 900.0
     timeout: float | None = None
+    retry: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""

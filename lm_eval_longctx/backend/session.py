@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.progress import Progress
     from lm_eval_longctx.backend.tally import Tally
     from lm_eval_longctx.ledger import Ledger
+    from lm_eval_longctx.ledger.records import Final
     from lm_eval_longctx.providers.base import Provider
 
 
@@ -87,6 +88,8 @@ class Session:
         progress: The bar.
         admit: Raises if the model, as it is known once the provider has
             started, cannot take what is to come.
+        asked_again: Outcomes of earlier runs that do not settle a question.
+        began: When the run began, in seconds since the epoch.
         asking: Calls that are being asked, by key; done when their completion is recorded.
         stopped: Why nothing more is sent; empty while sending goes on.
         ended: Whether the jobs that are left are not even looked up.
@@ -104,6 +107,8 @@ class Session:
     tally: Tally
     progress: Progress
     admit: Callable[[], None]
+    asked_again: frozenset[str] = frozenset()
+    began: float = field(default_factory=time.time)
     asking: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     stopped: str = ""
     ended: bool = False
@@ -129,6 +134,10 @@ class Session:
     async def _start(self) -> None:
         await self.provider.start()
         self.admit()
+
+    def settles(self, final: Final) -> bool:
+        """Tell whether a final outcome settles a question, or is of an earlier run and such that it is asked again."""
+        return final.decided >= self.began or final.completion.outcome.value not in self.asked_again
 
     def now(self) -> float:
         """Return seconds on a clock that only moves forward."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import Usage
+from lm_eval_longctx.completion import Usage, first_reason
 from lm_eval_longctx.ledger.schema import BILLED
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ class Tally:
         good = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items() if name not in self.reasons)
         lines = [f"{self.samples - self.unanswered:,} of {self.samples:,} questions answered" + (good and f": {good}")]
         failed = sorted(self.reasons, key=lambda name: (-self.outcomes[name], name))
-        lines += [f"{self.outcomes[name]:>8,} {name}, the first: {shorten(self.reasons[name], 240)}" for name in failed]
+        lines += [f"{self.outcomes[name]:>8,} {name}{first_reason(self.reasons[name])}" for name in failed]
         if self.stopped:
             lines.append(f"sending stopped early: {self.stopped}")
         if self.unanswered:

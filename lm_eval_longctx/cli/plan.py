@@ -137,7 +137,7 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
     provider, takes = model.provider, model.provider.capabilities
     hidden = reasoning if takes.reasoning else 0
     backend = model.backend
-    known = frozenset(backend.ledger.answered_samples(provider.NAME, provider.model))
+    known = frozenset(backend.ledger.answered_samples(provider.NAME, provider.model, backend.asked_again))
     if backend.batch:  # nobody says whether prefix caches serve batches
         takes = replace(takes, prefix_cache="")
     cells = estimate([_planned(a, provider, hidden) for a in asked], backend.prices, takes, known)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.errors import ConfigError
+
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Sequence
 
 _HELP = {"-h", "--help"}
 
@@ -14,10 +17,26 @@ def run(args: argparse.Namespace) -> int:
     """Hand everything to lm-eval; below its help stands what our model takes."""
     from lm_eval_longctx.harness.command_line import run_lm_eval
 
-    status = run_lm_eval(args.rest)
+    status = run_lm_eval(with_retry(args.rest))
     if _HELP.intersection(args.rest):
         print(model_help())
     return status
+
+
+def with_retry(arguments: Sequence[str]) -> list[str]:
+    """Return lm-eval's arguments, with our own ``--retry OUTCOME`` made an argument of the model.
+
+    Raises:
+        ConfigError: The model's arguments stand in a file, where ours would take their place.
+    """
+    parser = argparse.ArgumentParser(prog="lm-eval-longctx run", add_help=False, allow_abbrev=False)
+    parser.add_argument("--retry", action="append", default=[])
+    found, rest = parser.parse_known_args(list(arguments))
+    if not found.retry:
+        return rest
+    if any(word.partition("=")[0] in {"--config", "-C"} for word in rest):
+        raise ConfigError("--retry does not go with --config; write retry=OUTCOME in the file's model_args")
+    return [*rest, "--model_args", f"retry={'+'.join(found.retry)}"]
 
 
 def model_help() -> str:

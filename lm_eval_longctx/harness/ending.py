@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.completion import first_reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
@@ -38,8 +40,8 @@ STATUSES: Mapping[int, str] = {
 }
 """What each exit status of ``lm-eval`` with ``--model longctx`` means; the table in ``docs/errors.md``."""
 
-_SHOWN = 160
-"""Characters of a reason that are shown below the table."""
+_SHOWN = 320
+"""Characters of the last line's reason that are shown."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,7 @@ class TaskEnd:
         counts = f"{self.scored:,} of {self.samples:,} samples scored"
         lines = [f"{task}: coverage {self.scored / self.samples:.3g}: {counts}; {about}"]
         for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
-            reason = shorten(self.reasons[kind], _SHOWN)
-            lines.append(f"{count:>8,} {kind}" + (f", the first: {reason}" if reason else ""))
+            lines.append(f"{count:>8,} {kind}{first_reason(self.reasons[kind])}")
         return lines
 
 
@@ -145,7 +146,7 @@ class Ending:
         """Say why the status is not 0; empty if it is."""
         if self.status == ENDED:
             return ""
-        why = f"sending stopped early: {shorten(self.stopped, 2 * _SHOWN)}" if self.stopped else "nothing was scored"
+        why = f"sending stopped early: {shorten(self.stopped, _SHOWN)}" if self.stopped else "nothing was scored"
         left = f"; {self.unsent:,} questions were not asked" if self.unsent else ""
         again = "run the same command again when that is mended: what is answered is not paid again"
         return f"{why}{left}; {again} (exit status {self.status}; accept_incomplete=true makes it 0)"

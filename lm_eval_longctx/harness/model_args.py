@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, SecretError
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
@@ -59,6 +60,13 @@ OPTIONS = (
         "room for hidden reasoning beside the answer; what the model needs unless given",
         kinds=(int,),
         minimum=0,
+    ),
+    Option(
+        "retry",
+        None,
+        "outcomes of earlier runs that are asked once more, such as blocked+refused",
+        kinds=(list,),
+        choices=tuple(outcome.value for outcome in Outcome),
     ),
     Option(
         "accept_incomplete",

@@ -10,7 +10,7 @@ import orjson
 
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.errors import LedgerError, unknown_option
-from lm_eval_longctx.ledger.records import Standing, Summary, load_completion, unpack
+from lm_eval_longctx.ledger.records import Final, Standing, Summary, load_completion, unpack
 from lm_eval_longctx.ledger.schema import BILLED, UNKNOWN
 from lm_eval_longctx.providers.base import HandIn, Raw
 
@@ -69,22 +69,23 @@ class Reading:
             ) from error
 
 
-def final_answer(connection: sqlite3.Connection, key: str) -> Completion | None:
-    """Return the answer, or the failure that asking again would not change."""
+def final(connection: sqlite3.Connection, key: str, despite: int = 0) -> Final | None:
+    """Return how a call ended for good; what came up to an attempt may be left out."""
     row = connection.execute(
-        "SELECT completion FROM attempt WHERE key=? AND final=1 ORDER BY decided DESC LIMIT 1", (key,)
+        "SELECT completion, id, decided FROM attempt WHERE key=? AND final=1 AND id>? ORDER BY decided DESC LIMIT 1",
+        (key, despite),
     ).fetchone()
-    return load_completion(row[0]) if row else None
+    return Final(load_completion(row[0]), *row[1:]) if row else None
 
 
-def standing(connection: sqlite3.Connection, key: str) -> Standing:
-    """Return all that is known about a call."""
+def standing(connection: sqlite3.Connection, key: str, despite: int = 0) -> Standing:
+    """Return all that is known about a call; verdicts up to an attempt may be left out."""
     known = connection.execute("SELECT counted FROM call WHERE key=?", (key,)).fetchone()
     if known is None:
         return Standing()
-    answer = final_answer(connection, key)
-    if answer is not None:
-        return Standing(answer)
+    found = final(connection, key, despite)
+    if found is not None:
+        return Standing(found)
     rows = connection.execute(
         f"SELECT id, received, decided, batch, handle, {_RAW} FROM attempt WHERE key=? ORDER BY id",  # noqa: S608 - ours
         (key,),
@@ -118,12 +119,15 @@ def answers(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Co
     return found
 
 
-def answered_samples(connection: sqlite3.Connection, provider: str, model: str) -> set[tuple[str, str, int]]:
-    """Return (task, sample, repeat) of the answered calls to a model."""
+def answered_samples(
+    connection: sqlite3.Connection, provider: str, model: str, but: Iterable[str]
+) -> set[tuple[str, str, int]]:
+    """Return (task, sample, repeat) of the calls to a model that ended for good, in other outcomes than some."""
+    left_out = list(but)
     rows = connection.execute(
-        """SELECT DISTINCT task, sample, repeat FROM call JOIN attempt USING(key)
-        WHERE final=1 AND provider=? AND model=?""",
-        (provider, model),
+        f"""SELECT DISTINCT task, sample, repeat FROM call JOIN attempt USING(key)
+        WHERE final=1 AND provider=? AND model=? AND outcome NOT IN ({",".join("?" * len(left_out))})""",  # noqa: S608
+        (provider, model, *left_out),
     )
     return {(task, sample, repeat) for task, sample, repeat in rows}
 

@@ -36,6 +36,7 @@ class Call:
         tokens: Prompt tokens that the plan expects; 0 if unknown.
         counted: Prompt tokens by the provider's own counting, if it counted.
         request: All that decides the answer, as plain values; no secrets.
+        despite: The attempt whose verdict, and all before it, are not to count: it is asked again.
     """
 
     key: str
@@ -47,6 +48,22 @@ class Call:
     tokens: int = 0
     counted: int | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
+    despite: int = 0
+
+
+@dataclass(frozen=True)
+class Final:
+    """How a call ended for good.
+
+    Attributes:
+        completion: The answer, or the failure that asking again within a run would not change.
+        attempt: The number of the attempt that gave it.
+        decided: When, in seconds since the epoch.
+    """
+
+    completion: Completion
+    attempt: int
+    decided: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,7 @@ class Standing:
     """What the ledger knows about a call.
 
     Attributes:
-        answer: The answer, or the failure that asking again would not change.
+        final: How the call ended for good, if it did.
         undecided: Responses that arrived and were not read yet: each with the
             number of its attempt.
         lost: Attempts that were sent and of which nothing came back, ever.
@@ -67,13 +84,18 @@ class Standing:
             provider's name of it.
     """
 
-    answer: Completion | None = None
+    final: Final | None = None
     undecided: tuple[tuple[int, Raw], ...] = ()
     lost: int = 0
     failures: int = 0
     counted: int | None = None
     waiting: tuple[int, str] | None = None
     accepted: tuple[int, str] | None = None
+
+    @property
+    def answer(self) -> Completion | None:
+        """The answer, or the failure that is final."""
+        return None if self.final is None else self.final.completion
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import orjson
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.ledger.owners import Owner
-from lm_eval_longctx.ledger.reading import final_answer
+from lm_eval_longctx.ledger.reading import final
 from lm_eval_longctx.ledger.records import Begun, dump_completion, kept_headers, pack
 from lm_eval_longctx.ledger.schema import UNKNOWN
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.base import Raw
 
 _EMPTY = "UPDATE attempt SET body=NULL, packed=0 WHERE id=:id AND body IS NOT NULL AND :all IN (0, 1)"
-_DELETE = "DELETE FROM attempt WHERE id=:id AND (coalesce(final, 0) = 0 OR :all)"
+_ANSWERED = ", ".join(f"'{outcome.value}'" for outcome in Outcome if outcome.answered)
+_DELETE = f"DELETE FROM attempt WHERE id=:id AND (coalesce(outcome, '') NOT IN ({_ANSWERED}) OR :all)"  # noqa: S608 - ours
 _LOST = "the process ended before the answer came"
 
 
@@ -46,9 +47,9 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
     if connection.execute("SELECT 1 FROM call WHERE key=?", (call.key,)).fetchone() is None:
         _insert(connection, call, request, owner, now)
     else:
-        answer = final_answer(connection, call.key)
-        if answer is not None:
-            return Begun(answer=answer)
+        known = final(connection, call.key, call.despite)
+        if known is not None:
+            return Begun(answer=known.completion)
         if not is_free(connection, call.key, owner) or _to_come(connection, call.key):
             return Begun()
         lost = _mark_lost(connection, call.key, owner)

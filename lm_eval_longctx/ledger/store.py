@@ -103,10 +103,10 @@ class Ledger:
         """Finish what waits to be written and close the file; calling it again does nothing."""
         self._finish()
 
-    def look_up(self, key: str) -> Standing:
-        """Return what is known about a call. Costs some 50 microseconds."""
+    def look_up(self, key: str, despite: int = 0) -> Standing:
+        """Return what is known about a call, but for verdicts up to an attempt. Costs some 50 microseconds."""
         with self._reading():
-            return reading.standing(self._reader, key)
+            return reading.standing(self._reader, key, despite)
 
     def answers(self, keys: Iterable[str]) -> dict[str, Completion]:
         """Return the final answers that are there, of many calls at once."""
@@ -247,17 +247,23 @@ class Ledger:
         for row in rows:
             yield reading.plain(row, bodies=bodies)
 
-    def answered_samples(self, provider: str, model: str) -> set[tuple[str, str, int]]:
-        """Return (task, sample, repeat) of the answered calls to a model: what a plan need not pay again."""
+    def answered_samples(self, provider: str, model: str, but: Iterable[str] = ()) -> set[tuple[str, str, int]]:
+        """Return (task, sample, repeat) of calls to a model that a plan need not pay again.
+
+        Args:
+            provider: Its name.
+            model: Its name there.
+            but: Outcomes that are asked again.
+        """
         with self._reading():
-            return reading.answered_samples(self._reader, provider, model)
+            return reading.answered_samples(self._reader, provider, model, but)
 
     def prune(self, *, before: float | None = None, failures_only: bool = False, bodies_only: bool = False) -> int:
         """Remove records and give the disk space back.
 
         Args:
             before: Only what was sent before this time, in seconds since the epoch.
-            failures_only: Keep every final answer.
+            failures_only: Keep every answer.
             bodies_only: Keep the records, drop the raw responses of decided attempts.
 
         Returns:

@@ -18,7 +18,7 @@ from lm_eval_longctx.prompt import AudioPart, ImagePart, VideoPart
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from lm_eval_longctx.completion import Completion
+    from lm_eval_longctx.completion import Completion, Outcome
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.settings import Option
 
@@ -355,6 +355,13 @@ class Provider(ABC):
             request: The question, where it is at hand, for checks of what was
                 billed against what was sent.
         """
+
+    def mendable(self, outcome: Outcome) -> bool:
+        """Return whether a final failure may be gone on a later run: a state of server or account.
+
+        What is a fact of the question, or of a model that nobody can change, is not.
+        """
+        return outcome.mendable
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the prompt's length in the model's own tokens, or ``None`` if nobody can say."""

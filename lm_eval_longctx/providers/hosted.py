@@ -196,6 +196,11 @@ class HostedProvider(HttpProvider):
             found = self._sent[asked] = SentSettings.of(settings, self._budget(settings), self.declared)
         return found
 
+    def mendable(self, outcome: Outcome) -> bool:
+        """Return whether a final failure may be gone later; the window of a provider's own model is what it is."""
+        fixed = self.OFFICIAL and self.base_url == self.BASE_URL.rstrip("/")
+        return outcome.mendable and not (fixed and outcome is Outcome.CONTEXT_EXCEEDED)
+
     def refused(self, kinds: Iterable[str]) -> list[str]:
         """Return which kinds of content the model does not take; film may be sent as frames, which are pictures."""
         return [kind for kind in kinds if self.media.sent_as(kind) not in self.capabilities.modalities]

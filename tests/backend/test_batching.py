@@ -93,7 +93,7 @@ def test_answers_come_as_from_direct_calls_and_fill_the_ledger(asked, server, jo
 
 
 def test_one_bad_question_leaves_the_others_alone(asked, server, jobs):
-    """An overflow within a batch is the outcome of that question, and is final."""
+    """An overflow within a batch is the outcome of that question, and is asked again when the window was raised."""
     from lm_eval_longctx.backend import Job
     from lm_eval_longctx.prompt import Prompt, TextPart
     from lm_eval_longctx.providers.base import Settings
@@ -102,6 +102,8 @@ def test_one_bad_question_leaves_the_others_alone(asked, server, jobs):
     long = Job("long", "task", lambda: Prompt.user(TextPart("word " * 40_000)), Settings(max_output_tokens=32))
     found, _ = asked([*jobs(2), long])
     assert [f.outcome for f in found] == [Outcome.COMPLETE, Outcome.COMPLETE, Outcome.CONTEXT_EXCEEDED]
+    server.state.window = 100_000
+    assert asked([long])[0][0].outcome is Outcome.COMPLETE
     assert asked([long])[0][0].replayed
 
 

@@ -62,13 +62,14 @@ def test_a_change_in_what_is_asked_is_a_new_call(run, scripted, jobs):
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.SKIPPED_BUDGET])
 def test_final_outcomes_are_kept_and_failures_are_asked_again_on_the_next_run(run, scripted, jobs, outcome):
-    """A later run asks again exactly where the outcome is not final, even if the answer's text is empty."""
+    """A later run asks again where the outcome is not final or its cause may be mended, not where a text is empty."""
     provider = scripted([{"outcome": outcome.value, "text": ""}], price=[0, 0])
     (first,), _ = run(provider, jobs(1), max_attempts=1)
     (second,), _ = run(provider, jobs(1), max_attempts=1)
     assert (first.outcome, second.outcome) == (outcome, outcome)
-    assert len(provider.requests) == (1 if outcome.final else 2)
-    assert second.replayed == outcome.final
+    kept = outcome.final and not outcome.mendable
+    assert len(provider.requests) == (1 if kept else 2)
+    assert second.replayed == kept
 
 
 def test_one_bad_request_leaves_its_siblings_alone(run, scripted, jobs):
