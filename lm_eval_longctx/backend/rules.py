@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from lm_eval_longctx.completion import Outcome
 
+OURS = tuple(outcome for outcome in Outcome if outcome is not Outcome.NO_ANSWER)
+"""Outcomes that calls of ours can have."""
+
 _LATER = {
     Outcome.CONTEXT_EXCEEDED: "once: the window may have been raised; not at a provider's own address, whose window is "
     "a fact",
@@ -33,7 +36,5 @@ def asked_again(outcome: Outcome) -> tuple[str, str]:
 
 def asking_table() -> str:
     """Return the rule for asking again as a table."""
-    rows = (
-        f"| `{outcome.value}` | {same} | {later} |" for outcome in Outcome for same, later in [asked_again(outcome)]
-    )
+    rows = (f"| `{outcome.value}` | {same} | {later} |" for outcome in OURS for same, later in [asked_again(outcome)])
     return "\n".join(["| outcome | asked again in the same run | in the next run |", "| --- | --- | --- |", *rows])

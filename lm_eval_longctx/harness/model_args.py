@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.backend.rules import OURS
 from lm_eval_longctx.errors import ConfigError, SecretError
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
@@ -66,7 +66,7 @@ OPTIONS = (
         None,
         "outcomes of earlier runs that are asked once more, such as blocked+refused",
         kinds=(list,),
-        choices=tuple(outcome.value for outcome in Outcome),
+        choices=tuple(outcome.value for outcome in OURS),
     ),
     Option(
         "accept_incomplete",

@@ -9,6 +9,7 @@ import pytest
 
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.prices import Prices
+from lm_eval_longctx.backend.rules import OURS
 from lm_eval_longctx.cli.run import with_retry
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
@@ -95,7 +96,7 @@ def test_a_ledger_of_an_earlier_version_opens_and_resumes(scripted, tmp_path):
     def job(name: str) -> Job:
         return Job(name, "task", lambda: Prompt.user(TextPart(f"question {name}")), Settings(max_output_tokens=32))
 
-    names = [o.value for o in Outcome if o is not Outcome.SKIPPED_BUDGET] + ["unread", "killed"]
+    names = [o.value for o in OURS if o is not Outcome.SKIPPED_BUDGET] + ["unread", "killed"]
     provider = scripted(lambda text: f"new {text}")
     with Ledger.open(path) as ledger:
         backend = Backend(provider, ledger=ledger, limits=Limits(max_wait=0), progress=False)
