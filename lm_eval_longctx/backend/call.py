@@ -194,21 +194,27 @@ class Caller:
 
     async def _keep_asking(self, prepared: Prepared, last: Completion | None = None, *, lost: int = 0) -> Completion:
         """Send until there is an answer, or asking again makes no sense."""
-        session, key, counted = self.session, prepared.key, prepared.request.counted
-        n = 0
+        session, n = self.session, 0
         while True:
             n += 1
-            worst = self.worst(prepared.request)
-            reservation = await session.budget.reserve(worst, self.job.task)
-            if reservation is None:
-                return unaffordable(session.budget.scaled(worst), key, counted) if last is None else last
-            with reservation:
-                verdict = await self._attempt(prepared, n, reservation)
+            async with session.breaker.passage():
+                verdict = await self._paid(prepared, n)
+                if isinstance(verdict, Verdict):
+                    session.breaker.heard(verdict)
             if not isinstance(verdict, Verdict):
                 return last if last is not None and not verdict.attempts else verdict
             last, lost = verdict.completion, lost + verdict.lost
-            if not await self._again(verdict, n, lost, key):
+            if not await self._again(verdict, n, lost, prepared.key):
                 return last
+
+    async def _paid(self, prepared: Prepared, n: int) -> Verdict | Completion:
+        """Send once, within the cap."""
+        budget, worst = self.session.budget, self.worst(prepared.request)
+        reservation = await budget.reserve(worst, self.job.task)
+        if reservation is None:
+            return unaffordable(budget.scaled(worst), prepared.key, prepared.request.counted)
+        with reservation:
+            return await self._attempt(prepared, n, reservation)
 
     async def _fetched(self, prepared: Prepared, number: int, name: str) -> Verdict | Completion:
         """Bring back the answer that an earlier run was promised: it is paid, so that asking again comes after it."""

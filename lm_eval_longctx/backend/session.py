@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from lm_eval_longctx.backend.breaker import Breaker
 from lm_eval_longctx.backend.interrupts import Mailbox
 from lm_eval_longctx.ledger.redact import secrets as find_secrets
 from lm_eval_longctx.plan import Rng
@@ -94,6 +95,7 @@ class Session:
         stopped: Why nothing more is sent; empty while sending goes on.
         ended: Whether the jobs that are left are not even looked up.
         failure: Why a record could not be written, if so.
+        breaker: What holds questions back while the server is down.
         secrets: What must never be written anywhere.
     """
 
@@ -114,11 +116,16 @@ class Session:
     ended: bool = False
     failure: BaseException | None = None
     secrets: tuple[str, ...] = field(default_factory=find_secrets)
+    breaker: Breaker = field(init=False)
     _mail: Mailbox = field(default_factory=Mailbox)
     _starting: asyncio.Task[None] | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=_renderers)
     _quick: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with a server that is taken to be there."""
+        self.breaker = Breaker(self)
 
     @property
     def started(self) -> bool:
@@ -203,6 +210,7 @@ class Session:
         self.ended = self.ended or ended
         self.tally.stopped = self.stopped
         self._stop.set()
+        self.breaker.wake()
 
     async def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the moment when the run stops."""

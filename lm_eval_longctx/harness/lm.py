@@ -99,6 +99,7 @@ class LongctxLM(LM):
             tokens_per_minute=options["tokens_per_minute"],
             max_attempts=options["max_attempts"],
             max_wait=options["max_wait"],
+            max_outage=options["max_outage"],
             retry=tuple(options["retry"] or ()),
         )
         given = {name: price for name, price in options.items() if name.startswith("price_")}
