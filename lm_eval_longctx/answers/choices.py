@@ -11,7 +11,8 @@ from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.matching import Mention, canonical, mentions
 from lm_eval_longctx.answers.spelling import normalise, typed
-from lm_eval_longctx.answers.wrapping import after_lead, lines_of, place_of
+from lm_eval_longctx.answers.thoughts import spoken
+from lm_eval_longctx.answers.wrapping import after_lead, lines_of, place_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,9 @@ _LETTER = re.compile(
     rf"|^\W*([a-z])\W*$"  # a letter alone
     rf"|(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])([A-Za-z])(?![A-Za-z0-9])"
 )
+_FIRST = 4000
+"""Characters in which a label on a line of its own is looked for."""
+
 _PLACEHOLDER = "X"
 _QUOTED_FORM = re.compile(r"final answer: ?\(X\)", re.IGNORECASE)
 _CONCLUDES = re.compile(
@@ -64,19 +68,19 @@ class ChoiceRead:
 
 def read_choice(answer: str, options: Sequence[str]) -> ChoiceRead:
     """Return which option an answer chooses: by its letter, or by its words where they fit only one."""
-    place = place_of(_QUOTED_FORM.sub("", answer))
+    place = place_of(_QUOTED_FORM.sub("", spoken(answer)))
     lines = lines_of(claims.short_lines(typed(place.text)))
     letters = string.ascii_uppercase[: len(options)]
     text = "\n".join(map(after_lead, lines))
     found = _letters(text)
     if len(set(found)) > 1 and lines and (last := _conclusion(lines, place.how)):
         text, found = last, _letters(last)
-    spoken = _by_words(text, options)
-    if not found and not spoken:
+    worded = _by_words(text, options)
+    if not found and not worded:
         low = normalise(text)
         gone = place.how == "null" or abstains(low)
         return ChoiceRead("", gone, "" if gone else "no option is chosen", place.how)
-    both = sorted({*found, *spoken})
+    both = sorted({*found, *worded})
     if len(both) > 1:
         return ChoiceRead("", why=f"more than one option: {', '.join(both)}", how=place.how)
     if both[0] not in letters:
@@ -157,11 +161,7 @@ def read_label(answer: str, labels: Sequence[str]) -> ChoiceRead:
 
 def place_first(answer: str) -> str:
     """Return the answer without thoughts and wrapping, before any search for a final word."""
-    from lm_eval_longctx.answers.thoughts import without_thoughts
-    from lm_eval_longctx.answers.wrapping import plain
-
-    said = without_thoughts(answer)
-    return "" if said.unclosed else plain(said.text[:4000])
+    return plain(spoken(answer)[:_FIRST])
 
 
 def _labels(spelt: dict[str, str], text: str) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.answers.spelling import normalise
@@ -72,21 +73,23 @@ def canonical(value: str) -> str:
 
 def _digits(text: str) -> str:
     """Write the digits of any script in ASCII."""
-    return "".join(str(int(c)) for c in text)
+    return text if text.isascii() else "".join(str(int(c)) for c in text)
 
 
-def numbers(text: str) -> list[Mention]:
+@lru_cache(maxsize=4)
+def numbers(text: str) -> tuple[Mention, ...]:
     """Return all whole numbers that stand alone in a normalised text, in order."""
     found = []
     for match in _CHUNK.finditer(text):
         if _alone(text, *match.span()):
             found += [Mention(*match.span(), _digits(n)) for n in _readings(match[0])]
-    return found
+    return tuple(found)
 
 
-def uuids(text: str) -> list[Mention]:
+@lru_cache(maxsize=4)
+def uuids(text: str) -> tuple[Mention, ...]:
     """Return all UUIDs that stand alone in a normalised text, in order."""
-    return [Mention(*m.span(), m[0].replace("-", "")) for m in _UUID.finditer(text)]
+    return tuple(Mention(*m.span(), m[0].replace("-", "")) for m in _UUID.finditer(text))
 
 
 def mentions(values: Iterable[str], text: str) -> list[Mention]:

@@ -7,9 +7,6 @@ import sys
 import unicodedata
 from functools import lru_cache
 
-MOST = 100_000
-"""Characters of an answer that is read; what is longer is no answer to a question, but a copy or an endless loop."""
-
 _THIN_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3})")
 _ARABIC_COMMA = re.compile("(?<=\\d)[\u066c\u060c](?=\\d{3})")
 _LATEX_COMMA = re.compile(r"(?<=\d)(?:\{,\}|\\[,;: ])(?=\d{3})")

@@ -28,6 +28,12 @@ _NEXT = re.compile(
 )
 _BARE_START = re.compile(r"\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z\"'(<])")
 _BARE_FINAL = "assistantfinal"
+MOST = 100_000
+"""Characters of an answer that are read for what it claims; what is longer is a copy or an endless loop."""
+
+_BREAK_WITHIN = 1000
+"""Characters in which a break is looked for where a long answer is cut, so that no word and no number is halved."""
+
 _JOIN = "\n"
 """Stands where a thought stood. No mark may hold a line break, so removing twice is removing once."""
 
@@ -47,6 +53,28 @@ class Said:
     unclosed: bool = False
 
 
+@lru_cache(maxsize=8)
+def spoken(answer: str) -> str:
+    """Return what is read of an answer: thoughts off, and of a very long one its beginning and its end.
+
+    Nothing, if a thought was never closed. The last results are kept, for a scorer asks several times.
+    """
+    said = without_thoughts(answer)
+    return "" if said.unclosed else both_ends(said.text)
+
+
+def both_ends(text: str) -> str:
+    """Return a text of at most ``MOST`` characters; of a longer one the first and the last half of them."""
+    if len(text) <= MOST:
+        return text
+    head, tail = text[: MOST // 2], text[-(MOST // 2) :]
+    last, first = head[-_BREAK_WITHIN:], tail[:_BREAK_WITHIN]
+    ends = list(re.finditer(r"\s", last)) or list(re.finditer(r"\W", last))
+    begins = re.search(r"\s", first) or re.search(r"\W", first)
+    kept = head[: len(head) - len(last) + (ends[-1].start() if ends else 0)]
+    return f"{kept}{_JOIN}{tail[begins.end() if begins else len(first) :]}"
+
+
 def without_thoughts(answer: str, tags: Sequence[str] = (), end_token: str = "") -> Said:
     """Take the thoughts out of an answer.
 
@@ -55,21 +83,30 @@ def without_thoughts(answer: str, tags: Sequence[str] = (), end_token: str = "")
         tags: Further names of marks, such as ``ponder`` for ``<ponder>``.
         end_token: The mark that ends this model's thoughts, where it is known.
     """
-    text, removed = str(answer), []
+    return _parted(str(answer), tuple(tags), end_token)
+
+
+@lru_cache(maxsize=4)
+def _parted(text: str, tags: tuple[str, ...], end_token: str) -> Said:
+    removed = []
     if end_token and end_token in text:
         before, _, text = text.rpartition(end_token)
         removed, text = [before], text.lstrip()
     said = _by_channel(text) if "<|" in text else Said(text)
-    marked = _by_marks(said.text, tuple(tags))
+    marked = _by_marks(said.text, tags) if _may_hold_marks(said.text, tags) else Said(said.text)
     bare = _bare(marked.text)
     thoughts = (*removed, *said.thoughts, *marked.thoughts, *bare.thoughts)
     return Said(bare.text, thoughts, said.unclosed or marked.unclosed or bare.unclosed)
 
 
+def _names(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return (*_NAMES, *(tag.strip("<>[]/ ") for tag in tags))
+
+
 @lru_cache(maxsize=16)
 def _marks(tags: tuple[str, ...]) -> re.Pattern[str]:
     """Return what finds all marks; group 1, 2 or 3 is not empty in a closing one."""
-    names = "|".join(sorted(map(re.escape, (*_NAMES, *(tag.strip("<>[]/ ") for tag in tags))), key=len, reverse=True))
+    names = "|".join(sorted(map(re.escape, _names(tags)), key=len, reverse=True))
     blank = r"[ \t]*"
     # Lengths are bounded, so that a text of nothing but "<" takes linear time.
     return re.compile(
@@ -79,6 +116,12 @@ def _marks(tags: tuple[str, ...]) -> re.Pattern[str]:
         rf"|◁{blank}(/?){blank}(?:{names}){blank}▷",
         re.IGNORECASE,
     )
+
+
+def _may_hold_marks(text: str, tags: tuple[str, ...]) -> bool:
+    """Whether the name of a mark stands anywhere: a loop of nothing but "<" needs no closer look."""
+    low = text.casefold()
+    return any(name.casefold() in low for name in _names(tags))
 
 
 def _by_marks(text: str, tags: tuple[str, ...]) -> Said:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from lm_eval_longctx.answers import claims
@@ -11,7 +12,7 @@ from lm_eval_longctx.answers.abstaining import abstains, affirms, denies
 from lm_eval_longctx.answers.matching import Kind, Mention, canonical, kind_of, mentions, numbers, uuids
 from lm_eval_longctx.answers.numerals import in_digits
 from lm_eval_longctx.answers.spelling import normalise
-from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.answers.thoughts import spoken
 from lm_eval_longctx.answers.wrapping import lines_of, place_of, plain
 
 _DIGITS_OF_ABSENT = 4
@@ -63,12 +64,13 @@ class ValueRead:
     unparsed: bool
 
 
+@lru_cache(maxsize=8)
 def text_of(answer: str) -> str:
     """Return the whole answer as text to look for values in: thoughts off, one spelling, numbers in digits."""
-    said = without_thoughts(answer)
-    return in_digits(normalise("" if said.unclosed else plain(said.text)))
+    return in_digits(normalise(plain(spoken(answer))))
 
 
+@lru_cache(maxsize=8)
 def read_value(answer: str, wanted: Wanted) -> ValueRead:
     """Return which value an answer claims."""
     place = place_of(answer)

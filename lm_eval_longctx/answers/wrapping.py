@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.answers.thoughts import spoken
 
 _ROUNDS = 8
 """Wrappings inside wrappings that are taken off; nobody writes more."""
@@ -74,12 +75,10 @@ class Place:
     how: str
 
 
+@lru_cache(maxsize=8)
 def place_of(answer: str) -> Place:
     """Return where the answer stands in what a model wrote; thoughts come off too."""
-    said = without_thoughts(answer)
-    if said.unclosed:
-        return Place("", "whole")
-    text, how = said.text.replace("\r\n", "\n").strip(), "whole"
+    text, how = spoken(answer).replace("\r\n", "\n").strip(), "whole"
     for _ in range(_ROUNDS):
         found = _json(text) or _tagged(text) or _boxed(text)
         if found is None:

@@ -52,6 +52,9 @@ CORRECTED = "corrected"
 """The main metric with what is scored without reading as 0; only where that is something."""
 BYPASS = "bypass"
 
+UNREAD = "unread"
+"""Characters in the middle of a very long answer that its scorer does not read."""
+
 _MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", UNPARSED)
 """What scorers say of how they read an answer."""
 
@@ -243,23 +246,20 @@ class LongctxTask(ConfigurableTask):
         if not completion.outcome.answered or (refused and self.sweep.refusals == "unscored"):
             return SampleResult(doc, completion, None, completion.outcome.value)
         said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._asked.think_end)
-        told, kept = self.builder.reveal(doc), {"thoughts": list(said.thoughts)} if said.thoughts else {}
+        told: Mapping[str, Any] = self.builder.reveal(doc)
+        kept: dict[str, Any] = {"thoughts": list(said.thoughts)} if said.thoughts else {}
         if said.unclosed:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")
             return SampleResult(doc, spent, None, spent.outcome.value, kept)
-        longest = self.scorer.LONGEST
-        too_long = longest is not None and len(said.text) > longest
-        text = "" if too_long else said.text
+        if self.scorer.LONGEST is not None and len(said.text) > self.scorer.LONGEST:
+            kept[UNREAD] = len(said.text) - self.scorer.LONGEST
         try:
-            values = {**self.scorer.score(told, text), **self.scorer.details(told, text)}
+            values = {**self.scorer.score(told, said.text), **self.scorer.details(told, said.text)}
         except NoKey as reason:
             return SampleResult(doc, completion, None, str(reason), kept)
         except Unparsed as reason:
             return SampleResult(doc, completion, {**self.scorer.nothing(), UNPARSED: 1.0}, f"unparsed: {reason}", kept)
-        if too_long:
-            values[UNPARSED] = 1.0
-        why = f"longer than {longest:,} characters" if too_long else values.get("why") or "nothing to read"
-        note = f"unparsed: {why}" if values.get(UNPARSED) else ""
+        note = f"unparsed: {values.get('why') or 'nothing to read'}" if values.get(UNPARSED) else ""
         return SampleResult(doc, completion, values, note, kept)
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:

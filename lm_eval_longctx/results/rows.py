@@ -31,7 +31,8 @@ class SampleResult:
         values: One value for each metric (and further details); ``None`` if
             the sample is unscored.
         note: Why it is unscored: the outcome, or that nobody knows the right answer; or ``unparsed: <reason>``.
-        removed: What came off before the scorer saw the answer: ``thoughts``.
+        removed: What the scorer did not read of the answer: its ``thoughts``, and how many characters in the
+            middle of a very long one are ``unread``.
         floor: What the main metric is on average without reading the context.
     """
 

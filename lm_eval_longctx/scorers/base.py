@@ -64,8 +64,9 @@ class Scorer(ABC):
     Attributes:
         METRICS: The metrics, the main one first: tables and heatmaps show it.
         OPTIONS: The metadata keys that this scorer understands.
-        LONGEST: Characters of an answer that is read at all; a longer one scores
-            as an empty one and is counted as unparsed. ``None`` for any length.
+        LONGEST: Characters of an answer that this scorer reads: of a longer one its
+            beginning and its end, and the samples say how much lies between.
+            ``None`` where all of any answer is read.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]]

@@ -16,7 +16,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.choices import read_choice
-from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, NoKey, Scorer
 

@@ -17,8 +17,9 @@ import string
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.answers.spelling import MOST, normalise
+from lm_eval_longctx.answers.spelling import normalise
 from lm_eval_longctx.answers.texts import TextRead, answer_words, read_text, states
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import Metric, Scorer
 
@@ -79,9 +80,10 @@ class ExactF1Scorer(Scorer):
         read = read_text(answer, question)
         accepted = _accepted(sample)
         withheld = declines(read)
+        whole, rights = squad_words(answer), [squad_words(right) for right in accepted]
         squad = {
-            "squad_exact": max((float(squad_words(answer) == squad_words(right)) for right in accepted), default=0.0),
-            "squad_f1": max((overlap(squad_words(answer), squad_words(right)) for right in accepted), default=0.0),
+            "squad_exact": float(whole in rights),
+            "squad_f1": max((overlap(whole, right) for right in rights), default=0.0),
         }
         if sample.get("absent"):
             told = dict.fromkeys(("exact", "f1"), float(withheld))

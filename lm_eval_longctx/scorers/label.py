@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.choices import read_label
-from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 

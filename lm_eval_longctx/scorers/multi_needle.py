@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains, affirms, denies
 from lm_eval_longctx.answers.matching import Kind, Mention, canonical, kind_of, mentions, numbers, uuids
-from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.answers.values import text_of
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.matching import Kind, canonical, mentions
-from lm_eval_longctx.answers.spelling import MOST
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.answers.values import ValueRead, Wanted, read_value, text_of
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer

@@ -12,8 +12,8 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from lm_eval_longctx.answers.spelling import MOST
 from lm_eval_longctx.answers.texts import read_translation
+from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.answers.thoughts import MOST, both_ends, without_thoughts
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.scorers.label import LabelScorer
@@ -188,16 +188,72 @@ def test_the_first_cases():
     }
 
 
-LOOPS = ("x\n", "a", "2345027 ", "It is not 2345027 or 1234567, ", "<answer>B", "\\boxed{", "The answer is B.\n", "1,")
-LOOPS += ("two hundred and ", "Paris: 1234567; ", "not ", "{", "`", "Final answer: ", "<think>a</think>", "bamodi ")
+LOOPS = (
+    *(
+        "x\n",
+        "a",
+        "2345027 ",
+        "It is not 2345027 or 1234567, ",
+        "<answer>B",
+        "\\boxed{",
+        "The answer is B.\n",
+        "1,",
+        "1-",
+    ),
+    *(
+        "two hundred and ",
+        "Paris: 1234567; ",
+        "not ",
+        "{",
+        "[",
+        "```\n",
+        "`",
+        "Final answer: ",
+        "bamodi ",
+        "1. Paris: 12\n",
+    ),
+    *("<think>", "</think>", "<think>a</think>", "< / ", "<|", "<|channel|>final", "[THINK]", "\u25c1", "analysisWe "),
+    *(
+        "I don't know. ",
+        "The number is not there. ",
+        "I don't know\n",
+        "or ",
+        "red-otter\n",
+        "(B) ",
+        '{"answer":',
+        "é",
+        "。",
+    ),
+)
+"""What a model that lost its way may write over and over."""
 
 
-@pytest.mark.parametrize(("scorer", "sample", "perfect", "headline"), SCORERS[1:7])
-@pytest.mark.parametrize("unit", LOOPS)
-def test_no_loop_of_a_model_takes_long(scorer, sample, perfect, headline, unit):
-    """The longest answer that is read, of one thing over and over, is read in time that grows with its length only."""
-    answer = (unit * scorer.LONGEST)[: scorer.LONGEST]
+@pytest.mark.parametrize("number", range(len(LOOPS)))
+@pytest.mark.parametrize("share", [0, 3])
+def test_no_loop_of_a_model_takes_long(number, share):
+    """A million characters of one thing over and over are read in a moment; the benchmark of answers has ten, and all pairs."""
+    scorer, sample, _, headline = SCORERS[(number + share) % len(SCORERS)]
+    unit = LOOPS[number]
     begun = time.process_time()
-    assert 0 <= scorer.score(sample, answer)[headline] <= 1
-    # Reading in square time would take minutes here; how fast it is otherwise is no business of a test.
-    assert time.process_time() - begun < 60
+    score = scorer.score(sample, (unit * (1_000_000 // len(unit) + 1))[:1_000_000])[headline]
+    assert 0 <= score <= 1
+    # In square time it would take hours; how fast it is exactly is no business of a test.
+    assert time.process_time() - begun < 15
+
+
+@given(st.integers(0, 300_000), st.sampled_from(["1", "ab ", "word, ", "青", "2345027\n"]), st.text(max_size=5))
+def test_both_ends_of_a_long_text_are_kept_and_no_word_is_halved(length, unit, end):
+    """A text that is not long stays as it is; of a longer one what is left begins and ends where words do."""
+    text = (unit * length)[:length] + end
+    kept = both_ends(text)
+    assert len(kept) <= MOST + 1
+    if len(text) <= MOST:
+        assert kept == text
+    else:
+        assert set(kept.split()) <= set(text.split()) or unit in "1青"
+
+
+def test_no_number_comes_out_of_the_cut():
+    """Digits that only the cut sets free are no value: a loop of digits around it claims nothing."""
+    scorer = RetrievalScorer({})
+    assert scorer.score({"target": "2345027"}, "2345027" * 100_000)["exact"] == 0
