@@ -18,9 +18,9 @@ from lm_eval_longctx.backend.call import Caller
 from lm_eval_longctx.backend.verdict import Verdict, in_batch, unaffordable, unrenderable, unsent
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import BatchRefusedError, LedgerError, LongctxError, ProviderError, UnsupportedError
-from lm_eval_longctx.ledger.redact import redact
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
 from lm_eval_longctx.providers.base import Request
+from lm_eval_longctx.providers.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -19,15 +19,14 @@ from lm_eval_longctx.backend.verdict import (
     unrenderable,
     unsent,
     verdict_on,
-    without_secrets,
     worst_case,
 )
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
 from lm_eval_longctx.ledger import Call, Ledger
-from lm_eval_longctx.ledger.redact import redact
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
 from lm_eval_longctx.providers.base import Raw, Request
+from lm_eval_longctx.providers.redact import clean_completion, redact, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -302,7 +301,10 @@ class Caller:
             session.settle(reservation, verdict.at_most(worst), heard=verdict.billing != FREE)
             bound = prompt_bound(prepared.request, self.job.tokens)
             session.budget.learn(verdict.completion.usage.prompt_tokens, bound)
-        verdict = replace(verdict, completion=self._stamped(verdict, prepared, n, counted))
+        stamped = self._stamped(verdict, prepared, n, counted)
+        if str(stamped) != str(verdict.completion):  # a secret in pieces, which nobody finds in the response itself
+            session.ledger.empty(number)
+        verdict = replace(verdict, completion=stamped)
         session.tally.attempted(verdict, worst)
         self.recorded = session.ledger.decided(number, verdict.completion, verdict.billing, verdict.cost)
         return verdict  # its bytes are on the disk, so nobody needs to wait for what was made of them
@@ -354,7 +356,8 @@ class Caller:
         self.session.ledger.decided(number, Completion("", outcome, detail=words), billing, None if on_wire else 0.0)
 
     def _stamped(self, verdict: Verdict, prepared: Prepared, n: int, counted: int | None) -> Completion:
-        return verdict.completion.changed(attempts=n, key=prepared.key, counted_tokens=counted)
+        whole = verdict.completion.changed(attempts=n, key=prepared.key, counted_tokens=counted)
+        return clean_completion(whole, self.session.secrets)
 
     async def _again(self, verdict: Verdict, n: int, lost: int, key: str) -> bool:
         """Decide whether to ask again, and wait before it."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lm_eval_longctx.backend.breaker import Breaker
 from lm_eval_longctx.backend.interrupts import Mailbox
-from lm_eval_longctx.ledger.redact import secrets as find_secrets
 from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.providers.redact import secrets as find_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

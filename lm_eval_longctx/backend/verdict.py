@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.ledger.redact import redact, redact_bytes
 from lm_eval_longctx.ledger.schema import BILLED, FREE, UNKNOWN
 from lm_eval_longctx.prompt import TextPart
-from lm_eval_longctx.providers.base import Raw
+from lm_eval_longctx.providers.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lm_eval_longctx.backend.prices import Prices
-    from lm_eval_longctx.providers.base import Decoded, Provider, Request, Retry
+    from lm_eval_longctx.providers.base import Decoded, Provider, Raw, Request, Retry
 
 logger = logging.getLogger(__name__)
 
@@ -97,15 +96,6 @@ def _bill(decoded: Decoded, prices: Prices | None, raw: Raw) -> tuple[str, float
     if outcome.answered and raw.sent:
         return BILLED, None
     return (UNKNOWN, None) if decoded.retry.billed else (FREE, 0.0)
-
-
-def without_secrets(raw: Raw, hidden: Sequence[str]) -> Raw:
-    """Remove all secrets from a response."""
-    if not hidden:
-        return raw
-    headers = {name: redact(value, hidden) for name, value in raw.headers.items()}
-    body, error = redact_bytes(raw.body, hidden), redact(raw.error, hidden)
-    return Raw(raw.status, headers, body, raw.seconds, error, raw.sent)
 
 
 def prompt_bound(request: Request, planned: int) -> int | None:

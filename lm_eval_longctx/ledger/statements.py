@@ -152,6 +152,11 @@ def decided(
         connection.execute("UPDATE call SET owner=NULL WHERE key=(SELECT key FROM attempt WHERE id=?)", (attempt,))
 
 
+def empty(connection: sqlite3.Connection, *, attempt: int) -> None:
+    """Drop the body of an attempt."""
+    connection.execute(_EMPTY, {"id": attempt, "all": 0})
+
+
 def release(connection: sqlite3.Connection, *, key: str, owner: str) -> None:
     """Give a claim back."""
     connection.execute("UPDATE call SET owner=NULL WHERE key=? AND owner=?", (key, owner))

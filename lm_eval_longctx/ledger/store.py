@@ -21,9 +21,9 @@ import orjson
 from lm_eval_longctx.errors import LedgerError
 from lm_eval_longctx.ledger import reading, statements
 from lm_eval_longctx.ledger.owners import this_process
-from lm_eval_longctx.ledger.redact import redact, secrets
 from lm_eval_longctx.ledger.schema import connect
 from lm_eval_longctx.ledger.writer import Writer
+from lm_eval_longctx.providers.redact import redact, secrets
 
 if TYPE_CHECKING:
     import sqlite3
@@ -210,6 +210,10 @@ class Ledger:
             self._claims.discard(completion.key)
         work = partial(statements.decided, attempt=attempt, completion=completion, billing=billing, cost=cost)
         return self._writer.submit(work)
+
+    def empty(self, attempt: int) -> Future[None]:
+        """Drop the raw response of an attempt; what was made of it stays."""
+        return self._writer.submit(partial(statements.empty, attempt=attempt))
 
     def release(self, key: str) -> Future[None]:
         """Give a claim back, so that another process may ask."""

@@ -23,6 +23,7 @@ import aiohttp
 
 from lm_eval_longctx.errors import ConfigError, MediaError
 from lm_eval_longctx.providers.base import Raw
+from lm_eval_longctx.providers.redact import secrets, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -77,10 +78,6 @@ KEPT_HEADERS = (
 """Response headers that go into the record, beside all about rate limits and uploads."""
 
 KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "x-goog-upload-", "ratelimit-")
-
-_REDACTED = "[key removed]"
-_SHORTEST = 12
-"""Characters of a key that is a secret; local servers take ``EMPTY`` or ``x``, and so may an answer."""
 
 _CERTIFICATE = "certificate refused"
 
@@ -148,7 +145,7 @@ class Transport:
         attempt = _Attempt(self.timeouts, body)
         exchange = self._exchange(attempt, method, url, headers, total or self.timeouts.total)
         await (exchange if attempt.whole else self._watched(attempt, exchange))
-        return self._redact(attempt.raw())
+        return without_secrets(attempt.raw(), secrets(self.secrets) if self.secrets else ())
 
     async def _watched(self, attempt: _Attempt, exchange: Coroutine[Any, Any, None]) -> None:
         """End an exchange whose sending side makes no progress: aiohttp watches the receiving side only."""
@@ -204,21 +201,6 @@ class Transport:
             )
             self._loop, self._ways = loop, {}
         return self._session
-
-    def _redact(self, raw: Raw) -> Raw:
-        """Remove every secret from what came back."""
-        for secret in (os.environ.get(name, "").strip() for name in self.secrets):
-            if len(secret) < _SHORTEST:
-                continue
-            raw = Raw(
-                raw.status,
-                {name: value.replace(secret, _REDACTED) for name, value in raw.headers.items()},
-                raw.body.replace(secret.encode(), _REDACTED.encode()),
-                raw.seconds,
-                raw.error.replace(secret, _REDACTED),
-                raw.sent,
-            )
-        return raw
 
 
 class _Way(NamedTuple):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import hashlib
+import json
 import threading
 import weakref
+from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 
@@ -395,6 +399,48 @@ def test_secrets_that_a_server_sends_back_are_removed(run, scripted, jobs, tmp_p
     (found,), _ = run(scripted(script), jobs(1))
     assert found.detail == "bad key [redacted]"
     assert all(b"planted-77aa" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+FORMS = {
+    "plain": lambda key: key,
+    "JSON": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+    "percent": lambda key: quote(key, safe=""),
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "basic": lambda key: "Basic " + base64.b64encode(f"user:{key}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_secrets_are_removed_in_every_form(run, scripted, jobs, tmp_path, monkeypatch, form):
+    """A key in any form that servers echo is in no completion, in no byte of the ledger and in no export."""
+    monkeypatch.setenv("SCRIPTED_API_KEY", "planted/77aa+secret=")
+    shown = FORMS[form]("planted/77aa+secret=")
+    replies = [{"outcome": "unsupported", "detail": f"bad {shown}", "status": 400}, f"you said {shown}"]
+    found, _ = run(scripted(replies), jobs(2), concurrency=1)
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        exported = json.dumps(list(ledger.entries(bodies=True)))
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for piece in (shown, shown[-16:-4]):
+        assert all(piece not in text for text in (*map(str, found), *(f.detail for f in found), exported))
+        assert all(piece.encode() not in data for data in files)
+
+
+def test_a_secret_in_pieces_is_removed(run, jobs, tmp_path, monkeypatch):
+    """A key that a stream's pieces make up is in no completion, and the pieces are not kept."""
+    monkeypatch.setenv("SCRIPTED_API_KEY", "planted-77aa-secret")
+
+    class Pieces(ScriptedProvider):
+        def decode(self, raw, request=None):
+            decoded = super().decode(raw, request)
+            return replace(
+                decoded, completion=decoded.completion.changed(text=str(decoded.completion).replace("|", ""))
+            )
+
+    (found,), _ = run(Pieces("m", script=["it is planted-|77aa-|secret"]), jobs(1))
+    assert str(found) == "it is [redacted]"
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        (entry,) = ledger.entries(bodies=True)
+    assert (entry["text"], entry["body"]) == ("it is [redacted]", "")
 
 
 def test_without_a_ledger_everything_works_but_nothing_is_kept(run, scripted, jobs):

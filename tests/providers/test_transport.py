@@ -141,7 +141,7 @@ def test_secrets_are_removed_from_whatever_comes_back(monkeypatch):
 
     raw = exchange(handler, secrets=("A_KEY", "NOT_SET"))
     assert "sk-very-secret" not in repr(raw)
-    assert b"bad key [key removed]" in raw.body
+    assert b"bad key [redacted]" in raw.body
 
 
 def test_a_key_that_is_a_word_does_not_spoil_answers(monkeypatch):

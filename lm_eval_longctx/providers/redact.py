@@ -1,0 +1,146 @@
+"""No secret reaches a file: whatever a server sends back is searched for our keys first, in every form they take.
+
+A server that echoes a request, or a proxy that logs one into its error page,
+may show a key as it is, inside base64 (as basic authorisation has it), in
+hexadecimal, or with some of its characters escaped as JSON, URLs or HTML have
+it, escaped twice too.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lm_eval_longctx.completion import Completion
+    from lm_eval_longctx.providers.base import Raw
+
+MARK = "[redacted]"
+_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|AUTHORIZATION", re.IGNORECASE)
+_SHORTEST = 12
+"""Characters of a secret; local servers take ``EMPTY`` or ``x`` for a key, which answers may hold too."""
+
+_DEEPEST = 3
+"""How many layers of escapes are looked through."""
+
+_ESCAPES = re.compile(rb"((?:\\+u[0-9a-fA-F]{4})+)|\\+x([0-9a-fA-F]{2})|\\+([^\w\s])")
+_ENTITIES = re.compile(rb"&(?:#\d{1,4}|#[xX][0-9a-fA-F]{1,4}|[a-z]{2,6});")
+
+
+def secrets(names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the values of environment variables that hold secrets, longest first.
+
+    Args:
+        names: Variables that do; without them, those whose names say so.
+    """
+    chosen = names or [name for name in os.environ if _NAMES.search(name)]
+    found = {os.environ.get(name, "").strip() for name in chosen}
+    return tuple(sorted((value for value in found if len(value) >= _SHORTEST), key=lambda value: (-len(value), value)))
+
+
+def redact(text: str, hidden: Sequence[str]) -> str:
+    """Replace each secret in a text, in whatever form; returns the same object if there is none."""
+    body = text.encode("utf-8", "surrogatepass") if hidden else b""
+    clean = redact_bytes(body, hidden)
+    return text if clean is body else clean.decode("utf-8", "surrogatepass")
+
+
+def redact_bytes(body: bytes, hidden: Sequence[str]) -> bytes:
+    """Replace each secret in bytes, in whatever form; returns the same object if there is none."""
+    for value in hidden:
+        for form in _forms(value):
+            if form in body:
+                body = body.replace(form, MARK.encode())
+    if any(mark in body for mark in (b"\\", b"%", b"&")) and _shows(body, hidden):
+        for value in hidden:
+            body = _escaped(value).sub(MARK.encode(), body)
+    return body
+
+
+def without_secrets(raw: Raw, hidden: Sequence[str]) -> Raw:
+    """Remove all secrets from a response."""
+    if not hidden:
+        return raw
+    headers = {name: redact(value, hidden) for name, value in raw.headers.items()}
+    return replace(raw, headers=headers, body=redact_bytes(raw.body, hidden), error=redact(raw.error, hidden))
+
+
+def clean_completion(completion: Completion, hidden: Sequence[str]) -> Completion:
+    """Remove all secrets from what was made of a response: pieces of a stream may have made one whole."""
+    text, detail = redact(str(completion), hidden), redact(completion.detail, hidden)
+    notes = tuple(redact(note, hidden) for note in completion.notes)
+    if (text, detail, notes) == (str(completion), completion.detail, completion.notes):
+        return completion
+    return completion.changed(text=text, detail=detail, notes=notes)
+
+
+@lru_cache(maxsize=64)
+def _forms(value: str) -> tuple[bytes, ...]:
+    """Return how a secret looks plain, in base64 after any number of other bytes, and in hexadecimal."""
+    plain = value.encode()
+    cores = []
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + plain)
+        # Characters that hold bits of what stands before or after differ from place to place.
+        cores.append(whole[-(-before * 4 // 3) : (before + len(plain)) * 4 // 3])
+    url_safe = [core.replace(b"+", b"-").replace(b"/", b"_") for core in cores]
+    digits = plain.hex().encode()
+    return tuple(dict.fromkeys((plain, *cores, *url_safe, digits, digits.upper())))
+
+
+def _shows(body: bytes, hidden: Sequence[str]) -> bool:
+    """Whether a secret appears once escapes are undone, whichever they are."""
+    for _ in range(_DEEPEST):
+        undone = _ENTITIES.sub(_entity, unquote_to_bytes(_ESCAPES.sub(_character, body)))
+        if any(value.encode() in undone for value in hidden):
+            return True
+        if undone == body:
+            return False
+        body = undone
+    return False
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    units, digits, plain = match.groups()
+    if units:  # as JSON counts: code units of UTF-16
+        found = bytes.fromhex("".join(re.findall(r"u(\w{4})", units.decode("ascii"))))
+        return found.decode("utf-16-be", "replace").encode()
+    return bytes([int(digits, 16)]) if digits else plain
+
+
+def _entity(match: re.Match[bytes]) -> bytes:
+    return html.unescape(match[0].decode("ascii")).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=64)
+def _escaped(value: str) -> re.Pattern[bytes]:
+    """Return what finds a secret with any of its characters escaped, in one or more layers."""
+    return re.compile("".join(_one(character) for character in value).encode())
+
+
+def _one(character: str) -> str:
+    """Return a pattern of one character in all its spellings."""
+    units, octets = character.encode("utf-16-be").hex(), character.encode()
+    spellings = [
+        "".join(rf"\\+u{_any_case(units[i : i + 4])}" for i in range(0, len(units), 4)),
+        "".join(rf"(?:%|%(?:25)+|\\+u0025){_any_case(f'{octet:02x}')}" for octet in octets),
+        rf"&(?:amp;)*(?:#0*{ord(character)}|#[xX]0*{_any_case(f'{ord(character):x}')});",
+        rf"\\+x{_any_case(f'{octets[0]:02x}')}",
+        r"\\+" if character == "\\" else rf"\\*{re.escape(character)}",
+    ]
+    named = html.escape(character)
+    if named != character:
+        spellings.append(re.escape(named))
+    return f"(?:{'|'.join(spellings)})"
+
+
+def _any_case(digits: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" for digit in digits)
