@@ -46,6 +46,7 @@ class Sweep:
         preset: The preset that filled the gaps.
         asked_preset: The one that was asked for, where this task has none of that name; else empty.
         refusals: ``unscored`` (a refusal is not measured) or ``wrong``.
+        truncate: ``never`` (what a model would cut is not measured) or ``allow``.
         reasoning_tags: Further names of marks around thoughts, such as ``ponder`` for ``<ponder>``.
         options: The builder's and the scorer's own settings, complete.
     """
@@ -62,6 +63,7 @@ class Sweep:
     preset: str = DEFAULT_PRESET
     asked_preset: str = ""
     refusals: str = "unscored"
+    truncate: str = "never"
     reasoning_tags: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -80,6 +82,7 @@ class Sweep:
             "preset": self.preset,
             "asked_preset": self.asked_preset,
             "refusals": self.refusals,
+            "truncate": self.truncate,
             "reasoning_tags": list(self.reasoning_tags),
             "options": dict(self.options),
         }
@@ -137,6 +140,12 @@ SWEEP_OPTIONS = (
     ),
     Option("preset", DEFAULT_PRESET, "which of the task's presets fills what nobody sets"),
     Option("refusals", "unscored", "whether a refusal is left out or counts as wrong", choices=("unscored", "wrong")),
+    Option(
+        "truncate",
+        "never",
+        "whether a prompt that a model cuts is left out (never) or scored all the same (allow)",
+        choices=("never", "allow"),
+    ),
     Option(
         "reasoning_tags",
         [],
@@ -198,6 +207,7 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         preset=given["preset"],
         asked_preset=gave_way,
         refusals=given["refusals"],
+        truncate=given["truncate"],
         reasoning_tags=given["reasoning_tags"],
         options={name: given[name] for name in declared},
     )

@@ -16,6 +16,7 @@ from lm_eval.api.instance import Instance
 
 from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.harness.rendering import add_system, for_other_models
+from lm_eval_longctx.harness.window import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 
 class SampleInstance(Instance):
-    """One request of one of our tasks; see the module."""
+    """One request of one of our tasks; see the module.
+
+    Attributes:
+        fit: Whether it fits into another lm-eval model.
+    """
 
     def __init__(  # noqa: PLR0913 - what lm-eval gives, and what rendering needs
         self,
@@ -55,6 +60,7 @@ class SampleInstance(Instance):
         self.model = model
         self.system_instruction = system_instruction
         self.chat_template = chat_template
+        self.fit = Fit()
         super().__init__("generate_until", sample, (sample["id"], gen_kwargs), 0, metadata)
 
     def prompt(self) -> Prompt:

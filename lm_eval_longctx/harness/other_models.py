@@ -7,6 +7,7 @@ answers with no text at all, and lm-eval scores that as a wrong answer.
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,17 @@ from lm_eval.api.model import CachingLM, hash_args
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.harness.origin import parameter_of
+from lm_eval_longctx.harness.window import Fit, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lm_eval.api.model import LM
 
     from lm_eval_longctx.harness.instances import SampleInstance
 
+
+logger = logging.getLogger(__name__)
 
 _MARK = "_lm_eval_longctx"
 
@@ -77,6 +83,48 @@ class OtherModel:
         """Whether the weights, or the engine that has them, are in this process: then no call can be lost."""
         return not isinstance(getattr(self.lm, "model", None), (str, type(None)))
 
+    @property
+    def _window(self) -> Window:
+        """lm-eval's interfaces to servers have a ``max_length`` that is a mere default, unless they cut by it."""
+        theirs = any(kind.__module__.startswith("lm_eval.models.") for kind in type(self.lm).__mro__)
+        cuts = bool(getattr(self.lm, "tokenized_requests", False))
+        return Window(self.lm, believed=self.runs_here or cuts or not theirs)
+
+    def measure(self, requests: Sequence[SampleInstance], *, may_cut: bool) -> dict[str, Any] | None:
+        """Answer what would be cut in the model's stead, before anything is sent.
+
+        Args:
+            requests: All requests of a task.
+            may_cut: Whether the user wants what is too long to be sent, and cut.
+
+        Returns:
+            What is known of the window, for the results; ``None`` if nobody knows the model.
+        """
+        if self.lm is None:
+            return None
+        window = self._window
+        fits = [self._measured(window, request, may_cut) for request in requests] if window.tells else []
+        unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if window.tells else [window.unknown])
+        cut = [fit for fit in fits if fit.too_long or fit.dropped]
+        for words in unsure:
+            _say_once(words)
+        if cut:
+            done = "are cut and scored all the same, as truncate=allow says" if may_cut else "are not sent"
+            why = cut[0].too_long or cut[0].dropped
+            logger.warning("%s: %d of %d prompts %s: %s", requests[0].task_name, len(cut), len(fits), done, why)
+        return {"model": self.name, "tokens": window.tokens, "source": window.source, "unsure": unsure}
+
+    @staticmethod
+    def _measured(window: Window, request: SampleInstance, may_cut: bool) -> Fit:
+        context, gen_kwargs, *media = request.sent()
+        fit = request.fit = window.fit(context, gen_kwargs, media[0] if media else {})
+        if not may_cut and (fit.too_long or fit.dropped):
+            outcome = Outcome.CONTEXT_EXCEEDED if fit.too_long else Outcome.UNSUPPORTED
+            detail = fit.too_long or fit.dropped
+            request.resps = [Completion("", outcome, detail=detail, attempts=0, counted_tokens=fit.tokens)]
+            request.repeats = 0  # so often lm-eval sends it
+        return fit
+
     def completion(self, answer: object) -> Completion:
         """Return what an answer is: complete, or none at all."""
         if isinstance(answer, Completion):
@@ -88,9 +136,22 @@ class OtherModel:
 
     def read(self, request: SampleInstance) -> None:
         """Put what they are in the place of a request's answers; lm-eval's ``--use_cache`` would keep none for ever."""
-        request.resps = [self.completion(answer) for answer in request.resps]
+        request.resps = [_as_sent(self.completion(answer), request.fit) for answer in request.resps]
         if self._cache and any(answer.outcome is Outcome.NO_ANSWER for answer in request.resps):
             self._cache.pop(hash_args("generate_until", request.sent()), None)
+
+
+def _as_sent(answer: Completion, fit: Fit) -> Completion:
+    """Add to an answer what is known of its prompt: its tokens, and that it was cut."""
+    cut = fit.too_long or fit.dropped
+    if cut and answer.outcome is Outcome.COMPLETE:
+        answer = answer.changed(outcome=Outcome.TRUNCATED_INPUT, detail=cut)
+    return answer if answer.counted_tokens is not None else answer.changed(counted_tokens=fit.tokens)
+
+
+@functools.cache
+def _say_once(words: str) -> None:
+    logger.warning("%s; --model longctx asks a server and reads what it says of prompts that are too long", words)
 
 
 def _placeholder() -> str:

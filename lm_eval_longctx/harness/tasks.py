@@ -106,6 +106,7 @@ class LongctxTask(ConfigurableTask):
         self._world_size = 1
         self._own: OwnTokens | None = None
         self._asked = OtherModel(None)
+        self._window: dict[str, Any] | None = None
         silence_expected_warnings()
 
     def has_training_docs(self) -> bool:
@@ -192,6 +193,7 @@ class LongctxTask(ConfigurableTask):
             raise ConfigError(f"{self._config.task}: no samples are left to run; check --limit and --samples")
         if model is None:
             assembly.refuse_if_too_large([instance.doc for instance in self._instances])
+            self._window = self._asked.measure(self._instances, may_cut=self.sweep.truncate == "allow")
 
     def _generation(self, doc: Sample) -> dict[str, Any]:
         """Return lm-eval's generation settings; a sample may ask for a longer answer."""
@@ -242,8 +244,7 @@ class LongctxTask(ConfigurableTask):
     def _judge(self, doc: Sample, answer: str | None) -> SampleResult:
         """Return the verdict on one answer."""
         completion = self._asked.completion(answer)
-        refused = completion.outcome is Outcome.REFUSED
-        if not completion.outcome.answered or (refused and self.sweep.refusals == "unscored"):
+        if not self._is_scored(completion.outcome):
             return SampleResult(doc, completion, None, completion.outcome.value)
         said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._asked.think_end)
         told: Mapping[str, Any] = self.builder.reveal(doc)
@@ -261,6 +262,12 @@ class LongctxTask(ConfigurableTask):
             return SampleResult(doc, completion, {**self.scorer.nothing(), UNPARSED: 1.0}, f"unparsed: {reason}", kept)
         note = f"unparsed: {values.get('why') or 'nothing to read'}" if values.get(UNPARSED) else ""
         return SampleResult(doc, completion, values, note, kept)
+
+    def _is_scored(self, outcome: Outcome) -> bool:
+        """Whether an answer goes to the scorer, as the user says of refusals and of prompts that were cut."""
+        if outcome is Outcome.REFUSED:
+            return self.sweep.refusals == "wrong"
+        return outcome.answered or (outcome is Outcome.TRUNCATED_INPUT and self.sweep.truncate == "allow")
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
         """Return how each metric, at all lengths and at one, becomes one number."""
@@ -295,6 +302,7 @@ class LongctxTask(ConfigurableTask):
         if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
             block["world_size"] = self._world_size
         block["unsupported"] = list(self.unsupported)
+        block["window"] = self._window
         return block
 
 

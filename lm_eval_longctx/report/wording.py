@@ -121,6 +121,18 @@ def _outcomes(block: Row, _metric: str | None) -> Iterator[str]:
     for beyond in block["summary"]["beyond_model"]:
         count, n = beyond["context_exceeded"], beyond["n"]
         yield f"{beyond['length']} is beyond the model: {count} of {n} prompts were refused as too long"
+    yield from _window(block)
+
+
+def _window(block: Row) -> Iterator[str]:
+    """Say what is known of the window of one of lm-eval's own models."""
+    window = block.get("window") or {}
+    if window.get("tokens"):
+        yield f"the model takes {window['tokens']:,} tokens, prompt and answer together"
+    yield from window.get("unsure") or ()
+    cut = block["summary"]["outcomes"].get("truncated_input", 0)
+    if cut and block["specification"].get("truncate") == "allow":
+        yield f"{cut} prompts were cut by the model and are scored all the same (truncate=allow)"
 
 
 def _effective(block: Row, metric: str | None) -> Iterator[str]:
@@ -145,7 +157,8 @@ def _reach(found: Row) -> str:
     low = found["low_label"] or "below the shortest"
     high = f"{found['high_label']} or more" if found["high_open"] else found["high_label"] or "below the shortest"
     reach = high if high in {low, f"{low} or more"} else f"{low} to {high}"
-    return f"{estimate} ({_percent(found['level'])} interval: {reach})"
+    end = f"; it ends there because {found['beyond']} is beyond the model" if found.get("beyond") else ""
+    return f"{estimate} ({_percent(found['level'])} interval: {reach}){end}"
 
 
 def _bias(block: Row, metric: str | None) -> Iterator[str]:

@@ -82,6 +82,7 @@ def signature(sweep: Sweep, metric: str, samples: Sequence[SampleResult], versio
         "hay": ",".join(f"{_short(h['spec'])}#{h['digest'][:_DIGITS]}" for h in haystacks(samples)) or "-",
         "score": metric,
         **_normalizer(sweep.options),
+        **({"cut": sweep.truncate} if sweep.truncate == "allow" else {}),
         "opt": _digest(sweep.options),
         "v": version,
     }

@@ -46,7 +46,9 @@ class SampleResult:
     @property
     def kind(self) -> str:
         """How the sample ended: the outcome, or ``unparsed`` for an answer that cannot be read."""
-        return UNPARSED if self.note.startswith(UNPARSED) else self.completion.outcome.value
+        outcome = self.completion.outcome
+        cut = outcome is Outcome.TRUNCATED_INPUT  # whatever such an answer is worth, nobody may miss this
+        return UNPARSED if self.note.startswith(UNPARSED) and not cut else outcome.value
 
     @property
     def scored(self) -> bool:

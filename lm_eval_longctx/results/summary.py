@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome
@@ -39,10 +40,12 @@ def summarise(samples: Samples, metrics: Sequence[Metric], seed: str) -> dict[st
 def _effective(samples: Samples, metric: Metric) -> dict[str, Any]:
     """Return the effective length by both rules; ``None`` where the rule does not apply.
 
-    Lengths beyond the model are left out: they cannot be effective, whatever
-    the few samples scored that still fitted.
+    The first length beyond the model is the end: neither it nor a longer one
+    can be effective, whatever the few samples scored that still fitted.
     """
-    groups = {label: group for label, group in rows.by_length(samples).items() if not _exceeded(group)}
+    every = rows.by_length(samples)
+    beyond = next((label for label, group in every.items() if _exceeded(group)), None)
+    groups = dict(itertools.takewhile(lambda item: item[0] != beyond, every.items()))
     amounts = {label: float(max(s.amount for s in group)) for label, group in groups.items()}
     found = [_observations(amounts[label], group, metric) for label, group in groups.items()]
     in_unit = all(numbers.bounded(o.values) for o in found)
@@ -50,7 +53,7 @@ def _effective(samples: Samples, metric: Metric) -> dict[str, Any]:
     relative = effective_length(found) if usable else None
     absolute = effective_length(found, threshold=RULER_THRESHOLD) if usable else None
     labels: dict[float | None, str] = {amount: label for label, amount in amounts.items()}
-    return {"relative": _spelt(relative, labels), "absolute": _spelt(absolute, labels)}
+    return {"relative": _spelt(relative, labels, beyond), "absolute": _spelt(absolute, labels, beyond)}
 
 
 def _observations(amount: float, samples: Samples, metric: Metric) -> Observations:
@@ -59,11 +62,13 @@ def _observations(amount: float, samples: Samples, metric: Metric) -> Observatio
     return Observations(amount, [value for value, _ in pairs], [result.cluster for _, result in pairs], floor)
 
 
-def _spelt(found: EffectiveLength | None, labels: dict[float | None, str]) -> dict[str, Any] | None:
-    """Add labels beside amounts."""
+def _spelt(found: EffectiveLength | None, labels: dict[float | None, str], beyond: str | None) -> dict[str, Any] | None:
+    """Add labels beside amounts, and the length beyond the model where that is the end."""
     if found is None:
         return None
-    plain = found.to_dict()
+    plain = {**found.to_dict(), "beyond": beyond if found.at_least else None}
+    if beyond is not None:  # no longer length is left to reach
+        plain.update(at_least=False, high_open=False)
     return {**plain, **{f"{name}_label": labels.get(plain[name]) for name in ("length", "low", "high")}}
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from lm_eval.api.model import LM, CachingLM
+
+from lm_eval_longctx.harness import other_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,3 +92,221 @@ def test_lm_evals_cache_asks_again_where_there_was_no_answer(
         result = evaluate(CachingLM(client, str(tmp_path / "cache.db")), niah())
         asked.append((client.calls, result["results"][TASK]["coverage,none"]))
     assert asked == [(6, 0.5), (3, 1.0), (0, 1.0)]
+
+
+class Words(LM):
+    """A model of a stranger's with a window, which counts words, is asked in whole prompts and cuts from the left."""
+
+    def __init__(self, window: int, room: int = 256) -> None:
+        super().__init__()
+        self.window, self.max_gen_toks, self.seen, self.cuts = window, room, [], 0
+
+    @property
+    def max_length(self) -> int:
+        """The window."""
+        return self.window
+
+    def tok_encode(self, text: str) -> list[int]:
+        """Take each word for a token."""
+        return list(range(len(text.split())))
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Answer from what is left of each prompt."""
+        assert requests, "lm-eval's own classes fail on no requests, and so does this one"
+        answers = []
+        for context, gen_kwargs in (request.args for request in requests):
+            most = self.window - gen_kwargs["max_gen_toks"]
+            words = context.split()
+            self.cuts += len(words) > most
+            self.seen.append(len(words))
+            answers.append(self._from(" ".join(words[-most:])))
+        return answers
+
+    @staticmethod
+    def _from(context: str) -> str:
+        try:
+            return needle_in(context)
+        except IndexError:
+            return "it is gone"
+
+    def apply_chat_template(self, history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """Spell each turn in a hundred words more."""
+        return "".join("mark " * 100 + turn["content"] + " " for turn in history)
+
+    loglikelihood = loglikelihood_rolling = generate_until
+    tokenizer_name = "words"
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """Name the template."""
+        return "a hundred marks a turn"
+
+
+def longest(evaluate: Any, task: Any, **settings: Any) -> dict[str, int]:
+    """Return the most words of a prompt of each length, as they are sent under these settings."""
+    found: dict[str, int] = {}
+    endless = Words(10**8)
+    evaluate(endless, task, **settings)
+    for instance, words in zip(task.instances, endless.seen, strict=True):
+        label = instance.doc["context_label"]
+        found[label] = max(words, found.get(label, 0))
+    return found
+
+
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"system_instruction": "Be brief. " * 30},
+    {"apply_chat_template": True},
+    {"apply_chat_template": True, "system_instruction": "Be brief. " * 30},
+)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("short_of", [0, 1])
+def test_what_would_be_cut_is_not_sent(niah: Any, evaluate: Any, settings: dict[str, Any], short_of: int) -> None:
+    """A prompt that fits to the last token, template, system and answer included, is sent; one token more is not."""
+    words = longest(evaluate, niah(), **settings)
+    lm = Words(words["2k"] + 64 - short_of)
+    result = evaluate(lm, niah(), **settings)
+    assert lm.cuts == 0
+    rows = {row["length"]: row for row in block_of(result)["lengths"]}
+    assert rows["1k"]["outcomes"] == {"complete": 3}
+    assert (rows["2k"]["context_exceeded"] > 0) == bool(short_of)
+    assert rows["2k"]["scored"] + rows["2k"]["context_exceeded"] == 3
+    assert result["results"][TASK]["recall,none"] == 1.0
+    assert block_of(result)["window"] == {"model": "Words", "tokens": lm.window, "source": "max_length", "unsure": []}
+
+
+def test_the_effective_length_ends_where_the_window_does(niah: Any, evaluate: Any) -> None:
+    """Lengths beyond the window are unscored as a whole, cost nothing, and are the named end of what is effective."""
+    task = niah(context_lengths=["512", "1k", "2k", "4k"])
+    lm = Words(longest(evaluate, niah(context_lengths=["2k"]))["2k"] + 64)
+    result = evaluate(lm, task, log_samples=True)
+    block, numbers = block_of(result), result["results"][TASK]
+    assert [(row["length"], row["scored"]) for row in block["lengths"]] == [("512", 3), ("1k", 3), ("2k", 3), ("4k", 0)]
+    assert numbers["coverage,none"] == 0.75
+    assert "recall@4k,none" not in numbers
+    assert block["summary"]["beyond_model"] == [{"length": "4k", "context_exceeded": 3, "n": 3}]
+    effective = block["summary"]["effective_length"]["relative"]
+    assert (effective["length_label"], effective["at_least"], effective["beyond"]) == ("2k", False, "4k")
+    assert len(lm.seen) == 9
+    unsent = [sample for sample in result["samples"][TASK] if sample["doc"]["context_label"] == "4k"]
+    told = [sample["arguments"][0][2]["completions"][0] for sample in unsent]
+    assert all(f"and Words takes {lm.window:,}" in one["detail"] for one in told)
+    assert all(one["counted_tokens"] > lm.window - 64 for one in told)
+
+
+def test_a_run_of_nothing_that_fits_ends_well(niah: Any, evaluate: Any, tmp_path: Path) -> None:
+    """Where every prompt is too long nothing is sent, and the run ends with its outcomes, with lm-eval's cache too."""
+    for lm in (Words(100), CachingLM(Words(100), str(tmp_path / "cache.db"))):
+        result = evaluate(lm, niah())
+        assert result["results"][TASK]["coverage,none"] == 0.0
+        assert {row["context_exceeded"] for row in block_of(result)["lengths"]} == {3}
+
+
+def test_the_user_may_let_a_model_cut(niah: Any, evaluate: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """``truncate=allow`` sends and scores what the model cuts, says so, and records it: outcome, signature, report."""
+    window = longest(evaluate, niah(context_lengths=["1k"]))["1k"] + 64
+    lm = Words(window)
+    result = evaluate(lm, niah(truncate="allow"))
+    assert lm.cuts == 3
+    assert "3 of 6 prompts are cut and scored all the same, as truncate=allow says" in caplog.text
+    block = block_of(result)
+    rows = {row["length"]: row for row in block["lengths"]}
+    assert rows["2k"]["outcomes"] == {"truncated_input": 3}
+    assert (rows["2k"]["scored"], result["results"][TASK]["coverage,none"]) == (3, 1.0)
+    assert rows["2k"]["metrics"]["recall"]["value"] < 1.0
+    assert "|cut:allow|" in block["summary"]["signature"]
+    assert "cut:" not in block_of(evaluate(Words(window), niah()))["summary"]["signature"]
+
+
+def with_attributes(**attributes: Any) -> Client:
+    """Make a model that tells things of itself in its own way."""
+    lm = Client()
+    vars(lm).update(attributes)
+    return lm
+
+
+def thing(**attributes: Any) -> Any:
+    """Make an object with attributes."""
+    return type("Thing", (), attributes)()
+
+
+class Raising(Client):
+    """A model whose window cannot be read."""
+
+    @property
+    def max_length(self) -> int:
+        """Fail."""
+        raise AttributeError("not before the engine has started")
+
+
+def encode(text: str) -> list[int]:
+    """Take each word for a token."""
+    return [1] * len(text.split())
+
+
+TOLD = [
+    ({"max_length": 300, "tok_encode": encode}, 300, "max_length"),
+    ({"max_length": lambda: 300, "tok_encode": encode}, 300, "max_length"),
+    ({"max_model_len": 300, "tok_encode": encode}, 300, "max_model_len"),
+    ({"max_model_len": 300, "max_length": 4000, "tok_encode": encode}, 300, "max_model_len"),
+    ({"config": thing(max_position_embeddings=300), "tok_encode": encode}, 300, "config.max_position_embeddings"),
+    ({"config": {"n_ctx": 300}, "tok_encode": encode}, 300, "config.n_ctx"),
+    (
+        {"config": thing(text_config=thing(n_positions=300), n_positions=9999), "tok_encode": encode},
+        *(300, "config.n_positions"),
+    ),
+    ({"model": thing(config=thing(n_ctx=300)), "tok_encode": encode}, 300, "model.config.n_ctx"),
+    (
+        {"model": thing(llm_engine=thing(model_config=thing(max_model_len=300))), "tok_encode": encode},
+        *(300, "model.llm_engine.model_config.max_model_len"),
+    ),
+    (
+        {"tokenizer": thing(model_max_length=300, encode=lambda _, text: encode(text))},
+        *(300, "tokenizer.model_max_length"),
+    ),
+    ({"max_length": 300, "tokenizer": lambda text: {"input_ids": encode(text)}}, 300, "max_length"),
+    ({"max_length": 300, "tokenizer": thing(encode=lambda _, text: thing(ids=encode(text)))}, 300, "max_length"),
+    ({"max_length": 300, "tok_encode": lambda text: [encode(text)]}, 300, "max_length"),
+    ({"max_length": 300, "tok_encode": lambda text: np.ones((1, len(text.split())))}, 300, "max_length"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "window", "source"), TOLD)
+def test_a_window_is_read_however_it_is_told(
+    niah: Any, evaluate: Any, attributes: dict[str, Any], window: int, source: str
+) -> None:
+    """Whatever a class calls its window and its tokenizer, too long prompts are not sent."""
+    lm = with_attributes(**attributes)
+    result = evaluate(lm, niah(context_lengths=["512", "2k"]))
+    assert lm.calls == 0
+    assert block_of(result)["summary"]["outcomes"] == {"context_exceeded": 6}
+    assert block_of(result)["window"] == {"model": "Client", "tokens": window, "source": source, "unsure": []}
+
+
+UNKNOWN = [
+    (Client, "Client does not tell how long a prompt may be"),
+    (Raising, "Raising does not tell how long a prompt may be"),
+    (lambda: with_attributes(max_length=None), "does not tell"),
+    (lambda: with_attributes(max_length=-1, tokenizer=thing(model_max_length=int(1e30))), "does not tell"),
+    (lambda: with_attributes(max_length=300), "takes 300 tokens and counts none"),
+    (lambda: with_attributes(max_length=300, tok_encode=lambda text: text), "takes 300 tokens and counts none"),
+    (lambda: with_attributes(max_length=300, tok_encode=lambda text: [text]), "takes 300 tokens and counts none"),
+    (lambda: with_attributes(max_length=300, tok_encode=lambda text: 1 / 0), "takes 300 tokens and counts none"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), UNKNOWN)
+def test_what_cannot_be_known_is_said_once(
+    niah: Any, evaluate: Any, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any], words: str
+) -> None:
+    """A model that tells no window, or cannot count, is asked; one line and the results say what nobody knows."""
+    said: list[str] = []
+    monkeypatch.setattr(other_models.logger, "warning", lambda text, *values: said.append(text % values))
+    other_models._say_once.cache_clear()
+    for _ in range(2):
+        result = evaluate(make(), niah())
+    assert result["results"][TASK]["recall,none"] == 1.0
+    (unsure,) = block_of(result)["window"]["unsure"]
+    assert words in unsure
+    assert [unsure in line for line in said] == [True]

@@ -110,10 +110,20 @@ def test_effective_length_and_position_bias_are_there(made):
 
 
 def test_lengths_beyond_the_model_are_never_effective():
-    """A model that is perfect up to its window is effective up to its window, at least, and not beyond."""
+    """A model that is perfect up to its window is effective up to its window, and there is an end, which has a name."""
     made = block(lambda s: Completion("", Outcome.CONTEXT_EXCEEDED) if s.length.label == "128k" else Completion(TARGET))
     effective = made["summary"]["effective_length"]["relative"]
-    assert (effective["length_label"], effective["at_least"], effective["length"]) == ("8k", True, 8192)
+    assert (effective["length_label"], effective["length"], effective["beyond"]) == ("8k", 8192, "128k")
+    assert not effective["at_least"]
+    assert not effective["high_open"]
+    reached = block(lambda _: Completion(TARGET))["summary"]["effective_length"]["relative"]
+    assert (reached["length_label"], reached["at_least"], reached["beyond"]) == ("128k", True, None)
+
+
+def test_no_length_is_effective_behind_one_that_is_too_long():
+    """Where a length is too long for some prompts, a longer one is no longer looked at, whatever it scored."""
+    made = block(lambda s: Completion("", Outcome.CONTEXT_EXCEEDED) if s.length.label == "8k" else Completion(TARGET))
+    assert made["summary"]["effective_length"]["relative"] is None  # one length is no curve
 
 
 def test_signature_says_what_was_asked(made):
