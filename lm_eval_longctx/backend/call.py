@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.backend.cuts import reading
 from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
     Verdict,
@@ -151,13 +152,13 @@ class Caller:
     async def known(self, prepared: Prepared) -> Completion | None:
         """Return the answer that the ledger has, or can be read from a response in it: that is paid."""
         if prepared.standing.answer is not None:  # may be an empty text, so its truth says nothing
-            return prepared.standing.answer
+            return await self._compared(prepared.standing.answer, prepared, 0, None)
         session, counted, final = self.session, prepared.standing.counted, None
         for number, raw in prepared.standing.undecided:
             verdict = verdict_on(session.provider, session.prices, raw, replace(prepared.request, counted=counted))
             if verdict is None:
                 return unreadable(prepared.key)
-            completion = self._stamped(verdict, prepared, 1, counted)
+            completion = await self._compared(self._stamped(verdict, prepared, 1, counted), prepared, number, verdict)
             await session.written(session.ledger.decided(number, completion, verdict.billing, verdict.cost))
             session.tally.reread += 1
             final = completion.changed(replayed=True) if completion.outcome.final else final
@@ -304,10 +305,20 @@ class Caller:
         stamped = self._stamped(verdict, prepared, n, counted)
         if str(stamped) != str(verdict.completion):  # a secret in pieces, which nobody finds in the response itself
             session.ledger.empty(number)
-        verdict = replace(verdict, completion=stamped)
+        verdict = replace(verdict, completion=await self._compared(stamped, prepared, number, verdict))
         session.tally.attempted(verdict, worst)
         self.recorded = session.ledger.decided(number, verdict.completion, verdict.billing, verdict.cost)
         return verdict  # its bytes are on the disk, so nobody needs to wait for what was made of them
+
+    async def _compared(
+        self, answer: Completion, prepared: Prepared, number: int, verdict: Verdict | None
+    ) -> Completion:
+        """Compare an answer's bill with our own count of the prompt, where the provider has not counted it."""
+        session, task = self.session, self.job.task
+        if not session.cuts.judges(prepared.request, answer, task, new=verdict is not None):
+            return answer
+        found = await session.in_thread(partial(reading, session.provider, prepared.request, answer, task))
+        return session.cuts.judge(found, answer, number, verdict)
 
     def call(self, prepared: Prepared) -> Call:
         """Describe a call for the ledger."""

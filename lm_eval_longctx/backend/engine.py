@@ -8,11 +8,13 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.batching import BatchRun, batches_of
 from lm_eval_longctx.backend.budget import Budget
 from lm_eval_longctx.backend.call import AskedElsewhere, Caller
+from lm_eval_longctx.backend.cuts import Cuts
 from lm_eval_longctx.backend.gate import Gate
 from lm_eval_longctx.backend.interrupts import Interrupts
 from lm_eval_longctx.backend.jobs import Limits
@@ -79,6 +81,7 @@ class Backend:
         self.ledger = ledger or Ledger.temporary()
         self._budget = Budget(self.limits.max_cost)
         self._tally = Tally()
+        self._cuts = Cuts()
         mendable = (outcome.value for outcome in Outcome if provider.mendable(outcome))
         self.asked_again = frozenset({*self.limits.retry, *mendable})
         self._shown = progress
@@ -112,6 +115,7 @@ class Backend:
         return {
             **self._tally.to_dict(),
             "prices": self.prices.describe() if self.prices else None,
+            "input": self._cuts.to_dict(),
             "max_cost": cap,
             **({"reserved_or_spent": round(self._budget.spent, 9)} if cap is not None else {}),
         }
@@ -134,6 +138,7 @@ class Backend:
             self._tally,
             Progress(total, self._tally, shown=self._shown),
             admit,
+            self._cuts,
             self.asked_again,
         )
 
@@ -211,6 +216,7 @@ class _Run:
                 await BatchRun(session, self.jobs, self._finish).run()
             else:
                 await self._dispatch(session)
+            await self._review(session)
         finally:
             self._leave_the_rest(session)
             bar.cancel()
@@ -221,6 +227,16 @@ class _Run:
         if self.failure is not None:
             raise self.failure
         return [found for found in self.completions if found is not None]
+
+    async def _review(self, session: Session) -> None:
+        """Judge by all bills together whose input was cut, now that the last one is known."""
+        cut = await session.in_thread(partial(session.cuts.review, self.completions))
+        for completion, decided in cut.values():
+            await session.written(session.ledger.decided(decided[0], completion, *decided[1:]))
+        for position, answer in enumerate(self.completions):
+            if answer is not None and answer.outcome.answered and answer.key in cut:
+                self.completions[position] = changed = cut[answer.key][0]
+                session.tally.changed(answer, changed)
 
     def _leave_the_rest(self, session: Session) -> None:
         """Give jobs that were not reached their completion, so that the totals are about all jobs."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from lm_eval_longctx.backend.budget import Budget, Reservation
+    from lm_eval_longctx.backend.cuts import Cuts
     from lm_eval_longctx.backend.gate import Gate
     from lm_eval_longctx.backend.jobs import Job, Limits
     from lm_eval_longctx.backend.limiter import Limiter
@@ -109,6 +110,7 @@ class Session:
     tally: Tally
     progress: Progress
     admit: Callable[[], None]
+    cuts: Cuts
     asked_again: frozenset[str] = frozenset()
     began: float = field(default_factory=time.time)
     asking: dict[str, asyncio.Future[None]] = field(default_factory=dict)

@@ -130,6 +130,14 @@ class Tally:
             self.replayed += 1
             self.replayed_cost += completion.usage.cost or 0.0
 
+    def changed(self, before: Completion, after: Completion) -> None:
+        """Count a job otherwise than when it was finished."""
+        self.outcomes[before.outcome.value] -= 1
+        self.outcomes += Counter()  # leaves out what is 0 now
+        self.outcomes[after.outcome.value] += 1
+        if not after.outcome.answered:
+            self.reasons.setdefault(after.outcome.value, after.detail)
+
     @property
     def unanswered(self) -> int:
         """Jobs that have no answer."""

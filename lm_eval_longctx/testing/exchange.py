@@ -113,7 +113,7 @@ class Exchange:
         except orjson.JSONDecodeError as error:
             raise Refused(f"could not parse the JSON body of your request: {error}") from None
         model = "count" if request.path.endswith("count_tokens") else request.match_info.get("model", "")
-        asked = self.form.read(tree, headers, model)
+        asked = self.state.counted(self.form.read(tree, headers, model))
         return replace(asked, stream=True) if request.match_info.get("verb") == "streamGenerateContent" else asked
 
     async def _asked_for(self, request: web.Request, asked: Asked) -> web.StreamResponse:
@@ -161,6 +161,7 @@ class Exchange:
         if kind == "cut_input":
             room = (self.state.window or bill.prompt // 2) - asked.max_output
             bill.tokens = {"text": max(1, room)}
+            bill.cached = min(bill.cached, bill.prompt)
         bill.reasoning = self.state.reasoning or (64 if kind == "spent_on_reasoning" else 0)
         spoken = 0 if kind in {"spent_on_reasoning", "blocked"} else max(1, len(text.encode()) // 4)
         bill.output = asked.max_output if kind in {"cut", "window_ran_out"} else bill.reasoning + spoken

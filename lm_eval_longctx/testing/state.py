@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import unknown_option
@@ -198,6 +198,7 @@ class State:
         headers: Further headers of every answer.
         reasoning: Hidden reasoning tokens of every answer.
         tier: The service tier that serves, whatever was asked for; empty for what was asked for.
+        tokens: Counts a text; ``None`` takes four bytes for a token.
     """
 
     window: int | None = None
@@ -207,6 +208,7 @@ class State:
     headers: dict[str, str] = field(default_factory=dict)
     reasoning: int = 0
     tier: str = ""
+    tokens: Callable[[str], int] | None = None
     faults: deque[Fault] = field(default_factory=deque)
     poll_faults: deque[Fault] = field(default_factory=deque)
     chaos: Callable[[Asked], Fault | None] | None = None
@@ -256,6 +258,13 @@ class State:
             return Fault(rng.choice(kinds)) if rng.random() < probability else None
 
         self.chaos = draw
+
+    def counted(self, asked: Asked) -> Asked:
+        """Count a request's text as this server counts."""
+        if self.tokens is None:
+            return asked
+        pieces = [(kind, self.tokens(text) if kind == "text" else n, text) for kind, n, text in asked.pieces]
+        return replace(asked, pieces=tuple(pieces))
 
     def next_fault(self, asked: Asked | None) -> Fault | None:
         """Return what is to go wrong now."""
