@@ -105,18 +105,20 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
     if sweep.asked_preset:
         own = ", ".join(metadata.get("presets") or ()) or sweep.preset
         logger.warning("%s has no preset %s: it runs with %s (has: %s)", task, sweep.asked_preset, sweep.preset, own)
-    builder = builder_class(sweep, _context(metadata))
+    builder = builder_class(sweep, _context(metadata, sweep))
     floors = Floors(metadata.get("floor"))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe(), floors)
 
 
-def _context(metadata: Mapping[str, Any]) -> BuildContext:
+def _context(metadata: Mapping[str, Any], sweep: Sweep) -> BuildContext:
     path = Path(str(metadata.get("config_source", "")))
     if not path.is_file():
         return BuildContext(resolve_source=_source)
-    return BuildContext(
-        resolve_source=_source, home=path.parent.absolute(), written=frozenset(_texts(yaml_metadata(path)))
-    )
+    own = yaml_metadata(path)
+    layers = [own, *(own.get("presets") or {}).values()]
+    used = {**sweep.options, "haystack": sweep.haystack}
+    written = [value for key, value in used.items() if any(layer.get(key) == value for layer in layers)]
+    return BuildContext(_source, home=path.parent.absolute(), written=frozenset(_texts(written)))
 
 
 def _texts(value: Any) -> Iterator[str]:

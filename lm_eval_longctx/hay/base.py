@@ -23,7 +23,7 @@ class BuildContext:
         cache_dir: Where to keep what is costly to make.
         count_tokens: The model's own token counting, where it can count.
         home: The folder of the task's YAML.
-        written: The texts that the YAML itself holds, as opposed to those that were given with the run.
+        written: The settings in use that are as the YAML has them, as opposed to those given with the run.
     """
 
     resolve_source: Callable[[str], Callable[[str, BuildContext], Any]]

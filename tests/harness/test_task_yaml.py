@@ -134,6 +134,10 @@ def test_a_path_in_a_yaml_begins_at_the_yaml_and_one_on_the_command_line_where_i
     assert "Beside the file" in made.doc_to_text(made.test_docs()[0])
     assert made.test_docs()[0]["haystack"]["spec"] == "books:hay"
     assert "Own is a sentence" in told.doc_to_text(told.test_docs()[0])
+    (here / "needle").mkdir()
+    (here / "needle" / "a.txt").write_text("Named like a builder is a sentence. " * 200, encoding="utf-8")
+    told = task(folder, haystack="books:needle")
+    assert "Named like a builder" in told.doc_to_text(told.test_docs()[0])
 
 
 def test_other_peoples_files_are_left_alone(write):
