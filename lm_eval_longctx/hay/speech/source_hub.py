@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.files import write_whole
-from lm_eval_longctx.hay.hub import named, opened
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance, need_text
 from lm_eval_longctx.hay.speech.transcripts import SPEAKER_COLUMNS, TEXT_COLUMNS
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, prepare, read_cached, write_cached
+from lm_eval_longctx.hay.tables import named, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

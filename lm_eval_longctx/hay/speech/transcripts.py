@@ -10,13 +10,12 @@ each recording.
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.hay.speech.waveform import AUDIO_SUFFIXES
+from lm_eval_longctx.hay.tables import read_table, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +62,7 @@ def _manifest(folder: Path, files: list[Path]) -> Iterator[Entry]:
     del files
     tables = sorted(p for p in folder.iterdir() if p.suffix in {".jsonl", ".csv", ".tsv"} or p.name == "manifest.json")
     for table in tables:
-        for number, row in enumerate(_rows(table), 1):
+        for number, row in enumerate(read_table(table), 1):
             named = next((row[c] for c in FILE_COLUMNS if row.get(c)), None)
             if named is None:
                 columns = ", ".join(FILE_COLUMNS[:4])
@@ -71,26 +70,6 @@ def _manifest(folder: Path, files: list[Path]) -> Iterator[Entry]:
             text = next((row[c] for c in TEXT_COLUMNS if row.get(c)), None)
             speaker = next((row[c] for c in SPEAKER_COLUMNS if row.get(c)), "")
             yield folder / str(named), None if text is None else str(text), str(speaker)
-
-
-def _rows(table: Path) -> Iterator[dict[str, object]]:
-    text = table.read_text(encoding="utf-8-sig")
-    if table.suffix in {".jsonl", ".json"}:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                yield _json_row(table, number, line)
-    else:
-        yield from csv.DictReader(text.splitlines(), delimiter="\t" if table.suffix == ".tsv" else ",")
-
-
-def _json_row(table: Path, number: int, line: str) -> dict[str, object]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise CorpusError(f"{table}, line {number} is not JSON ({error}); write one object a line") from error
-    if not isinstance(row, dict):
-        raise CorpusError(f"{table}, line {number} is not an object; write one object a line")
-    return row
 
 
 def _kaldi(folder: Path, files: list[Path]) -> Iterator[Entry]:
@@ -108,7 +87,7 @@ def _pairs(path: Path) -> dict[str, str]:
     """Read lines of a key and the rest."""
     if not path.is_file():
         return {}
-    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    lines = (line.split(maxsplit=1) for line in read_text(path).splitlines() if line.strip())
     return {line[0]: line[1].strip() if len(line) > 1 else "" for line in lines}
 
 
@@ -120,10 +99,10 @@ def _sphinx(folder: Path, files: list[Path]) -> Iterator[Entry]:
     spoken = sorted(p for p in folder.iterdir() if p.name == "transcription" or p.suffix == ".transcription")
     if not ids or not spoken:
         return
-    matches = (_SPHINX_LINE.fullmatch(line) for line in spoken[0].read_text(encoding="utf-8").splitlines())
+    matches = (_SPHINX_LINE.fullmatch(line) for line in read_text(spoken[0]).splitlines())
     words = {match[2]: match[1] for match in matches if match}
     by_stem = {p.stem: p for p in files}
-    for line in ids[0].read_text(encoding="utf-8").split():
+    for line in read_text(ids[0]).split():
         stem = line.rsplit("/", 1)[-1]
         yield by_stem.get(stem, folder / f"{line}.wav"), words.get(stem), ""
 
@@ -142,7 +121,7 @@ def _no_orphans(known: dict[str, str], stems: set[str], folder: Path) -> None:
 
 def _beside(recording: Path) -> str | None:
     text = recording.with_suffix(".txt")
-    return " ".join(text.read_text(encoding="utf-8").split()) if text.is_file() else None
+    return " ".join(read_text(text).split()) if text.is_file() else None
 
 
 def _speaker(recording: Path, librispeech: bool) -> str:

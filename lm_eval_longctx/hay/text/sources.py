@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.chronicle import VERSION as CHRONICLE_VERSION
 from lm_eval_longctx.hay.chronicle import pieces
-from lm_eval_longctx.hay.hub import named, opened
+from lm_eval_longctx.hay.tables import named, opened
 from lm_eval_longctx.hay.text.reading import Document
 from lm_eval_longctx.hay.text.splitting import LINES, PIECES, SENTENCES
 from lm_eval_longctx.hay.text.store import atomic_file

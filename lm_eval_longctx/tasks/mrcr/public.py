@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, LengthError
-from lm_eval_longctx.hay.hub import opened
+from lm_eval_longctx.hay.tables import opened
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn

@@ -20,6 +20,7 @@ from lm_eval_longctx.hay.film.files import FILMS, fitted, picture_count, whole_f
 from lm_eval_longctx.hay.film.reading import FilmFacts, film_facts, frames_at
 from lm_eval_longctx.hay.film.render import frame_parts
 from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.tables import opened, read_table
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
 from lm_eval_longctx.sample import planned_part
@@ -39,11 +40,10 @@ from lm_eval_longctx.tasks.filmed import (
     frame_counts,
 )
 from lm_eval_longctx.tasks.video_public.sets import SETS, PublicSet
-from lm_eval_longctx.tasks.video_public.tables import hub_rows, read_rows
 from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from PIL.Image import Image
@@ -148,13 +148,15 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
     def _rows(self) -> list[dict[str, Any]]:
         given = self.options["questions"]
         if given == HUB and self.set.hub is not None:
-            return hub_rows(*self.set.hub)
+            name, config, split = self.set.hub
+            advice = "give the question file as questions"
+            return [dict(row) for row in opened(name, advice, split=split, config=config)]
         if not given or not self.options["videos"] or given == HUB:
             usage = '--metadata \'{"questions": "/path/to/file", "videos": "/path/to/films"}\''
             raise CorpusError(
                 f"{self.sweep.task} needs your own copy: {usage} ({self.set.notice()}; to get it: {self.set.get})"
             )
-        return read_rows(str(self.context.path(given)), self.set.files)[1]
+        return read_table(_question_file(self.context.path(given), self.set.files))
 
     def _spread(self, questions: list[PublicQuestion]) -> list[PublicQuestion]:
         most = self.options["max_questions"] or len(questions)
@@ -313,3 +315,15 @@ def _bucket(seconds: float) -> str:
         if seconds <= most:
             return label
     return f"{math.ceil(seconds / 3600)}h"
+
+
+def _question_file(path: Path, names: Sequence[str]) -> Path:
+    """Return a file as it is, or the best-named one in a folder, the patterns' first match."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CorpusError(f"{path} does not exist; give the question file or the folder that holds it")
+    found = next((match for name in names for match in sorted(path.rglob(name))), None)
+    if found is None:
+        raise CorpusError(f"{path} holds no question file; looked for {', '.join(names)}")
+    return found

@@ -12,7 +12,7 @@ from lm_eval_longctx.errors import CorpusError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lm_eval_longctx.tasks.video_public.tables import Row
+    from lm_eval_longctx.hay.tables import Row
 
 
 _LETTERS = "ABCDEFGHIJ"

@@ -132,3 +132,15 @@ def test_real_recordings_are_read(shared_data, context):
     assert len(pool.utterances) == 5
     assert pool.utterances[1].text == "he was not an ill disposed young man"
     assert sum(u.seconds for u in pool.utterances) == pytest.approx(24.7, abs=0.1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__.strip("_"))
+def test_a_transcript_that_is_not_utf_8_is_named(tmp_path, layout):
+    """Transcripts as old programs write them give one line that names the file, in every layout."""
+    layout(tmp_path)
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.suffix not in {".wav", ".flac"}:
+            path.write_bytes(path.read_bytes().replace(b"e", b"\xe9"))
+    with pytest.raises((CorpusError, MediaError)) as told:
+        recordings(tmp_path)
+    assert "is not UTF-8" in str(told.value) or "not there" in str(told.value)
