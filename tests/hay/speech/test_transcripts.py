@@ -140,7 +140,7 @@ def test_a_transcript_that_is_not_utf_8_is_named(tmp_path, layout):
     layout(tmp_path)
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.suffix not in {".wav", ".flac"}:
-            path.write_bytes(path.read_bytes().replace(b"e", b"\xe9"))
+            path.write_bytes(path.read_bytes().rstrip() + b" caf\xe9\n")
     with pytest.raises((CorpusError, MediaError)) as told:
         recordings(tmp_path)
     assert "is not UTF-8" in str(told.value) or "not there" in str(told.value)
