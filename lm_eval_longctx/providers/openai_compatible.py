@@ -9,9 +9,12 @@ silence by the tokens that came.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
+from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers import chat_completions
 from lm_eval_longctx.providers.capabilities import probed
@@ -35,6 +38,9 @@ _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_p
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
 
 KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
+_WINDOW = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
+"""Where servers name their window in the list of models: vLLM and SGLang, OpenRouter, llama.cpp."""
+
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
 
 
@@ -58,7 +64,7 @@ class OpenAICompatibleProvider(HostedProvider):
             kinds=(int,),
             minimum=1,
         ),
-        Option("tokenize", default=True, help="false where the server has no /tokenize like vLLM's"),
+        Option("tokenize", default=True, help="false to leave the server's own /tokenize alone (vLLM, llama.cpp)"),
     )
 
     def __init__(self, model: str, **args: Any) -> None:
@@ -110,25 +116,55 @@ class OpenAICompatibleProvider(HostedProvider):
         return self.base_url.removesuffix("/v1")
 
     async def _count(self, ready: Ready) -> int | None:
-        """Ask vLLM's tokenizer, which applies the chat template but knows nothing of media."""
+        """Ask the server's tokenizer, with the chat template applied; it knows nothing of media."""
         if not self.tokenize or any(ready.request.prompt.media()):
             return None
         turns = laid_out(ready.request.prompt, prefill=False)
         texts = ((turn.role, tuple(p for p in turn.parts if isinstance(p, TextPart))) for turn in turns)
-        tree = {
-            "model": self.model,
-            "messages": [{"role": role, "content": JsonString(parts)} for role, parts in texts],
-        }
-        tokens = dig(await self._ask(f"{self._root}/tokenize", tree), "count")
-        return tokens if isinstance(tokens, int) else None
+        return await self._tokens([{"role": role, "content": JsonString(parts)} for role, parts in texts])
+
+    async def _tokens(self, messages: list[dict[str, Any]]) -> int | None:
+        """Count messages as vLLM and SGLang do, in one step, or as llama.cpp does, in two."""
+        found = await self._told("tokenize", {"model": self.model, "messages": messages})
+        count = dig(found, "count")
+        if isinstance(count, int):
+            return count
+        written = dig(await self._told("apply-template", {"messages": messages}), "prompt") if found else None
+        if not isinstance(written, str):
+            return None
+        tokens = dig(await self._told("tokenize", {"content": written, "parse_special": True}), "tokens")
+        return len(tokens) if isinstance(tokens, list) and tokens else None
+
+    async def _told(self, path: str, tree: dict[str, Any] | None = None) -> Any:
+        """Ask one of the endpoints that some servers have beside the interface; ``None`` where this one has it not."""
+        with suppress(ProviderError):
+            return await self._ask(f"{self._root}/{path}", tree, total=300 if tree else 30)
+        return None
 
     async def _probed(self, declared: WireCapabilities) -> WireCapabilities:
-        """Read vLLM's and SGLang's ``max_model_len``, and find out whether there is a tokenizer."""
-        listed = dig(await self._ask(f"{self.base_url}/models", total=30), "data")
-        named = next((m for m in listed or () if dig(m, "id") == self.model), None)
-        counts = False
-        if self.tokenize:
-            hello = {"model": self.model, "messages": [{"role": "user", "content": "hello"}]}
-            counts = isinstance(dig(await self._ask(f"{self._root}/tokenize", hello, total=30), "count"), int)
-        window = dig(named, "max_model_len") or dig(named, "context_length")
+        """Find out what window the server gives itself, and whether it has a tokenizer."""
+        listed = dig(await self._ask(f"{self.base_url}/models", total=30), "data") or ()
+        named = next((m for m in listed if dig(m, "id") == self.model), listed[0] if len(listed) == 1 else None)
+        window = next((found for path in _WINDOW if (found := _whole(dig(named, *path)))), None)
+        if window is None and not self.pins:
+            window = await self._own_window()
+        hello = [{"role": "user", "content": "hello"}]
+        counts = self.tokenize and await self._tokens(hello) is not None
         return probed(declared, context_window=window, counts_tokens=counts)
+
+    async def _own_window(self) -> int | None:
+        """Ask llama.cpp, Ollama and LM Studio for the window that they were given; it may be far below the model's."""
+        props = _whole(dig(await self._told("props"), "default_generation_settings", "n_ctx"))
+        if props:
+            return props
+        for path, rows in (("api/ps", "models"), ("api/v0/models", "data")):
+            for row in dig(await self._told(path), rows) or ():
+                if self.model in {dig(row, "name"), dig(row, "model"), dig(row, "id")}:
+                    return _whole(dig(row, "context_length")) or _whole(dig(row, "loaded_context_length"))
+        shown = dig(await self._told("api/show", {"model": self.model}), "parameters")
+        found = re.search(r"^num_ctx\s+(\d+)", shown, re.MULTILINE) if isinstance(shown, str) else None
+        return int(found[1]) if found else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
