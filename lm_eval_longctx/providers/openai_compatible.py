@@ -38,7 +38,7 @@ _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_p
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
 
 KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
-_WINDOW = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
+_WINDOW: tuple[tuple[str, ...], ...] = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
 """Where servers name their window in the list of models: vLLM and SGLang, OpenRouter, llama.cpp."""
 
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
