@@ -38,7 +38,7 @@ _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_p
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
 
 KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
-_WINDOW: tuple[tuple[str, ...], ...] = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
+_WINDOW = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
 """Where servers name their window in the list of models: vLLM and SGLang, OpenRouter, llama.cpp."""
 
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
@@ -143,7 +143,8 @@ class OpenAICompatibleProvider(HostedProvider):
 
     async def _probed(self, declared: WireCapabilities) -> WireCapabilities:
         """Find out what window the server gives itself, and whether it has a tokenizer."""
-        listed = dig(await self._ask(f"{self.base_url}/models", total=30), "data") or ()
+        found = dig(await self._ask(f"{self.base_url}/models", total=30), "data")
+        listed = found if isinstance(found, list) else []
         named = next((m for m in listed if dig(m, "id") == self.model), listed[0] if len(listed) == 1 else None)
         window = next((found for path in _WINDOW if (found := _whole(dig(named, *path)))), None)
         if window is None and not self.pins:
@@ -158,7 +159,8 @@ class OpenAICompatibleProvider(HostedProvider):
         if props:
             return props
         for path, rows in (("api/ps", "models"), ("api/v0/models", "data")):
-            for row in dig(await self._told(path), rows) or ():
+            listed = dig(await self._told(path), rows)
+            for row in listed if isinstance(listed, list) else ():
                 if self.model in {dig(row, "name"), dig(row, "model"), dig(row, "id")}:
                     return _whole(dig(row, "context_length")) or _whole(dig(row, "loaded_context_length"))
         shown = dig(await self._told("api/show", {"model": self.model}), "parameters")

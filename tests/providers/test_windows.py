@@ -35,6 +35,7 @@ SERVERS = {
         8192,
     ),
     "nobody": ({}, None),
+    "odd lists": ({"/v1/models": {"data": 5}, "/api/ps": {"models": 7}, "/api/v0/models": {"data": {"tiny": 1}}}, None),
     "nonsense": (
         {"/v1/models": {"data": [{"id": "tiny", "max_model_len": "many"}]}, "/props": [1], "/api/show": 3},
         None,
