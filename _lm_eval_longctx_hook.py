@@ -62,5 +62,6 @@ def install() -> None:
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
     for name in _WAITED_FOR:
-        if name in sys.modules:
-            _tell(sys.modules[name])
+        module = sys.modules.get(name)
+        if module and not getattr(module.__spec__, "_initializing", False):  # else it is told when it has run
+            _tell(module)

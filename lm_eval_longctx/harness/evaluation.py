@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LongctxError, UnsupportedError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MARK = "_lm_eval_longctx_evaluation"
+_GATHERED = "_process_results"
+"""lm-eval's function that makes numbers of what all processes found, in the first of them."""
 
 _TAKES = {
     "HFMultimodalLM": ("text", "image"),
@@ -101,7 +104,31 @@ def watch_evaluate(module: ModuleType) -> None:
         return results and _completed(results, tasks, aside)
 
     setattr(evaluate, _MARK, True)
+    _watch_processes(module)
     module.evaluate = evaluate  # type: ignore[attr-defined]  # a module takes any
+
+
+def _watch_processes(module: ModuleType) -> None:
+    """Let our tasks take in what other processes found, once it has been gathered in the first."""
+    original: Callable[..., Any] | None = getattr(module, _GATHERED, None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def process_results(gathered: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        for acc in gathered.values():
+            if hasattr(acc["task"], "collect"):
+                acc["task"].collect(acc)
+        return original(gathered, *args, **kwargs)
+
+    setattr(process_results, _MARK, True)
+    setattr(module, _GATHERED, process_results)
+
+
+def gathers() -> bool:
+    """Whether our tasks will be given what other processes found."""
+    module = sys.modules.get("lm_eval.evaluator")
+    return hasattr(getattr(module, _GATHERED, None), _MARK)
 
 
 def _stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:

@@ -7,6 +7,7 @@ samples and renders one prompt at a time.
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from lm_eval.api.model import LM, hash_args
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN, prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
-from lm_eval_longctx.errors import UnsupportedError
+from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance
@@ -69,6 +70,7 @@ class LongctxLM(LM):
             ConfigError: An argument is unknown, bad or a secret.
         """
         super().__init__()
+        refuse_launchers(os.environ)
         self.args, self.provider = parse_model_args(model, arguments)
         self._failed: list[str] = []
 
@@ -226,6 +228,23 @@ class LongctxLM(LM):
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Hosted chat models give no log-probabilities of a prompt."""
         raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
+
+
+def refuse_launchers(environment: Mapping[str, str]) -> None:
+    """Refuse to be started several times at once: each process would pay for every question.
+
+    Args:
+        environment: ``accelerate launch`` and ``torchrun`` set ``WORLD_SIZE`` and ``LOCAL_RANK``.
+
+    Raises:
+        ConfigError: They started several processes.
+    """
+    processes = environment.get("WORLD_SIZE", "1")
+    if "LOCAL_RANK" in environment and processes.isdigit() and int(processes) > 1:
+        raise ConfigError(
+            f"--model longctx was started as {processes} processes, each of which would pay for every question; "
+            "leave accelerate launch or torchrun out: one process sends many requests at once (concurrency=)"
+        )
 
 
 def ledger_path(named: str | None) -> Path:

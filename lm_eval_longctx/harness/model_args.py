@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.base import Provider
 
 
-IGNORED = ("batch_size", "max_batch_size", "device")
+IGNORED = ("batch_size", "max_batch_size", "device", "trust_remote_code")
 """What lm-eval passes to every model; a hosted model has no use for it."""
 
 MODEL = Option("model", "cascade", "provider/model, such as gemini/gemini-3.8-flash; cascade is embedded")

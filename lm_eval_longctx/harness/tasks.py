@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import sys
 from dataclasses import replace
 from functools import cached_property
@@ -25,6 +24,19 @@ from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
+from lm_eval_longctx.harness.aggregation import (
+    CORRECTED,
+    COVERAGE,
+    ByLength,
+    Numbers,
+    Share,
+    aggregate,
+    corrected_mean,
+    refuse_uneven,
+    silence_expected_warnings,
+    together,
+    unfold,
+)
 from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of
@@ -35,7 +47,6 @@ from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
-from lm_eval_longctx.results.floors import corrected
 from lm_eval_longctx.results.rows import UNPARSED
 from lm_eval_longctx.scorers.base import NoKey, Unparsed, mean
 
@@ -43,13 +54,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.sample import Sample
-    from lm_eval_longctx.scorers.base import Metric
 
 logger = logging.getLogger(__name__)
 
-COVERAGE = "coverage"
-CORRECTED = "corrected"
-"""The main metric with what is scored without reading as 0; only where that is something."""
 BYPASS = "bypass"
 
 UNREAD = "unread"
@@ -170,6 +177,7 @@ class LongctxTask(ConfigurableTask):
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
         self._world_size = int(settings.get("world_size", 1))
+        refuse_uneven(self._config.task, len(self.eval_docs), settings)
         docs = self.doc_iterator(
             rank=int(settings.get("rank", 0)),
             limit=settings.get("limit"),
@@ -189,8 +197,6 @@ class LongctxTask(ConfigurableTask):
             )
             for doc_id, doc in docs
         ]
-        if not self._instances:
-            raise ConfigError(f"{self._config.task}: no samples are left to run; check --limit and --samples")
         if model is None:
             assembly.refuse_if_too_large([instance.doc for instance in self._instances])
             self._window = self._asked.measure(self._instances, may_cut=self.sweep.truncate == "allow")
@@ -208,6 +214,7 @@ class LongctxTask(ConfigurableTask):
     def apply_filters(self) -> None:
         """Learn what the answers are; filters of text there are none."""
         for instance in self._instances or ():
+            del instance.resps[self._config.repeats or 1 :]  # lm-eval asks again to give every process as many calls
             self._asked.read(instance)
         super().apply_filters()
 
@@ -217,29 +224,53 @@ class LongctxTask(ConfigurableTask):
 
     def process_results(self, doc: Sample, results: Sequence[Any]) -> dict[str, Any]:
         """Score one sample; what did not give an answer is left out of every metric but coverage."""
-        if BYPASS in self._metric_fn_list:
-            return {BYPASS: None}
         answers = results[0] if isinstance(results[0], (list, tuple)) else [results[0]]
-        floor = self.parts.floors.of(self.builder.reveal(doc), self.scorer)
-        judged = [replace(self._judge(doc, answer), floor=floor) for answer in answers]
+        if BYPASS in self._metric_fn_list:
+            judged, numbers = [self._unscored(doc, answer) for answer in answers], {BYPASS: None}
+        else:
+            floor = self.parts.floors.of(self.builder.reveal(doc), self.scorer)
+            judged = [replace(self._judge(doc, answer), floor=floor) for answer in answers]
+            numbers = self._numbers(doc, judged)
         self._results[doc["id"]] = judged
+        # Whatever reads the log finds every metric in every line.
+        unknown = {metric["metric"]: None for metric in self._metric_list() if metric["metric"] not in numbers}
+        words = {**unknown, "reading": [_reading(result) for result in judged]}
+        return Numbers(numbers, words, Share(doc["id"], numbers, judged) if self._world_size > 1 else None)
+
+    def _numbers(self, doc: Sample, judged: Sequence[SampleResult]) -> dict[str, Any]:
+        """Return lm-eval's value for each metric of one sample."""
         scored = [result.values for result in judged if result.values is not None]
-        numbers = _Logged({COVERAGE: len(scored) / len(judged)}, reading=[_reading(result) for result in judged])
+        numbers: dict[str, Any] = {COVERAGE: len(scored) / len(judged)}
         for metric in self.scorer.METRICS if scored else ():
             values = [values[metric.name] for values in scored if values.get(metric.name) is not None]
             if values:
-                value = values[0] if len(values) == 1 else _together(metric, values)
+                value = values[0] if len(values) == 1 else together(metric, values)
                 numbers[metric.name] = value
                 numbers[f"{metric.name}@{doc['context_label']}"] = value
         main = self.scorer.METRICS[0]
         if main.name in numbers and main.aggregate is mean and main.higher_is_better and self._floored:
-            numbers[CORRECTED] = (numbers[main.name], floor)
+            numbers[CORRECTED] = (numbers[main.name], judged[0].floor)
         return numbers
+
+    def collect(self, acc: dict[str, Any]) -> None:
+        """Take in what the other processes found, before lm-eval makes numbers of it.
+
+        Args:
+            acc: lm-eval's ``raw_metrics`` and ``logged_samples`` of this task, in the first process.
+        """
+        if self._world_size > 1:
+            self._results = unfold(acc["raw_metrics"], [sample["id"] for sample in self.eval_docs])
+            acc["logged_samples"].sort(key=lambda line: line["doc_id"])
 
     @cached_property
     def _floored(self) -> bool:
         """Whether something can be scored here without reading the context."""
         return any(self.parts.floors.of(self.builder.reveal(doc), self.scorer) for doc in self.eval_docs)
+
+    def _unscored(self, doc: Sample, answer: object) -> SampleResult:
+        """Keep an answer as it came (``--predict_only``)."""
+        completion = self._asked.completion(answer)
+        return SampleResult(doc, completion, None, "" if completion.outcome.answered else completion.outcome.value)
 
     def _judge(self, doc: Sample, answer: str | None) -> SampleResult:
         """Return the verdict on one answer."""
@@ -271,8 +302,8 @@ class LongctxTask(ConfigurableTask):
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
         """Return how each metric, at all lengths and at one, becomes one number."""
-        named = {metric.name: _aggregate(metric) for metric in self.scorer.METRICS}
-        return _ByLength({**named, COVERAGE: lm_eval_mean, CORRECTED: _corrected, **self._bypass()})
+        named = {metric.name: aggregate(metric) for metric in self.scorer.METRICS}
+        return ByLength({**named, COVERAGE: lm_eval_mean, CORRECTED: corrected_mean, **self._bypass()})
 
     def _bypass(self) -> dict[str, Any]:
         return dict(self._aggregation_list) if BYPASS in self._metric_fn_list else {}
@@ -286,12 +317,25 @@ class LongctxTask(ConfigurableTask):
 
     def amounts(self) -> dict[str, float]:
         """Return the context length behind each label that a metric's name may end with."""
-        return {sample["context_label"]: float(sample["context_length"]) for sample in self._samples or ()}
+        samples = self._samples or ()
+        return {s["context_label"]: float(s.get("label_length", s["context_length"])) for s in samples}
+
+    def _metric_list(self) -> list[dict[str, Any]]:
+        """Return the metrics as lm-eval's own tasks declare them, for trackers: each is in every line of the log."""
+        if BYPASS in self._metric_fn_list:
+            return [{"metric": BYPASS}]
+        kinds = {metric.name: "mean" if metric.aggregate is mean else metric.name for metric in self.scorer.METRICS}
+        good = self.higher_is_better()
+        return [
+            {"metric": name, "aggregation": kind, "higher_is_better": good[name]}
+            for name, kind in {**kinds, COVERAGE: "mean"}.items()
+        ]
 
     def dump_config(self) -> dict[str, Any]:
         """Return the configuration with the sweep block in ``metadata.longctx``."""
         config: dict[str, Any] = self._config.to_dict()
         config["metadata"] = {**config["metadata"], "longctx": self._block()}
+        config["metric_list"] = self._metric_list()
         return config
 
     def _block(self) -> dict[str, Any]:
@@ -299,11 +343,8 @@ class LongctxTask(ConfigurableTask):
         if not self.unsupported:
             ENDING.task(self._config.task, judged)
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
-        if self._world_size > 1:  # each process sees its own share; the totals in `results` are gathered by lm-eval
-            block["world_size"] = self._world_size
-        block["unsupported"] = list(self.unsupported)
-        block["window"] = self._window
-        return block
+        asked = {"unsupported": list(self.unsupported), "predict_only": BYPASS in self._metric_fn_list}
+        return {**block, **asked, "window": self._window, "world_size": self._world_size}
 
 
 def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:
@@ -329,82 +370,8 @@ def whole_spec(spec: Any, index: Mapping[str, Any]) -> Any:
     return {**config, **spec, "metadata": metadata}
 
 
-class _Logged(dict):  # type: ignore[type-arg]
-    """The numbers of a sample, with what is only for the log of samples.
-
-    lm-eval copies the whole dictionary into the log, and averages what
-    ``items`` yields: so words can be logged without being averaged.
-    """
-
-    def __init__(self, numbers: Mapping[str, Any], **words: Any) -> None:
-        """Keep both."""
-        super().__init__({**numbers, **words})
-        self._words = frozenset(words)
-
-    def items(self) -> Any:
-        """Return the numbers only."""
-        return [(name, value) for name, value in super().items() if name not in self._words]
-
-
 def _reading(result: SampleResult) -> dict[str, Any]:
     """Return how an answer was read: its outcome, what was made of it, and the thoughts that came off."""
     values = result.values or {}
     made = {key: values[key] for key in _MADE if key in values}
     return {"outcome": result.kind, "note": result.note, **made, **result.removed}
-
-
-class _ByLength(dict):  # type: ignore[type-arg]
-    """Aggregations, where ``recall@128k`` is aggregated as ``recall``."""
-
-    def __missing__(self, name: str) -> Any:
-        base, at, _ = name.partition("@")
-        if not at or base not in self:
-            raise KeyError(name)
-        return self[base]
-
-
-class _Repeats(list):  # type: ignore[type-arg]
-    """The values of one sample that was asked several times, for a metric of whole corpora."""
-
-
-def _together(metric: Metric, values: list[Any]) -> Any:
-    return mean(values) if metric.aggregate is mean else _Repeats(values)
-
-
-def _aggregate(metric: Metric) -> Callable[[Sequence[Any]], float]:
-    """Return lm-eval's own mean for means, so that lm-eval adds its standard error."""
-    if metric.aggregate is mean:
-        aggregate: Callable[[Sequence[Any]], float] = lm_eval_mean
-        return aggregate
-
-    def over_all(values: Sequence[Any]) -> float:
-        flat = [one for value in values for one in (value if isinstance(value, _Repeats) else [value])]
-        return metric.aggregate(flat)
-
-    return over_all
-
-
-def _corrected(pairs: Sequence[tuple[float, float]]) -> float:
-    """Correct the mean of scores by the mean of their floors."""
-    found = corrected(*(mean(column) for column in zip(*pairs, strict=True)))
-    return math.nan if found is None else found
-
-
-class _NotAboutUs(logging.Filter):
-    """Drops lm-eval's warning that a task's metrics were scored on different numbers of documents.
-
-    Ours are, by design: ``recall@128k`` is about the samples of 128k only. The
-    counts are in the sweep block.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record but that one."""
-        text = record.getMessage()
-        return not ("not scored on the same number of documents" in text and "coverage,none=" in text and "@" in text)
-
-
-def silence_expected_warnings() -> None:
-    """Install the filter once."""
-    target = logging.getLogger("lm_eval.evaluator_utils")
-    if not any(isinstance(present, _NotAboutUs) for present in target.filters):
-        target.addFilter(_NotAboutUs())
