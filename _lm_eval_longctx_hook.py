@@ -58,10 +58,10 @@ _FINDER = _Finder()
 
 
 def install() -> None:
-    """Wait for lm-eval, or act at once on what of it is already imported."""
+    """Wait for lm-eval, or act at once on what of it has run."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
     for name in _WAITED_FOR:
         module = sys.modules.get(name)
-        if module and not getattr(module.__spec__, "_initializing", False):  # else it is told when it has run
+        if module and not getattr(module.__spec__, "_initializing", 0):
             _tell(module)
