@@ -1,4 +1,4 @@
-"""Shows lm-eval the tasks and the model of lm-eval-longctx; docs/installing.md tells all about it.
+"""Shows lm-eval the tasks and the model of lm-eval-longctx; see docs/installing.md.
 
 Python runs install() at start (lm_eval_longctx.pth; .start from Python 3.15). It opens no file, no
 connection, and imports only sys. Nothing more happens until lm-eval itself is imported, and
@@ -17,7 +17,7 @@ _WAITED_FOR = (
 
 
 class _Finder:
-    """Finds what the others find, and tells us when one of these modules has run."""
+    """Finds what the others find, and tells us when one of these has run."""
 
     def find_spec(self, name, path=None, target=None):
         if name not in _WAITED_FOR:
