@@ -10,6 +10,8 @@ and caches stay small.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.instance import Instance
@@ -17,6 +19,7 @@ from lm_eval.api.instance import Instance
 from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.harness.rendering import add_system, for_other_models
 from lm_eval_longctx.harness.window import Fit
+from lm_eval_longctx.prompt import TextPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +64,7 @@ class SampleInstance(Instance):
         self.system_instruction = system_instruction
         self.chat_template = chat_template
         self.fit = Fit()
+        self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__("generate_until", sample, (sample["id"], gen_kwargs), 0, metadata)
 
     def prompt(self) -> Prompt:
@@ -74,14 +78,18 @@ class SampleInstance(Instance):
 
     def sent(self) -> tuple[Any, ...]:
         """Return what another lm-eval model is sent: context, settings and media."""
-        return for_other_models(self.prompt(), self.gen_kwargs, self.chat_template)
+        prompt = self.prompt()
+        context, *rest = for_other_models(prompt, self.gen_kwargs, self.chat_template)
+        media = [part.digest for part in prompt.parts() if not isinstance(part, TextPart)]
+        self._sent = _digest([context, self.gen_kwargs, media])
+        return (context, *rest)
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """What lm-eval sends or logs: (context, settings, media) or the short form."""
         if self.model is None and not self.resps:
             return self.sent()
-        short: tuple[Any, ...] = (short_form(self.doc), self.gen_kwargs)
+        short: tuple[Any, ...] = (f"{short_form(self.doc)}&sent={self._sent}", self.gen_kwargs)
         if self.model is not None:
             short = (*short, {"model": self.model, "system_instruction": self.system_instruction})
         answers = [answer.to_dict() for answer in self.resps if isinstance(answer, Completion)]
@@ -102,6 +110,12 @@ def short_form(sample: Sample) -> str:
         f"?length={sample['context_label']}{where}&index={sample['index']}&seed={sample['seed']}"
         f"&haystack={hay.get('spec', '')}&digest={hay.get('digest', '')}&recipe={sample['recipe_digest']}"
     )
+
+
+def _digest(sent: object) -> str:
+    """Return a digest of what a model is sent beside, or with, the rendered sample."""
+    plain = json.dumps(sent, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 class RankOf(int):

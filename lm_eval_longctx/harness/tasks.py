@@ -114,6 +114,7 @@ class LongctxTask(ConfigurableTask):
         self._own: OwnTokens | None = None
         self._asked = OtherModel(None)
         self._window: dict[str, Any] | None = None
+        self._sent: dict[str, Any] = {}
         silence_expected_warnings()
 
     def has_training_docs(self) -> bool:
@@ -185,6 +186,7 @@ class LongctxTask(ConfigurableTask):
             world_size=self._world_size,
         )
         template = settings.get("chat_template") if settings.get("apply_chat_template") else None
+        self._sent = self._beside(settings.get("system_instruction"), None if model else template)
         self._instances = [
             SampleInstance(
                 doc,
@@ -207,6 +209,12 @@ class LongctxTask(ConfigurableTask):
         if "max_gen_toks" in doc:
             given["max_gen_toks"] = max(int(doc["max_gen_toks"]), int(given.get("max_gen_toks", 0)))
         return given
+
+    def _beside(self, instruction: str | None, template: Callable[..., Any] | None) -> dict[str, Any]:
+        """Return what is sent beside the samples, and decides what they are as questions."""
+        asked = [{"role": "user", "content": "?"}]
+        chat = str(template(asked, add_generation_prompt=True)) if template else ""
+        return {"gen": dict(self._config.generation_kwargs or {}), "sys": self._system(instruction), "chat": chat}
 
     def _system(self, instruction: str | None) -> str:
         return "\n\n".join(text for text in (instruction, self._config.description) if text)
@@ -342,7 +350,7 @@ class LongctxTask(ConfigurableTask):
         judged = [result for results in self._results.values() for result in results]
         if not self.unsupported:
             ENDING.task(self._config.task, judged)
-        block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins)
+        block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=self._sent)
         asked = {"unsupported": list(self.unsupported), "predict_only": BYPASS in self._metric_fn_list}
         return {**block, **asked, "window": self._window, "world_size": self._world_size}
 

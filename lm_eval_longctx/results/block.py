@@ -64,7 +64,13 @@ def haystacks(samples: Sequence[SampleResult]) -> list[dict[str, Any]]:
     return [{"spec": s, "digest": d, "repeats": repeats} for (s, d), repeats in sorted(found.items()) if s or d]
 
 
-def signature(sweep: Sweep, metric: str, samples: Sequence[SampleResult], version: str) -> str:
+def signature(
+    sweep: Sweep,
+    metric: str,
+    samples: Sequence[SampleResult],
+    version: str,
+    sent: Mapping[str, Any] | None = None,
+) -> str:
     """Return the signature of a sweep: equal lines mean equal questions, scored equally.
 
     Args:
@@ -72,6 +78,7 @@ def signature(sweep: Sweep, metric: str, samples: Sequence[SampleResult], versio
         metric: The main metric.
         samples: All samples, for the haystack's digest.
         version: This package's version.
+        sent: What else was sent with the samples, by name; what is empty is left out.
     """
     lengths = ",".join(length.label for length in sweep.context_lengths) or "data"
     parts = {
@@ -80,10 +87,12 @@ def signature(sweep: Sweep, metric: str, samples: Sequence[SampleResult], versio
         "n": str(sweep.samples_per_cell),
         "seed": str(sweep.seed),
         "hay": ",".join(f"{_short(h['spec'])}#{h['digest'][:_DIGITS]}" for h in haystacks(samples)) or "-",
+        "q": _digest(sorted(str(result.sample.get("id", "")) for result in samples)),
         "score": metric,
         **_normalizer(sweep.options),
-        **({"cut": sweep.truncate} if sweep.truncate == "allow" else {}),
-        "opt": _digest(sweep.options),
+        **_changed(sweep),
+        **{name: _digest(value) for name, value in (sent or {}).items() if value},
+        "opt": _digest(dict(sweep.options)),
         "v": version,
     }
     return "|".join((f"{sweep.task}@{sweep.version}", *(f"{key}:{value}" for key, value in parts.items())))
@@ -110,14 +119,26 @@ def _short(spec: str) -> str:
     return f"{name}{colon}{argument.rstrip('/').rpartition('/')[2]}"
 
 
-def _digest(options: Mapping[str, Any]) -> str:
-    """Return a short digest of the builder's and scorer's settings."""
-    plain = json.dumps(dict(options), sort_keys=True, default=str)
+def _changed(sweep: Sweep) -> dict[str, str]:
+    """Name what decides which answers are scored, where it is not as usual."""
+    named = {"cut": (sweep.truncate, "never"), "refused": (sweep.refusals, "unscored")}
+    named["thoughts"] = ("+".join(sweep.reasoning_tags), "")
+    return {name: value for name, (value, usual) in named.items() if value != usual}
+
+
+def _digest(plain_value: Any) -> str:
+    """Return a short digest of settings, or of whatever is plain JSON."""
+    plain = json.dumps(plain_value, sort_keys=True, default=str)
     return hashlib.sha256(plain.encode()).hexdigest()[:_DIGITS]
 
 
 def sweep_block(
-    sweep: Sweep, metrics: Sequence[Metric], samples: Sequence[SampleResult], *, plugins: list[Any] | None = None
+    sweep: Sweep,
+    metrics: Sequence[Metric],
+    samples: Sequence[SampleResult],
+    *,
+    plugins: list[Any] | None = None,
+    sent: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Join specification, answers and scores into one plain value.
 
@@ -126,18 +147,20 @@ def sweep_block(
         metrics: The scorer's metrics, the main one first.
         samples: All samples that ran, in any order.
         plugins: What is loaded, as ``lm-eval-longctx plugins`` lists it.
+        sent: What went with the samples: generation settings, system instruction, chat template.
 
     Returns:
         Plain JSON (no NaN; unknown is ``None``); ``docs/results.md`` explains each field.
     """
     ordered = sorted(samples, key=lambda result: str(result.sample.get("id", "")))
-    line = signature(sweep, metrics[0].name, ordered, __version__)
+    line = signature(sweep, metrics[0].name, ordered, __version__, sent)
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "task": sweep.task,
         "version": sweep.version,
         "specification": _specification(sweep),
+        "sent": dict(sent or {}),
         "haystacks": haystacks(ordered),
         "metrics": [{"name": m.name, "help": m.help, "higher_is_better": m.higher_is_better} for m in metrics],
         "cells": cell_rows(ordered, metrics),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from lm_eval.api.model import LM, CachingLM
 
 from lm_eval_longctx.harness import other_models
+from lm_eval_longctx.harness.lm import LongctxLM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,3 +312,83 @@ def test_what_cannot_be_known_is_said_once(
     (unsure,) = block_of(result)["window"]["unsure"]
     assert words in unsure
     assert [unsure in line for line in said] == [True]
+
+
+class OtherTemplate(Words):
+    """The same model with another chat template."""
+
+    def apply_chat_template(self, history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """Spell each turn in a way of its own."""
+        return "".join(f"<{turn['role']}>{turn['content']}" for turn in history)
+
+
+def ours() -> LongctxLM:
+    """Make our own model, without a record."""
+    return LongctxLM(model="echo/tail", ledger="none", progress=False)
+
+
+ASKED: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = {
+    "plain": (lambda: Words(10**6), {}, {}),
+    "template": (lambda: Words(10**6), {"apply_chat_template": True}, {}),
+    "other template": (lambda: OtherTemplate(10**6), {"apply_chat_template": True}, {}),
+    "system": (lambda: Words(10**6), {"system_instruction": "Be brief."}, {}),
+    "other system": (lambda: Words(10**6), {"system_instruction": "Be long."}, {}),
+    "both": (lambda: Words(10**6), {"apply_chat_template": True, "system_instruction": "Be brief."}, {}),
+    "warmer": (lambda: Words(10**6), {}, {"temperature": 0.7, "do_sample": True}),
+    "longer": (lambda: Words(10**6), {}, {"max_gen_toks": 99}),
+    "stopped": (lambda: Words(10**6), {}, {"until": ["."]}),
+}
+OURS: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = {
+    name: (ours, *rest) for name, (_, *rest) in ASKED.items() if "template" not in name and name != "both"
+}
+
+
+@pytest.mark.parametrize("ways", [ASKED, OURS], ids=["lm-eval's", "ours"])
+def test_what_was_sent_is_what_is_recorded(niah: Any, evaluate: Any, ways: dict[str, Any]) -> None:
+    """Template, system instruction and generation settings change signature and digests; a second run does not."""
+    signatures, prompts = [], []
+    for make, settings, gen_kwargs in [*ways.values(), *ways.values()]:
+        task = niah()
+        task.set_config(key="generation_kwargs", value=gen_kwargs, update=True)
+        result = evaluate(make(), task, log_samples=True, **settings)
+        signatures.append(block_of(result)["summary"]["signature"])
+        prompts.append(tuple(sample["prompt_hash"] for sample in result["samples"][TASK]))
+    for found in (signatures, prompts):
+        assert len(set(found)) == len(ways)
+        assert found[: len(ways)] == found[len(ways) :]
+
+
+def test_equal_signatures_are_equal_questions_scored_equally(niah: Any, evaluate: Any) -> None:
+    """A run of fewer questions, and one that counts other answers, has a signature of its own."""
+    others: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, {}),
+        ({}, {"limit": 2}),
+        ({}, {"samples": [0, 3]}),
+        ({"refusals": "wrong"}, {}),
+        ({"truncate": "allow"}, {}),
+        ({"reasoning_tags": ["ponder"]}, {}),
+        ({"seed": 1}, {}),
+    ]
+    found = []
+    for metadata, settings in others:
+        chosen = {TASK: settings["samples"]} if "samples" in settings else None
+        result = evaluate(ours(), niah(**metadata), **{**settings, "samples": chosen})
+        found.append(block_of(result)["summary"]["signature"])
+    assert len(set(found)) == len(others)
+
+
+def test_the_record_is_of_what_the_model_read(niah: Any, evaluate: Any) -> None:
+    """The digest in the log is made of the very text that the model got, and the block says what went with it."""
+    lm = OtherTemplate(10**6)
+    lm.read = []
+    answer = lm.generate_until
+    lm.generate_until = lambda requests: [lm.read.extend(r.args[:2] for r in requests), answer(requests)][1]
+    task = niah()
+    result = evaluate(lm, task, log_samples=True, apply_chat_template=True, system_instruction="Be brief.")
+    for sample, (context, gen_kwargs) in zip(result["samples"][TASK], lm.read, strict=True):
+        plain = json.dumps([context, gen_kwargs, []], sort_keys=True, ensure_ascii=False)
+        assert sample["arguments"][0][0].endswith(f"&sent={hashlib.sha256(plain.encode()).hexdigest()[:16]}")
+        assert context.startswith("<system>Be brief.<user>")
+    sent = block_of(result)["sent"]
+    assert (sent["sys"], sent["chat"]) == ("Be brief.", "<user>?")
+    assert sent["gen"] == {"until": [], "max_gen_toks": 64, "do_sample": False}
