@@ -76,6 +76,20 @@ def test_a_hosted_model_with_ten_dollars(follow, server):
     assert "exact@1k" in told
 
 
+def test_a_task_of_my_own(follow, tmp_path):
+    """The four variants are found, listed, and run by one command."""
+    (tmp_path / "tasks" / "texte").mkdir(parents=True)
+    text = "Der Hafen lag still, und niemand sprach ein Wort. " * 300
+    (tmp_path / "tasks" / "texte" / "hafen.txt").write_text(text, encoding="utf-8")
+    tale = "The sea was grey that day. " * 200 + "The keeper of the light was called Maud. " + "Gulls cried. " * 200
+    (tmp_path / "tasks" / "tale.txt").write_text(tale, encoding="utf-8")
+    names = ("watchwords", "nadeln", "deep_niah", "tale_qa")
+    files = {(f"tasks/{name}.yaml", "yaml"): number for number, name in enumerate(names)}
+    told = follow("own-task", {**files, ("tasks/questions.json", "json"): 0}, {})
+    table = [line.split("|")[1].strip() for line in told.splitlines() if line.startswith("|")]
+    assert set(names) < set(table)
+
+
 def test_my_own_language(follow, tmp_path):
     """A dictionary of two tables becomes a task, found and run from another folder than its file."""
     pytest.importorskip("pycldf")
