@@ -32,6 +32,9 @@ _DEEPEST = 3
 """How many layers of escapes are looked through."""
 
 _ESCAPES = re.compile(rb"((?:\\+u[0-9a-fA-F]{4})+)|\\+x([0-9a-fA-F]{2})|\\+([^\w\s])")
+_MANY = re.compile(rb"[\\%&](?:[\\%&#;uxX]*[0-9a-fA-F]{2,4};?){6}")
+"""Many escapes in a row: a secret may be there without any of its characters."""
+
 _ENTITIES = re.compile(rb"&(?:#\d{1,4}|#[xX][0-9a-fA-F]{1,4}|[a-z]{2,6});")
 
 
@@ -59,7 +62,14 @@ def redact_bytes(body: bytes, hidden: Sequence[str]) -> bytes:
         for form in _forms(value):
             if form in body:
                 body = body.replace(form, MARK.encode())
-    if any(mark in body for mark in (b"\\", b"%", b"&")) and _shows(body, hidden):
+    if any(_likely(value) in body for value in hidden) or (hidden and _MANY.search(body)):
+        return _without_escaped(body, hidden)
+    return body
+
+
+def _without_escaped(body: bytes, hidden: Sequence[str]) -> bytes:
+    """Replace secrets with escapes in them; most bodies are never searched for those, since that is slow."""
+    if _shows(body, hidden):
         for value in hidden:
             body = _escaped(value).sub(MARK.encode(), body)
     return body
@@ -94,6 +104,12 @@ def _forms(value: str) -> tuple[bytes, ...]:
     url_safe = [core.replace(b"+", b"-").replace(b"/", b"_") for core in cores]
     digits = plain.hex().encode()
     return tuple(dict.fromkeys((plain, *cores, *url_safe, digits, digits.upper())))
+
+
+@lru_cache(maxsize=64)
+def _likely(value: str) -> bytes:
+    """Return the longest part of a secret that nobody would escape."""
+    return max(re.findall(r"[A-Za-z0-9]*", value), key=len).encode()
 
 
 def _shows(body: bytes, hidden: Sequence[str]) -> bool:
