@@ -293,6 +293,8 @@ class Caller:
         session, counted = self.session, prepared.request.counted
         raw = without_secrets(raw, session.secrets)
         await session.written(session.ledger.received(number, raw))
+        if session.ledger.trouble is not None:
+            session.stop(str(session.ledger.trouble), ended=True)
         session.limiter.learn(raw.headers, session.now(), session.limits.max_wait)
         verdict = verdict_on(session.provider, session.prices, raw, prepared.request)
         if verdict is None:

@@ -224,6 +224,7 @@ class _Run:
             session.tally.seconds += time.monotonic() - began
             await session.close()
             logger.log(logging.WARNING if session.tally.unanswered else logging.INFO, session.tally.words())
+            self.backend.ledger.settle()
         if self.failure is not None:
             raise self.failure
         return [found for found in self.completions if found is not None]

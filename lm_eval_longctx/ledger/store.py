@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from lm_eval_longctx.errors import LedgerError
-from lm_eval_longctx.ledger import reading, statements
+from lm_eval_longctx.ledger import reading, rescue, statements
 from lm_eval_longctx.ledger.owners import this_process
 from lm_eval_longctx.ledger.schema import connect
 from lm_eval_longctx.ledger.writer import Writer
@@ -55,7 +55,8 @@ class Ledger:
         self._owner, self._secrets = this_process(), secrets()
         self._claims: set[str] = set()
         self._writer = Writer(connection, partial(statements.beat, owner=self._owner.id, claims=self._claims))
-        self._registered = False
+        self._registered = self._settled = False
+        self._file = _file_at(path)
         self._finish = weakref.finalize(self, _close, self._writer, reader)
 
     @classmethod
@@ -72,6 +73,7 @@ class Ledger:
         """
         name = str(Path(path).expanduser())
         connection = connect(name, create=create)
+        rescue.bring_back(name, connection)
         return cls(name, connection, connect(name))
 
     @classmethod
@@ -101,7 +103,49 @@ class Ledger:
 
     def close(self) -> None:
         """Finish what waits to be written and close the file; calling it again does nothing."""
-        self._finish()
+        try:
+            if self._finish.alive and not self._settled:
+                self.settle()
+        finally:
+            self._finish()
+
+    @property
+    def trouble(self) -> LedgerError | None:
+        """Why nothing can be recorded any more, if so: nothing more may be sent then, and what arrives is kept."""
+        if self._writer.failure is None and self._file is not None and _file_at(self.path) != self._file:
+            self._writer.failure = LedgerError(
+                f"the ledger {self.path} was deleted or replaced while it was in use, so nothing more is sent"
+            )
+        return self._writer.failure
+
+    def settle(self) -> None:
+        """Put what arrived while nothing could be recorded where it is found again; call it when nothing is in flight.
+
+        Raises:
+            LedgerError: There was trouble; says what it was, where the records are, and what to do.
+        """
+        trouble = self.trouble
+        if trouble is None:
+            return
+        self._settled = True
+        gone, count = _file_at(self.path) != self._file, len(self._writer.kept)
+        if self._writer.recover() and not gone:
+            place = f"all {count:,} records that arrived meanwhile are in it now"
+        else:
+            with self._reading():
+                found = self._rescued(gone=gone)
+            place = f"everything that had arrived is in {found}, which the next run takes in by itself"
+            if found == self.path:
+                place = f"everything that had arrived was written to {found} again"
+        raise LedgerError(f"{trouble}; {place}: run the same command again, and nothing is paid twice") from trouble
+
+    def _rescued(self, *, gone: bool) -> str:
+        if gone:
+            self._file = None  # it is written anew, and then nobody looks for the old one
+            return str(rescue.restore(self.path, self._reader))
+        place = rescue.save(self.path, self._reader, self._writer.kept)
+        self._writer.kept = []
+        return str(place)
 
     def look_up(self, key: str, despite: int = 0) -> Standing:
         """Return what is known about a call, but for verdicts up to an attempt. Costs some 50 microseconds."""
@@ -129,6 +173,8 @@ class Ledger:
             there already; or with neither, while another live process asks or
             a batch holds it.
         """
+        if self.trouble is not None:
+            raise self.trouble
         self._register()
         request = redact(_plain(call.request), self._secrets)
         self._claims.add(call.key)
@@ -177,7 +223,7 @@ class Ledger:
 
     def name_batch(self, token: str, name: str) -> Future[None]:
         """Record the provider's own name of a batch, once it has taken it."""
-        return self._writer.submit(partial(statements.name_batch, token=token, name=name))
+        return self._writer.submit(partial(statements.name_batch, token=token, name=name), keep=True)
 
     def batch_name(self, token: str) -> str | None:
         """Return the provider's name of a batch, or ``None`` if nobody knows whether it was taken."""
@@ -191,11 +237,11 @@ class Ledger:
 
     def accepted(self, attempt: int, name: str) -> Future[None]:
         """Record under which name a provider answers an attempt in the background: whoever comes later can fetch it."""
-        return self._writer.submit(partial(statements.accepted, attempt=attempt, name=name))
+        return self._writer.submit(partial(statements.accepted, attempt=attempt, name=name), keep=True)
 
     def received(self, attempt: int, raw: Raw) -> Future[None]:
         """Record a response as it came, before anybody reads it."""
-        return self._writer.submit(partial(statements.received, attempt=attempt, raw=raw, now=time.time()))
+        return self._writer.submit(partial(statements.received, attempt=attempt, raw=raw, now=time.time()), keep=True)
 
     def decided(self, attempt: int, completion: Completion, billing: str, cost: float | None = None) -> Future[None]:
         """Record how an attempt ended; a final outcome also gives the claim back.
@@ -209,16 +255,16 @@ class Ledger:
         if completion.outcome.final:
             self._claims.discard(completion.key)
         work = partial(statements.decided, attempt=attempt, completion=completion, billing=billing, cost=cost)
-        return self._writer.submit(work)
+        return self._writer.submit(work, keep=True)
 
     def empty(self, attempt: int) -> Future[None]:
         """Drop the raw response of an attempt; what was made of it stays."""
-        return self._writer.submit(partial(statements.empty, attempt=attempt))
+        return self._writer.submit(partial(statements.empty, attempt=attempt), keep=True)
 
     def release(self, key: str) -> Future[None]:
         """Give a claim back, so that another process may ask."""
         self._claims.discard(key)
-        return self._writer.submit(partial(statements.release, key=key, owner=self._owner.id))
+        return self._writer.submit(partial(statements.release, key=key, owner=self._owner.id), keep=True)
 
     def is_free(self, key: str) -> bool:
         """Tell whether no other live process is asking this just now."""
@@ -299,6 +345,15 @@ def _plain(values: Mapping[str, Any]) -> str:
         return orjson.dumps(values).decode()
     except TypeError:  # half a surrogate pair, a key that is no text, or nothing plain
         return _canonical(values)
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Tell a file from every other; ``None`` if there is none, as for a ledger in memory."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _close(writer: Writer, reader: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 import time
 from concurrent.futures import Future
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lm_eval_longctx.errors import LedgerError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
 T = TypeVar("T")
-Work = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]"]
+Work = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]", bool]
 
 _MOST_AT_ONCE = 256
 
@@ -25,6 +25,11 @@ class Writer:
 
     A flush costs milliseconds however much it flushes, so that many calls at
     once are recorded as fast as one.
+
+    Attributes:
+        failure: Why nothing can be written any more, once that is so: a full
+            disk, a file that is gone. Whoever sees it sends nothing more.
+        kept: What arrived meanwhile, in order, to be written elsewhere or later.
     """
 
     def __init__(
@@ -40,19 +45,24 @@ class Writer:
         self._connection, self._idle, self._every = connection, idle, every
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closed = False
+        self.failure: LedgerError | None = None
+        self.kept: list[Callable[[sqlite3.Connection], Any]] = []
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+    def submit(self, work: Callable[[sqlite3.Connection], T], *, keep: bool = False) -> Future[T]:
         """Have work done; the result is there when it is on the disk.
 
-        The future fails with ``LedgerError`` if the work, or any work that was
-        committed together with it, could not be written.
+        Args:
+            work: What is done in a transaction.
+            keep: Whether it records what has arrived and must not be lost: if
+                it cannot be written it is kept in memory, and the future's
+                result is ``None``. Otherwise the future fails with ``LedgerError``.
         """
         if self._closed:
             raise LedgerError("the ledger is closed; open it again")
         future: Future[T] = Future()
-        self._queue.put((work, future))
+        self._queue.put((work, future, keep))
         return future
 
     def close(self) -> None:
@@ -71,7 +81,7 @@ class Writer:
             if batch:
                 self._commit(batch)
             if time.monotonic() >= due:
-                self._commit([(self._idle, Future())])
+                self._commit([(self._idle, Future(), False)])
                 due = time.monotonic() + self._every
 
     def _collect(self, patience: float) -> tuple[list[Work], bool]:
@@ -89,28 +99,73 @@ class Writer:
         return batch, True
 
     def _commit(self, batch: list[Work]) -> None:
-        wanted = [(work, future) for work, future in batch if future.set_running_or_notify_cancel()]
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [work(self._connection) for work, _ in wanted]
-            self._connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            self._undo()
-            failure = error if isinstance(error, LedgerError) else _failure(error)
-            for _, future in wanted:
-                future.set_exception(failure)
+        self._write([item for item in batch if item[1].set_running_or_notify_cancel()])
+
+    def _write(self, wanted: list[Work]) -> None:
+        """Do work in one transaction; if that fails, piece by piece, so that one failure is nobody else's."""
+        if self.failure is not None:
+            for item in wanted:
+                self._put_by(item, self.failure)
             return
-        for (_, future), result in zip(wanted, results, strict=True):
+        try:
+            results = self._transact([work for work, *_ in wanted])
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            if len(wanted) > 1:
+                for item in wanted:
+                    self._write([item])
+            else:
+                self._fail(wanted[0], error)
+            return
+        for (_, future, _), result in zip(wanted, results, strict=True):
             future.set_result(result)
 
-    def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    def _transact(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [work(self._connection) for work in works]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return results
+
+    def _fail(self, item: Work, error: Exception) -> None:
+        failure = error if isinstance(error, LedgerError) else _failure(error)
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            # a full disk, a broken file: it will happen again; all else concerns this record only
+            self.failure = failure
+            self._put_by(item, failure)
+        else:
+            item[1].set_exception(failure)
+
+    def _put_by(self, item: Work, failure: LedgerError) -> None:
+        """Keep in memory what must not be lost, and refuse all else."""
+        work, future, keep = item
+        if keep:
+            self.kept.append(work)
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
+
+    def recover(self) -> bool:
+        """Try once more to write what was kept; tell whether it is on the disk now. Only after all that was submitted.
+
+        Call it from one thread, while nobody submits.
+        """
+        self.submit(lambda _: None, keep=True).result()  # all that was submitted before is done or kept now
+        try:
+            self._transact(self.kept)
+        except sqlite3.Error:
+            return False
+        self.kept, self.failure = [], None
+        return True
 
 
 def _failure(error: Exception) -> LedgerError:
-    failure = LedgerError(
-        f"the ledger cannot be written ({error}); free the disk or name another file with ledger=PATH"
-    )
+    damaged = not isinstance(error, sqlite3.Error)
+    does = "holds a record that cannot be read" if damaged else "cannot be written"
+    advice = "lm-eval-longctx ledger repair saves the rest" if damaged else "free the disk"
+    failure = LedgerError(f"the ledger {does} ({error}); {advice}, or name another file with ledger=PATH")
     failure.__cause__ = error
     return failure

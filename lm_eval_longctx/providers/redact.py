@@ -109,7 +109,8 @@ def _forms(value: str) -> tuple[bytes, ...]:
 @lru_cache(maxsize=64)
 def _likely(value: str) -> bytes:
     """Return the longest part of a secret that nobody would escape."""
-    return max(re.findall(r"[A-Za-z0-9]*", value), key=len).encode()
+    longest: str = max(re.findall(r"[A-Za-z0-9]*", value), key=len)
+    return longest.encode()
 
 
 def _shows(body: bytes, hidden: Sequence[str]) -> bool:
@@ -125,11 +126,10 @@ def _shows(body: bytes, hidden: Sequence[str]) -> bool:
 
 
 def _character(match: re.Match[bytes]) -> bytes:
-    units, digits, plain = match.groups()
-    if units:  # as JSON counts: code units of UTF-16
-        found = bytes.fromhex("".join(re.findall(r"u(\w{4})", units.decode("ascii"))))
-        return found.decode("utf-16-be", "replace").encode()
-    return bytes([int(digits, 16)]) if digits else plain
+    if match[1]:  # as JSON counts: code units of UTF-16
+        units = bytes.fromhex("".join(re.findall(r"u(\w{4})", match[1].decode("ascii"))))
+        return units.decode("utf-16-be", "replace").encode()
+    return bytes([int(match[2], 16)]) if match[2] else bytes(match[3])
 
 
 def _entity(match: re.Match[bytes]) -> bytes:
