@@ -30,6 +30,7 @@ class AnthropicProvider(HostedProvider):
     dialect = messages.DIALECT
     NAME: ClassVar[str] = "anthropic"
     BASE_URL: ClassVar[str] = "https://api.anthropic.com"
+    OWN_PATHS: ClassVar[tuple[str, ...]] = ("v1",)
     MODELS = ANTHROPIC
     UNKNOWN_MODEL = ANTHROPIC_DEFAULT
     OPTIONS: ClassVar[tuple[Option, ...]] = hosted_options(

@@ -7,6 +7,7 @@ decides about retries twice.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -204,19 +205,19 @@ def _ended(found: list[Event] | None) -> bool:
 
 
 def _end(event: Event) -> bool:
-    return event.data is None or dig(event.data, "type") == "message_stop"
+    return event.data is None or dig(event.data, "type") in {"message_stop", "response.completed"}
 
 
 def _reports(chunk: Any) -> bool:
     """Whether a chunk holds the usage of the answer, which is known at its end only."""
     spoken = ("completion_tokens", "output_tokens", "candidatesTokenCount")
-    usage = dig(chunk, "usage") or dig(chunk, "usageMetadata")
+    usage = dig(chunk, "usage") or dig(chunk, "usageMetadata") or dig(chunk, "response", "usage")
     return any(dig(usage, name) is not None for name in spoken)
 
 
 def _status_inside(codes: frozenset[str]) -> int:
     """Find the status that an error inside a 200 would have had."""
-    numbers = [int(code) for code in codes if code.isdigit() and int(code) >= 400]  # noqa: PLR2004 - an HTTP error
+    numbers = [int(code) for code in codes if re.fullmatch(r"[45]\d\d", code)]
     named = [STATUS_OF_TYPE[code] for code in codes if code in STATUS_OF_TYPE]
     input_is_bad = [400 for code in codes if code.startswith(_BAD_INPUT)]
     return next(iter(sorted(numbers) or sorted(named) or input_is_bad), 500)

@@ -116,6 +116,7 @@ class GeminiProvider(HostedProvider):
     dialect = generate_content.DIALECT
     NAME: ClassVar[str] = "gemini"
     BASE_URL: ClassVar[str] = "https://generativelanguage.googleapis.com"
+    OWN_PATHS: ClassVar[tuple[str, ...]] = ("v1", "v1beta", "v1alpha")
     TIER_FIELD: ClassVar[str] = "serviceTier"
     MODELS = GEMINI
     UNKNOWN_MODEL = GEMINI_DEFAULT

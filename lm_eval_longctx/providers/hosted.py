@@ -64,6 +64,7 @@ class HostedProvider(HttpProvider):
     MODELS: ClassVar[Mapping[str, WireCapabilities]] = {}
     UNKNOWN_MODEL: ClassVar[WireCapabilities] = WireCapabilities()
     BASE_URL: ClassVar[str] = ""
+    OWN_PATHS: ClassVar[tuple[str, ...]] = ()
     OFFICIAL: ClassVar[bool] = True
     TIER_FIELD: ClassVar[str] = "service_tier"
 
@@ -83,7 +84,7 @@ class HostedProvider(HttpProvider):
         self.args = read_settings(self.OPTIONS, args, f"argument of {self.NAME}")
         if not (self.args["base_url"] or self.BASE_URL):
             raise ConfigError(f"{self.NAME} needs base_url=, such as base_url=http://127.0.0.1:8000/v1")
-        self.base_url = read_base_url(self.args["base_url"] or self.BASE_URL)
+        self.base_url = read_base_url(self.args["base_url"] or self.BASE_URL, self.OWN_PATHS)
         self.keys = self._keys()
         self.declared = override(look_up(self.MODELS, model, self.UNKNOWN_MODEL), self.args)
         self.known = self.declared

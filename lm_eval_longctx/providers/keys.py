@@ -93,8 +93,13 @@ def _value(match: re.Match[str]) -> str:
     return value
 
 
-def read_base_url(value: object) -> str:
+def read_base_url(value: object, own: tuple[str, ...] = ()) -> str:
     """Read an endpoint: a URL without secrets in it.
+
+    Args:
+        value: What the user gave.
+        own: Last parts of a path that we add ourselves, such as ``v1``: many
+            a document names the address with them.
 
     Raises:
         SecretError: It holds a user name, a password or a query.
@@ -105,7 +110,9 @@ def read_base_url(value: object) -> str:
         raise ConfigError(f"base_url must be like https://host/v1, not {value!r}")
     if parts.username or parts.password or parts.query:
         raise SecretError("base_url must not hold a user name, password or query, since it is written to results files")
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    path = parts.path.rstrip("/")
+    kept, _, last = path.rpartition("/")
+    return urlunsplit((parts.scheme, parts.netloc, kept if last in own else path, "", ""))
 
 
 def refuse_secrets(args: Mapping[str, Any]) -> None:

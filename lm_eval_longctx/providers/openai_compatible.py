@@ -19,6 +19,7 @@ from lm_eval_longctx.prompt import TextPart, VideoPart
 from lm_eval_longctx.providers import chat_completions
 from lm_eval_longctx.providers.capabilities import probed
 from lm_eval_longctx.providers.dialect import laid_out
+from lm_eval_longctx.providers.failures import wants_other_field
 from lm_eval_longctx.providers.frames import frame_times
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
@@ -30,9 +31,11 @@ from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.providers.base import Request
+    from lm_eval_longctx.providers.base import Raw, Request
     from lm_eval_longctx.providers.capabilities import WireCapabilities
+    from lm_eval_longctx.providers.dialect import Wire
     from lm_eval_longctx.providers.media import Ready
+    from lm_eval_longctx.providers.segments import Body
 
 _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
@@ -41,6 +44,7 @@ KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
 _WINDOW = (("max_model_len",), ("context_length",), ("meta", "n_ctx"))
 """Where servers name their window in the list of models: vLLM and SGLang, OpenRouter, llama.cpp."""
 
+_NEW_NAME = "max_completion_tokens"
 _UNCHECKED = "whether all frames were used could not be checked: video_frame_tokens is not set"
 
 
@@ -75,6 +79,7 @@ class OpenAICompatibleProvider(HostedProvider):
         host = urlsplit(self.base_url).hostname or ""
         self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
         self.dialect = chat_completions.DIALECT.pinned(self.pins)
+        self.renamed = False
 
     def _keys(self) -> Keys:
         named = self.args["key_env"]
@@ -100,7 +105,17 @@ class OpenAICompatibleProvider(HostedProvider):
     def _notes(self, request: Request) -> tuple[str, ...]:
         films = any(isinstance(part, VideoPart) for part in request.prompt.media())
         unchecked = films and self.media.video == "native" and not self.frame_tokens
-        return (*super()._notes(request), *((_UNCHECKED,) if unchecked else ()))
+        renamed = (f"output limit sent as {_NEW_NAME}, as the server asked",) if self.renamed else ()
+        return (*super()._notes(request), *((_UNCHECKED,) if unchecked else ()), *renamed)
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        return {**super()._options(request), **({"budget_field": _NEW_NAME} if self.renamed else {})}
+
+    async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
+        """Ask once, and learn from a refusal under which name the server wants the output limit."""
+        raw = await super()._exchange(wire, body, request)
+        self.renamed = self.renamed or wants_other_field(raw)
+        return raw
 
     def _expected_media(self, prompt: Prompt) -> dict[str, int]:
         films = [part for part in prompt.media() if isinstance(part, VideoPart)]

@@ -14,6 +14,7 @@ import os
 import ssl
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -76,6 +77,9 @@ KEPT_HEADERS = (
     "cf-ray",
 )
 """Response headers that go into the record, beside all about rate limits and uploads."""
+
+ARRIVED = "longctx-arrived"
+"""When an answer came by our own clock: recorded where a server names a time to ask again, and not its own."""
 
 KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "x-goog-upload-", "ratelimit-")
 
@@ -269,6 +273,8 @@ class _Attempt:
         self.status = response.status
         names = {name.lower(): value for name, value in response.headers.items()}
         self.response_headers = {n: v for n, v in names.items() if n in KEPT_HEADERS or n.startswith(KEPT_PREFIXES)}
+        if "retry-after" in names and not names.get("date"):
+            self.response_headers[ARRIVED] = formatdate(usegmt=True)
 
     def fail(self, error: BaseException, total: float) -> None:
         """Note what went wrong; a small body was sent unless there was no connection to send it through."""

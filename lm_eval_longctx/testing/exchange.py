@@ -139,6 +139,8 @@ class Exchange:
     def _unbilled(self, fault: Fault, asked: Asked) -> web.Response:
         if fault.kind == "html":
             return web.Response(body=_PAGE, content_type="text/html")
+        if fault.kind == "recorded":
+            return web.Response(status=fault.status, headers=fault.headers, body=fault.body)
         failed = self.form.fault(fault, asked) or self.form.error(
             400, f"a fault that this format does not have: {fault.kind}"
         )

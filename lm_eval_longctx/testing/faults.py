@@ -169,7 +169,6 @@ CASES: tuple[FaultCase, ...] = (
     FaultCase(
         "sse_error",
         (Outcome.TRANSPORT_FAILED, "rate_limit", True),
-        but=dict.fromkeys(("openai", "openai-compatible"), (Outcome.TRANSPORT_FAILED, "transient", True)),
         args={"stream": "true"},
     ),
 )

@@ -47,6 +47,7 @@ FAULTS = {
     "cut_input": "the input is cut in silence",
     "thin_media": "at most 32 frames of a film are used, in silence",
     "lost_file": "an uploaded file is gone",
+    "recorded": "a response as it stands: status, headers and body",
     "sse_cut": "the stream breaks off",
     "sse_clean_end": "the stream ends as if it were complete, without a finish marker",
     "sse_error": "an error event in the stream",
@@ -70,6 +71,7 @@ UNBILLED = frozenset(
         "lost_file",
         "html",
         "error_in_200",
+        "recorded",
     }
 )
 """Faults after which nothing is billed."""
@@ -88,12 +90,16 @@ class Fault:
         headers: Further response headers, such as ``{"Retry-After": "1"}``.
         delay: Gemini's ``RetryInfo.retryDelay`` in seconds, or ``None``.
         seconds: Between two bytes of a slow answer, or of silence.
+        status: Of a recorded response.
+        body: Of a recorded response.
     """
 
     kind: str
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float | None = None
     seconds: float = 0.005
+    status: int = 200
+    body: bytes = b""
 
     def __post_init__(self) -> None:
         """Refuse a kind that nobody knows."""

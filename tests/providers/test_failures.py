@@ -9,13 +9,12 @@ import pytest
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.providers.base import Raw
 from lm_eval_longctx.providers.failures import (
-    CONTEXT,
-    PERMANENT_TPM,
     read_broken,
     read_failure,
     read_refusal_to_answer,
     server_wait,
 )
+from lm_eval_longctx.providers.phrases import CONTEXT, TOKENS_PER_MINUTE
 
 TOO_LONG = (
     "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens.",
@@ -63,7 +62,7 @@ def test_other_limits_are_not_taken_for_an_overflow(words):
 def test_a_request_beyond_the_rate_itself_is_not_asked_again():
     """A request larger than the tokens per minute is permanent; one that has to wait is not."""
     too_large, wait = NOT_TOO_LONG[3:5]
-    assert PERMANENT_TPM.search(too_large)
+    assert TOKENS_PER_MINUTE.search(too_large)
     assert refused(429, {"error": {"message": too_large, "code": "rate_limit_exceeded"}}).retry.kind == "never"
     assert refused(429, {"error": {"message": wait, "code": "rate_limit_exceeded"}}).retry.kind == "rate_limit"
 
