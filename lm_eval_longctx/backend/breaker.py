@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.completion import Outcome
 
 if TYPE_CHECKING:
@@ -111,10 +112,7 @@ class Breaker:
         lasted = time.monotonic() - since
         if lasted < most and self._planned < most:
             return False
-        self._session.stop(
-            f"the server has answered none of the last {self.failures:,} calls, for {lasted:,.0f} seconds by now"
-            f" ({self._words})"
-        )
+        self._session.stop(Stop.OUTAGE, f"{self.failures:,} calls, for {lasted:,.0f} seconds by now ({self._words})")
         return True
 
     def _open(self) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.cuts import reading
+from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
     Verdict,
@@ -294,7 +295,7 @@ class Caller:
         raw = without_secrets(raw, session.secrets)
         await session.written(session.ledger.received(number, raw))
         if session.ledger.trouble is not None:
-            session.stop(str(session.ledger.trouble), ended=True)
+            session.stop(Stop.LEDGER, str(session.ledger.trouble))
         session.limiter.learn(raw.headers, session.now(), session.limits.max_wait)
         verdict = verdict_on(session.provider, session.prices, raw, prepared.request)
         if verdict is None:
@@ -380,7 +381,7 @@ class Caller:
         if verdict.completion.outcome.final:
             return False
         if retry.kind == "stop_run":
-            session.stop(f"the provider takes no more calls ({verdict.completion.detail})")
+            session.stop(Stop.ACCOUNT, verdict.completion.detail)
         if retry.kind in {"never", "stop_run"} or n >= session.limits.max_attempts or lost > session.limits.max_lost:
             return False
         if retry.kind == "rate_limit":

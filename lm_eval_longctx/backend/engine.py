@@ -22,11 +22,12 @@ from lm_eval_longctx.backend.limiter import shared_limiter
 from lm_eval_longctx.backend.order import Queue
 from lm_eval_longctx.backend.prices import unknown_price
 from lm_eval_longctx.backend.progress import Progress
+from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.backend.session import Session
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.backend.verdict import unsent
 from lm_eval_longctx.completion import Outcome
-from lm_eval_longctx.errors import BudgetError, UnsupportedError
+from lm_eval_longctx.errors import BudgetError, LedgerError, UnsupportedError
 from lm_eval_longctx.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Backend:
             LedgerError: The record cannot be written; what had arrived is in it.
             KeyboardInterrupt: The user stopped the run; what was in flight was
                 waited for and recorded.
+            SystemExit: Another program did, by SIGTERM or SIGHUP; likewise.
         """
         jobs = list(jobs)
         if not jobs:
@@ -154,23 +156,26 @@ class _Run:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[list[Completion]] | None = None
         self._session: Session | None = None
+        self._interrupts: Interrupts
 
     def result(self) -> list[Completion]:
-        """Run to the end; the first Ctrl-C drains, the second abandons what is in flight."""
+        """Run to the end; the first Ctrl-C or its like drains, the second abandons what is in flight."""
         thread = threading.Thread(target=self._thread, name="backend", daemon=True)
-        with Interrupts(self._in_loop(self._stop), self._in_loop(self._abandon)) as interrupts:
+        patience = self.backend.limits.max_drain
+        with Interrupts(self._in_loop(self._stop), self._in_loop(self._abandon), patience) as interrupts:
+            self._interrupts = interrupts
             thread.start()
             try:
                 found = self._wait()
             except BaseException:
                 if interrupts.count:
-                    raise KeyboardInterrupt from None
+                    interrupts.leave()
                 raise
             finally:
                 self._in_loop(self._stop)()
                 thread.join()
         if interrupts.count:
-            raise KeyboardInterrupt
+            interrupts.leave()
         return found
 
     def _wait(self) -> list[Completion]:
@@ -183,7 +188,7 @@ class _Run:
 
     def _stop(self) -> None:
         if self._session is not None:
-            self._session.stop("stopped by the user", ended=True)
+            self._session.stop(Stop.PERSON, self._interrupts.name)
 
     def _abandon(self) -> None:
         if self._main is not None:
@@ -292,7 +297,10 @@ class _Run:
             self._finish(position, completion)
         except Exception as error:  # noqa: BLE001 - kept, and raised when all is drained
             self.failure = self.failure or error
-            session.stop(f"{type(error).__name__}: {error}", ended=True)
+            if isinstance(error, LedgerError):
+                session.stop(Stop.LEDGER, str(error))
+            else:
+                session.stop(Stop.DEFECT, f"{type(error).__name__}: {error}")
         finally:
             passage.leave()
             queue.done(position, sent=sent)

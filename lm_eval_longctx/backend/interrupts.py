@@ -1,4 +1,4 @@
-"""Ctrl-C while calls are in flight: first wait for what is paid, then give it up."""
+"""Ctrl-C, SIGTERM and SIGHUP while calls are in flight: first wait for what is paid, then give it up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,48 +51,90 @@ class Mailbox:
                 waiter.set_exception(error)
 
 
-_STOPPING = "stopping: waiting for calls in flight, which are paid; Ctrl-C again abandons them"
+_STOPPING = "waiting for calls in flight, which are paid; the same again abandons them"
 _ABANDONING = "abandoning calls in flight; the ledger counts them as possibly billed"
 _STANDARD_ERROR = 2
 
+SIGNALS = {
+    number: default
+    for name, default in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGHUP", signal.SIG_DFL),
+    )
+    if (number := getattr(signal, name, None)) is not None
+}
+"""What ends a run in good order (Ctrl-C, a time limit, a closed terminal), with what Python does by itself."""
+
 
 class Interrupts:
-    """Counts Ctrl-C instead of raising ``KeyboardInterrupt``; a context manager.
+    """Counts Ctrl-C and its kin instead of ending at once; a context manager.
 
     An exception could strike at any moment, also while the first one is being
-    dealt with. Where somebody else handles the signal already, or outside the
-    main thread, nothing is changed.
+    dealt with. Where somebody else handles a signal already (``nohup``), or
+    outside the main thread, nothing is changed.
 
     Attributes:
-        count: How often it was pressed.
+        count: How many signals came.
+        first: The first of them.
     """
 
-    def __init__(self, drain: Callable[[], None], abandon: Callable[[], None]) -> None:
+    def __init__(self, drain: Callable[[], None], abandon: Callable[[], None], patience: float) -> None:
         """Keep what to do.
 
         Args:
-            drain: At the first time.
-            abandon: At every later time.
+            drain: At the first signal.
+            abandon: At every later one, and some time after one that nobody waits beside.
+            patience: Seconds between the two; schedulers kill soon after they ask.
         """
-        self.count = 0
+        self.count, self.first = 0, signal.SIGINT
         self._drain, self._abandon = drain, abandon
-        self._mine = False
+        self._limit = threading.Timer(patience, self._out_of_time)
+        self._limit.daemon = True
+        self._mine: list[signal.Signals] = []
+
+    @property
+    def name(self) -> str:
+        """Who ended the run, in words."""
+        return "the user" if self.first == signal.SIGINT else self.first.name
 
     def __enter__(self) -> Interrupts:  # noqa: PYI034 - typing.Self is newer than Python 3.10
         """Begin to count."""
-        in_main = threading.current_thread() is threading.main_thread()
-        self._mine = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._mine:
-            signal.signal(signal.SIGINT, self._pressed)
+        if threading.current_thread() is threading.main_thread():
+            self._mine = [number for number, default in SIGNALS.items() if signal.getsignal(number) is default]
+        for number in self._mine:
+            signal.signal(number, self._came)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let Python raise again."""
-        if self._mine:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Let Python act again."""
+        self._limit.cancel()
+        for number in self._mine:
+            signal.signal(number, SIGNALS[number])
 
-    def _pressed(self, *_: Any) -> None:
+    def leave(self) -> NoReturn:
+        """End as the first signal would have, with its exit status, but in good order."""
+        if self.first == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        raise SystemExit(128 + self.first) from None
+
+    def _came(self, number: int, *_: Any) -> None:
         self.count += 1
-        words, act = (_STOPPING, self._drain) if self.count == 1 else (_ABANDONING, self._abandon)
-        os.write(_STANDARD_ERROR, f"\nlm-eval-longctx: {words}\n".encode())  # print is not safe here
-        act()
+        if self.count > 1:
+            self._say(_ABANDONING)
+            self._abandon()
+            return
+        self.first = signal.Signals(number)
+        limited = self.first != signal.SIGINT
+        self._say(_STOPPING + (f", and so do {self._limit.interval:g} seconds" if limited else ""))
+        self._drain()
+        if limited:
+            self._limit.start()
+
+    def _out_of_time(self) -> None:
+        self._say(_ABANDONING)
+        self._abandon()
+
+    def _say(self, words: str) -> None:
+        with suppress(OSError):  # the terminal is gone; and print is not safe here
+            os.write(_STANDARD_ERROR, f"\nlm-eval-longctx: stopped by {self.name}: {words}\n".encode())

@@ -63,6 +63,7 @@ class Limits:
         max_wait: Longest single wait in seconds, whatever a server asks for;
             0 makes every wait vanish, which is what tests want.
         max_outage: Seconds for which a server may answer nothing at all before the run stops.
+        max_drain: Seconds to wait for calls in flight after SIGTERM or SIGHUP; schedulers kill soon after they ask.
         timeout: Seconds for one attempt as a whole; ``None`` leaves it to the provider's own time-outs.
         retry: Outcomes of earlier runs that are asked once more, beside those whose cause may have been mended.
     """
@@ -76,6 +77,7 @@ class Limits:
     max_lost: int = 1
     max_wait: float = 900.0
     max_outage: float = 600.0
+    max_drain: float = 20.0
     timeout: float | None = None
     retry: tuple[str, ...] = ()
 
@@ -85,7 +87,7 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 1):
                 raise ConfigError(f"{name} must be 1 or more, and finite, not {value}; leave it out for no limit")
-        for name in ("max_cost", "max_lost", "max_wait", "max_outage", "timeout"):
+        for name in ("max_cost", "max_lost", "max_wait", "max_outage", "max_drain", "timeout"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name} must be 0 or more, and finite, not {value}; leave it out for no limit")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,14 +45,16 @@ class Progress:
     def advance(self) -> None:
         """Count a sample as done."""
         if self._bar is not None:
-            self._bar.set_postfix_str(self.words(), refresh=False)
-            self._bar.update()
+            with suppress(OSError):  # the terminal is gone
+                self._bar.set_postfix_str(self.words(), refresh=False)
+                self._bar.update()
 
     async def refresh(self) -> None:
         """Keep the bar up to date while nothing ends; runs until cancelled."""
         while self._bar is not None:
             await asyncio.sleep(_EVERY)
-            self._bar.set_postfix_str(self.words())
+            with suppress(OSError):
+                self._bar.set_postfix_str(self.words())
 
     def words(self) -> str:
         """Return what stands behind the bar."""
@@ -76,8 +78,9 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:
-            self._bar.set_postfix_str(self.words())
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.set_postfix_str(self.words())
+                self._bar.close()
 
 
 def _short(count: int) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.limiter import Limiter
     from lm_eval_longctx.backend.prices import Prices
     from lm_eval_longctx.backend.progress import Progress
+    from lm_eval_longctx.backend.rules import Stop
     from lm_eval_longctx.backend.tally import Tally
     from lm_eval_longctx.ledger import Ledger
     from lm_eval_longctx.ledger.records import Final
@@ -200,16 +201,16 @@ class Session:
         if self.failure is not None:
             raise self.failure
 
-    def stop(self, reason: str, *, ended: bool = False) -> None:
+    def stop(self, why: Stop, details: str) -> None:
         """Send nothing more; what is in flight goes on.
 
         Args:
-            reason: For the completions of what is not sent.
-            ended: Whether to give up what is left at once. Otherwise it is
-                still looked up, since the ledger may have its answer.
+            why: The kind of reason; it decides whether what is left is still
+                looked up, since the ledger may have its answer.
+            details: For the completions of what is not sent.
         """
-        self.stopped = self.stopped or reason
-        self.ended = self.ended or ended
+        self.stopped = self.stopped or why.text(details)
+        self.ended = self.ended or why.value.ended
         self.tally.stopped = self.stopped
         self._stop.set()
         self.breaker.wake()

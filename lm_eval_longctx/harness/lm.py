@@ -102,6 +102,7 @@ class LongctxLM(LM):
             max_attempts=options["max_attempts"],
             max_wait=options["max_wait"],
             max_outage=options["max_outage"],
+            max_drain=options["max_drain"],
             retry=tuple(options["retry"] or ()),
         )
         given = {name: price for name, price in options.items() if name.startswith("price_")}

@@ -35,6 +35,7 @@ OPTIONS = (
     Option("max_bytes_in_flight", 256 << 20, "bytes of prompts in memory at once", minimum=1 << 20),
     Option("max_attempts", 6, "how often a request is sent before it counts as failed", minimum=1),
     Option("max_wait", 900.0, "longest wait for one retry, in seconds", minimum=0),
+    Option("max_drain", 20.0, "seconds to wait for calls in flight after SIGTERM or SIGHUP", minimum=0),
     Option("max_outage", 600.0, "seconds for which a server may answer nothing before the run stops", minimum=0),
     Option(
         "requests_per_minute",

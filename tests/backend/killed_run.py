@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("ledger")
     parser.add_argument("count", type=int)
     parser.add_argument("--background", action="store_true", help="ask OpenAI's dialect for answers in the background")
+    parser.add_argument("--max-drain", type=float, default=20.0)
     args = parser.parse_args()
     provider: OpenAIProvider | OpenAICompatibleProvider
     if args.background:
@@ -47,7 +48,7 @@ def main() -> None:
     else:
         provider = OpenAICompatibleProvider("tiny", base_url=f"{args.url}/v1", tokenize=False, probe=False)
     with Ledger.open(args.ledger) as ledger:
-        limits = Limits(concurrency=8, max_wait=0.02)
+        limits = Limits(concurrency=8, max_wait=0.02, max_drain=args.max_drain)
         backend = Backend(provider, ledger=ledger, limits=limits, prices=PRICES, progress=False)
         found = backend.run(jobs(args.count, groups=not args.background))
         answers = [{"text": str(f), **f.to_dict()} for f in found]

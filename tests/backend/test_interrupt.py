@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_longctx.backend.interrupts import SIGNALS, Interrupts
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
@@ -20,10 +21,10 @@ PATIENCE = 60.0
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
 
 
-def start(url: str, ledger: Path, count: int = 200) -> subprocess.Popen[bytes]:
+def start(url: str, ledger: Path, count: int = 200, *more: str) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own."""
     environment = {**os.environ, "OPENAI_COMPATIBLE_API_KEY": KEY}
-    command = [sys.executable, str(PROGRAM), url, str(ledger), str(count)]
+    command = [sys.executable, str(PROGRAM), url, str(ledger), str(count), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
@@ -33,17 +34,19 @@ def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.005)
 
 
-def test_the_first_interrupt_waits_for_calls_in_flight(tmp_path):
-    """After one Ctrl-C nothing new is sent, everything in flight is answered and recorded, and the process ends so."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_first_interrupt_waits_for_calls_in_flight(tmp_path, name):
+    """After one Ctrl-C or its like nothing new is sent, all in flight is answered and recorded, and it ends."""
     with LocalServer() as server:
         server.state.fail("slow_drip", times=1000, seconds=0.002)
         with start(server.url, tmp_path / "ledger") as process:
             wait_for(lambda: len(server.state.bills) >= 12, process)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number := getattr(signal, name))
             _, said = process.communicate(timeout=PATIENCE)
         asked = len(server.state.bills)
-    assert process.returncode != 0
-    assert b"KeyboardInterrupt" in said
+    assert process.returncode == (-2 if name == "SIGINT" else 128 + number)
+    assert (b"KeyboardInterrupt" in said) == (name == "SIGINT")
+    assert (b"stopped by the user" if name == "SIGINT" else b"stopped by " + name.encode()) in said
     assert b"waiting for calls in flight" in said
     assert asked < 200
     with Ledger.open(tmp_path / "ledger") as ledger:
@@ -74,3 +77,34 @@ def test_the_second_interrupt_abandons_and_counts(tmp_path):
         summary = ledger.summary()
     assert set(summary.outcomes) <= {"possibly_billed", "transport_failed"}
     assert summary.possibly_billed == summary.outcomes["possibly_billed"] >= asked
+
+
+def test_a_scheduler_is_not_kept_waiting(tmp_path):
+    """After SIGTERM, calls that do not come back in time are given up, recorded as possibly billed."""
+    with LocalServer() as server:
+        server.state.fail("hang", times=8, seconds=300.0)
+        with start(server.url, tmp_path / "ledger", 8, "--max-drain", "0.3") as process:
+            wait_for(lambda: len(server.state.bills) >= 2, process)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            _, said = process.communicate(timeout=PATIENCE)
+            took = time.monotonic() - began
+    assert (process.returncode, took < 20) == (143, True)
+    assert b"abandoning" in said
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        assert ledger.summary().possibly_billed >= 2
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_signals_that_others_handle_are_left_to_them(number):
+    """A program that ignores a signal (nohup) or handles it keeps doing so; afterwards all is as it was."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interrupts(lambda: None, lambda: None, 1.0):
+            assert signal.getsignal(number) is signal.SIG_IGN
+            assert all(signal.getsignal(each) is not before[each] for each in SIGNALS if each != number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before[number])
+    assert {each: signal.getsignal(each) for each in SIGNALS} == before

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from lm_eval_longctx.backend import rules
+from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.harness.ending import STATUSES
 
 
 def test_the_rule_for_asking_again_is_printed(repo_root):
@@ -23,3 +28,38 @@ def test_the_rule_for_asking_again_is_true(run, scripted, jobs, outcome):
     assert (asked > 1) == same.startswith("yes")
     run(provider, jobs(1))
     assert (len(provider.requests) > asked) == (not later.startswith("no"))
+
+
+def test_the_rule_for_stopping_is_printed(repo_root):
+    """docs/errors.md holds the table that the code makes, and its exit statuses are explained there."""
+    assert rules.stopping_table() in (repo_root / "docs" / "errors.md").read_text(encoding="utf-8")
+    named = {int(word.strip(",")) for stop in Stop for word in stop.value.status.split() if word.strip(",").isdigit()}
+    assert named <= set(STATUSES)
+
+
+def test_every_stop_is_in_the_table():
+    """Nothing in the backend stops a run for a reason without a row, and every row is used."""
+    used = set()
+    for source in Path(rules.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "stop":
+                reason = ast.unparse(node.args[0])
+                assert reason.startswith("Stop."), f"{source.name}: {ast.unparse(node)}"
+                used.add(reason.removeprefix("Stop."))
+    assert used == {stop.name for stop in Stop}
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ({"outcome": "transport_failed", "retry": "stop_run", "detail": "no key"}, Stop.ACCOUNT),
+        ({"outcome": "transport_failed", "retry": "transient", "detail": "refused"}, Stop.OUTAGE),
+    ],
+)
+def test_what_the_ledger_has_is_replayed_after_a_stop(run, scripted, jobs, reply, why):
+    """When provider or server end a run, known answers still come; the words are the table's."""
+    run(scripted(), jobs(40)[39:])
+    found, totals = run(scripted([reply]), jobs(40), concurrency=1, max_outage=0.0)
+    assert str(found[39]) == "yes"
+    assert totals["stopped"].startswith(why.value.words.partition("{}")[0])
+    assert not why.value.ended
