@@ -31,6 +31,7 @@ class Haystack(_HaystackFacts, total=False):
     """The hay of a sample.
 
     Attributes:
+        overlap: Share of it that samples of the same cell with a lower index have too, 0 to 1; 0 where it is their own.
         spec: The source as the user wrote it, such as ``books:/path``.
         digest: Of its content; a sample is rendered from this hay and no other.
         repeats: How often the hay begins again in this context; 0 where nothing occurs twice.
@@ -42,6 +43,7 @@ class Haystack(_HaystackFacts, total=False):
         films: The user's own films, by name.
     """
 
+    overlap: float
     licence: str
     pool_seconds: float
     voices: list[str]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.chronicle.facts import Fact
 
-VERSION = "2026.3"
+VERSION = "2026.4"
 """Names the text; a change of any sentence is a new version, or old caches would be taken for the new text."""
 
 CHAPTERS_IN_A_BOOK = 40
@@ -155,7 +155,7 @@ class Chronicle:
         place.count("episodes")
         while True:
             told = None
-            if world.dice.chance(6):
+            if world.dice.chance(9):
                 told = correction(world, place, self._memory, self._keeper)
             if told is None:
                 told = self._kind(place)(world, place)

@@ -15,46 +15,43 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.chronicle.world import Person, Place, World
 
 
-_KEPT = 512
-_ENOUGH = 8
+_LEVELS = 24
+_KEPT = 12
+_ENOUGH = 4
 
 
 class Memory:
-    """A fair sample, of fixed size, of everything that could be corrected.
+    """What could be corrected, as far back as one likes, in a fixed room.
 
-    Half of the corrections go back to any time, half to the last chapters.
+    Each level keeps as many statements as another, and each next one gets half
+    as many to keep: so the first holds the last chapters and the last holds
+    the last centuries. A correction comes from any level alike, and documents
+    of every length hold errors that they correct near by and far away.
     """
 
     def __init__(self) -> None:
         """Start without memories."""
-        self._old: list[Claim] = []
-        self._new: list[Claim] = []
-        self._met = 0
+        self._levels: list[list[Claim]] = [[] for _ in range(_LEVELS)]
 
     def note(self, world: World, claim: Claim) -> None:
-        """Remember a statement for as long as there is room (reservoir sampling)."""
+        """Remember a statement on one level, in the place of the level's oldest."""
         if claim[0] not in CORRECTABLE:
             return
-        self._met += 1
-        if world.dice.chance(50):
-            self._new.append(claim)
-            # The last chapters only: an eighth is soon pushed out by what follows.
-            if len(self._new) > _KEPT // 8:
-                self._new.pop(0)
-        elif len(self._old) < _KEPT:
-            self._old.append(claim)
-        else:
-            self._replace(world, claim)
-
-    def _replace(self, world: World, claim: Claim) -> None:
-        at = world.dice.pick(max(self._met // 2, _KEPT))
-        if at < _KEPT:
-            self._old[at] = claim
+        level = 0
+        while level < _LEVELS - 1 and world.dice.chance(50):
+            level += 1
+        kept = self._levels[level]
+        kept.append(claim)
+        if len(kept) > _KEPT:
+            kept.pop(0)
 
     def take(self, world: World) -> Claim | None:
         """Return a statement to take back, and forget it; ``None`` if there are few."""
-        kept = self._new if world.dice.chance(50) else self._old
-        return kept.pop(world.dice.pick(len(kept))) if len(kept) >= _ENOUGH else None
+        filled = [kept for kept in self._levels if len(kept) >= _ENOUGH]
+        if not filled:
+            return None
+        kept = world.dice.of(filled)
+        return kept.pop(world.dice.pick(len(kept)))
 
 
 def correction(world: World, place: Place, memory: Memory, keeper: Person) -> Episode | None:

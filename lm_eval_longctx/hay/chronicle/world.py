@@ -24,9 +24,15 @@ PLACES = 24
 ADULTS = 24
 CHILDREN = 12
 GROWN = 16
-WORKS_BEFORE_LEAVING = 240
+STAYS = (*(240,) * 16, *(960,) * 4, *(3840,) * 4)
+"""Events that each of the land's places sees before another takes its turn.
+
+Some stay long, so that a text of any length names a place again far from where it is described.
+"""
+
 DAYS = 30
 _LOOKS = 4
+_LATELY, _LATELY_MET = 4, 8
 _SALTS = 1440
 
 _WEEKS = ("first", "second", "third", "last")
@@ -186,6 +192,7 @@ class World:
         self.places = [self.settle() for _ in range(PLACES)]
         self.busy: list[Person] = []
         self.new: list[Person] = []
+        self._lately: list[int] = []
 
     @property
     def month(self) -> str:
@@ -209,12 +216,19 @@ class World:
 
     def visit(self) -> Place:
         """Return the place of the next chapter; places that are told out give way to new ones."""
-        where = self.dice.pick(PLACES)
-        if self.places[where].counts.get("episodes", 0) > WORKS_BEFORE_LEAVING:
+        where = self._where()
+        if self.places[where].counts.get("episodes", 0) > STAYS[where]:
             self.places[where] = self.settle()
         place = self.places[where]
         self._grow_up(place)
         return place
+
+    def _where(self) -> int:
+        """Return where to go: often where the chronicle has just been, so that its people soon come back."""
+        again = len(self._lately) == _LATELY and self.dice.chance(50)
+        where = self.dice.of(self._lately) if again else self.dice.pick(PLACES)
+        self._lately = [*self._lately[1 - _LATELY :], where]
+        return where
 
     def other_place(self, place: Place) -> Place:
         """Return another place of the land."""
@@ -271,8 +285,9 @@ class World:
         adults = place.adults
         if len(adults) < _LOOKS or self.dice.chance(25):
             return None
+        first = max(0, len(adults) - _LATELY_MET) if self.dice.chance(50) else 0
         for _ in range(_LOOKS):
-            person = adults[self.dice.pick(len(adults))]
+            person = adults[first + self.dice.pick(len(adults) - first)]
             right = (woman is None or person.woman is woman) and person not in self.busy
             if right and (fits is None or fits(person)):
                 return person

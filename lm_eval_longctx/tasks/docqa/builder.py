@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
@@ -13,7 +15,7 @@ from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.docqa.across import Comparison, Count, Order
-from lm_eval_longctx.tasks.docqa.direct import Bridge, Corrected, Single, Unanswerable
+from lm_eval_longctx.tasks.docqa.direct import Bridge, Corrected, Single, ToldOrNot
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
@@ -27,10 +29,11 @@ from lm_eval_longctx.tasks.docqa.page import (
     split_variant,
     variant,
 )
-from lm_eval_longctx.tasks.docqa.question import FactLog, Statements
+from lm_eval_longctx.tasks.docqa.question import FactLog, Lots, Statements
+from lm_eval_longctx.tasks.docqa.words import NOT_TOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
@@ -38,33 +41,37 @@ if TYPE_CHECKING:
     from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
 
 
+logger = logging.getLogger(__name__)
+
 KINDS: dict[str, Kind] = {
-    kind.NAME: kind for kind in (Single(), Bridge(), Comparison(), Count(), Order(), Corrected(), Unanswerable())
+    kind.NAME: kind for kind in (Single(), Bridge(), Comparison(), Count(), Order(), Corrected(), ToldOrNot())
 }
 """Kinds by name, in the order in which a sweep asks them."""
 
 _ENOUGH = 64
-_ATTEMPTS = 512
+_PATIENCE = 256
 
 
-def candidates(kind: Kind, told: Statements, depth: float, rng: Rng) -> Iterator[tuple[Question, Solution]]:
+def candidates(kind: Kind, told: Statements, depth: float, rng: Rng, lots: Lots) -> Iterator[tuple[Question, Solution]]:
     """Yield different questions with their answers, those near a depth first.
 
     Args:
         kind: What to ask.
         told: The document.
-        depth: Where the sentence that settles the answer should stand, in [0, 1].
+        depth: Where the question's evidence should stand, in [0, 1].
         rng: Chooses.
+        lots: Decide what could be guessed.
     """
     found: dict[str, tuple[float, Question, Solution]] = {}
-    for _ in range(_ATTEMPTS):
-        if len(found) >= _ENOUGH:
-            break
-        question = kind.propose(told, rng)
+    patience = _PATIENCE
+    while patience and len(found) < _ENOUGH:
+        question = kind.propose(told, rng, lots)
         solution = kind.solve(question, told) if question else None
         if question and solution:
             distance = abs(told.depth(solution.main) - depth)
+            patience = _PATIENCE if kind.text(question) not in found else patience
             found.setdefault(kind.text(question), (distance, question, solution))
+        patience -= 1
     for _, question, solution in sorted(found.values(), key=lambda entry: entry[0]):
         yield question, solution
 
@@ -73,12 +80,43 @@ INSTRUCTION = (
     "Answer with a name, a number or a few words from the text and nothing else. "
     "Where the text corrects itself, the correction holds. If the text does not tell, answer: not told."
 )
-_STARTS = 64
-_SHIFTS = 256
+NEAR = 0.05
+"""How far from the asked depth the evidence may lie before the next chapter is tried, if that is no end."""
+
 _SHORT = 1 << 16
+_SHIFTS = 192
 _LANDS = 1 << 32
-_LONGEST_QUESTION = 160
+_OPEN_LANDS = 8
 _KEPT_EVIDENCE = 24
+_UNTOLD = 64, 2048
+"""From which sentence after a document on, and among how many, events are taken that it does not tell of."""
+
+
+class Land:
+    """One chronicle: its text, its facts, and what was last looked up of its documents.
+
+    Attributes:
+        told: Gives what a document states, by its first sentence and their number.
+        units: Gives how many sentences from one on fill a prompt with some words, by the prompt's length.
+        passages: Gives the passages between two sentences.
+    """
+
+    def __init__(self, seed: int, *, context: BuildContext, tokenizer: str) -> None:
+        """Name the land; nothing is written yet."""
+        self.spec = f"chronicle:{seed}"
+        self.corpus = Corpus(context.source(self.spec), tokenizer, context.cache_dir)
+        self.log = FactLog(seed)
+        self.passages = lru_cache(maxsize=2)(partial(PassageIndex, self.corpus))
+        self.told = lru_cache(maxsize=8)(self._told)
+        self.units = lru_cache(maxsize=1024)(self._units)
+
+    def _units(self, start: int, words: str, limit: int) -> int:
+        return Fitting(self.corpus, start).units(words, limit)
+
+    def _told(self, start: int, units: int) -> Statements:
+        stop = start + units
+        after = stop + _UNTOLD[0]
+        return Statements(self.log.between(start, stop), start, stop, self.log.between(after, after + _UNTOLD[1]))
 
 
 @dataclass(frozen=True)
@@ -87,9 +125,11 @@ class _Asked:
 
     question: Question
     solution: Solution
+    land: Land
     told: Statements
     page: Page
     first_units: int
+    distance: float
 
 
 class DocumentQuestion(Sample):
@@ -101,6 +141,7 @@ class DocumentQuestion(Sample):
         closing: Words after the last span.
         document: First and last unit of the document.
         query: The question as plain values; ``questions`` words it.
+        spans_halves: Whether no half of the document gives the answer.
         evidence: Unit and depth of each sentence that the answer follows from.
     """
 
@@ -109,13 +150,15 @@ class DocumentQuestion(Sample):
     closing: str
     document: list[int]
     query: dict[str, Any]
+    spans_halves: bool
     evidence: list[list[Any]]
 
 
 class DocQABuilder(Builder[DocumentQuestion]):
     """Questions whose answers follow from the facts that a chronicle's sentences state.
 
-    ``haystack: chronicle`` is the land of the sweep's seed, ``chronicle:7`` one of its own.
+    ``haystack: chronicle`` is the land of the sweep's seed, ``chronicle:7`` one of its own; samples with a higher
+    index are asked about further lands that follow from it.
     A sample's variant is the kind of question, with the context where that is
     not the whole document: ``bridge``, ``bridge/retrieved``, ``bridge/none``.
     """
@@ -143,20 +186,26 @@ class DocQABuilder(Builder[DocumentQuestion]):
         names = [variant(kind, c) for kind in self._options["questions"] for c in self._options["contexts"]]
         return expand(self.sweep, variants=names)
 
-    @cached_property
-    def corpus(self) -> Corpus:
-        """The chronicle's text; its units are its sentences."""
-        return Corpus(self.context.source(f"chronicle:{self._seed}"), self.sweep.tokenizer, self.context.cache_dir)
+    def samples(self) -> list[DocumentQuestion]:
+        """Return all samples; what one would ask of the same document as another is left out, with a warning."""
+        found: dict[str, DocumentQuestion] = {}
+        made = super().samples()
+        for sample in made:
+            found.setdefault(json.dumps([sample["query"], sample["document"], sample["context"]]), sample)
+        if left := len(made) - len(found):
+            logger.warning(
+                "%s: %d samples are left out; they would ask the same of the same text", self.sweep.task, left
+            )
+        return list(found.values())
 
     @cached_property
-    def log(self) -> FactLog:
-        """The chronicle's facts."""
-        return FactLog(self._seed)
+    def _lands(self) -> Callable[[int], Land]:
+        """The last few lands; each costs the text of its documents."""
+        return lru_cache(maxsize=_OPEN_LANDS)(partial(Land, context=self.context, tokenizer=self.sweep.tokenizer))
 
-    @cached_property
-    def _index(self) -> Any:
-        """The passages of the last few documents."""
-        return lru_cache(maxsize=2)(lambda start, stop: PassageIndex(self.corpus, start, stop))
+    def land(self, index: int) -> Land:
+        """Return the land of all samples with an index; two lands have not even a name in common."""
+        return self._lands(Rng(f"land {index} of {self._seed}").below(_LANDS) if index else self._seed)
 
     def sample(self, plan: PlannedSample) -> DocumentQuestion:
         """Choose a document, a question whose evidence lies near the asked depth, and what is read.
@@ -166,12 +215,19 @@ class DocQABuilder(Builder[DocumentQuestion]):
         """
         kind, context = split_variant(plan.variant)
         asked = self._asked(replace(plan, variant=kind), kind)
-        page = self._page(asked, context)
+        page, land = self._page(asked, context), asked.land
         told, solution = asked.told, asked.solution
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {"spec": f"chronicle:{self._seed}", "digest": self.corpus.source.digest, "repeats": 0},
+            "haystack": {
+                "spec": land.spec,
+                "digest": land.corpus.source.digest,
+                "repeats": 0,
+                "overlap": 0.0,
+            },
             "kind": kind,
+            "chance": KINDS[kind].CHANCE,
+            "spans_halves": KINDS[kind].SPANS,
             "context": context,
             "control": context != self._options["contexts"][0],
             "cluster": str(plan.index),
@@ -181,54 +237,56 @@ class DocQABuilder(Builder[DocumentQuestion]):
             "query": asked.question,
             "question": KINDS[kind].text(asked.question),
             "target": list(solution.accepted),
-            "absent": kind == "unanswerable",
+            "absent": solution.accepted == (NOT_TOLD,),
             "evidence": [[n, round(told.depth(n), 4)] for n in sorted(solution.evidence)[:_KEPT_EVIDENCE]],
-            "realised_length": page.tokens(self.corpus),
+            "realised_length": page.tokens(land.corpus),
             "realised_depth": round(told.depth(solution.main), 6),
         }
 
     def render(self, sample: DocumentQuestion) -> Prompt:
         """Slice the prompt of a sample out of the chronicle."""
-        if sample["haystack"]["digest"] != self.corpus.source.digest:
+        corpus = self._lands(int(sample["haystack"]["spec"].partition(":")[2])).corpus
+        if sample["haystack"]["digest"] != corpus.source.digest:
             raise CorpusError(
                 f"sample {sample['id']} was made from another version of the chronicle; run the sweep again"
             )
         spans = tuple((low, high) for low, high in sample["spans"])
-        return Page(spans, sample["closing"], self._words(sample["question"])).prompt(self.corpus)
+        return Page(spans, sample["closing"], self._words(sample["question"])).prompt(corpus)
 
     def _words(self, question: str) -> str:
         return f"{question} {self._options['instruction']}".rstrip()
 
     def _asked(self, plan: PlannedSample, kind: str) -> _Asked:
-        """Find the first document, from a chapter that all kinds share, of which such a question can be asked."""
+        """Find the first document, from a chapter that all kinds and depths share, that has evidence near the depth."""
         limit = int(plan.length.amount)
-        shared = Rng(f"{plan.task}|{plan.version}|{plan.seed}|{plan.index}#document")
-        chapter = shared.below(_STARTS) if plan.index else 0
-        for shift in range(_SHIFTS if limit <= _SHORT else 1):
-            start = self.log.chapter_start(chapter + shift)
-            rng = plan.rng(f"question {shift}")
-            found = next(self._fitting_questions(start, limit, kind, float(plan.depth or 0), rng), None)
-            if found:
-                return found
+        best: _Asked | None = None
+        near = NEAR + KINDS[kind].LONGEST / limit
+        for chapter in range(_SHIFTS if limit <= _SHORT else 1):  # a long document holds whatever is asked
+            asked = next(self._fitting_questions(chapter, kind, plan), None)
+            best = asked if asked and (best is None or asked.distance < best.distance) else best
+            if best and best.distance <= near:
+                break
+        if best:
+            return best
         raise LengthError(
             f"no {kind} question can be asked of {plan.length}; "
             f"ask for longer context_lengths or leave {kind} out of questions"
         )
 
-    def _fitting_questions(self, start: int, limit: int, kind: str, depth: float, rng: Rng) -> Iterator[_Asked]:
+    def _fitting_questions(self, chapter: int, kind: str, plan: PlannedSample) -> Iterator[_Asked]:
         """Yield questions that have the same one answer in the document as it is with their own words under it."""
-        fitting = Fitting(self.corpus, start)
-        units = fitting.units(self._words(""), limit - _LONGEST_QUESTION)
-        for question, first in candidates(KINDS[kind], self._told(start, units), depth, rng) if units else ():
+        land, limit, depth = self.land(plan.index), int(plan.length.amount), float(plan.depth or 0)
+        start, rng, lots = land.log.chapter_start(chapter), plan.rng(f"question {chapter}"), Lots(plan)
+        fitting = Fitting(land.corpus, start)
+        units = land.units(start, self._words(""), limit - KINDS[kind].LONGEST)
+        for question, first in candidates(KINDS[kind], land.told(start, units), depth, rng, lots) if units else ():
             words = self._words(KINDS[kind].text(question))
             whole = fitting.units(words, limit)
-            told = self._told(start, whole)
+            told = land.told(start, whole)
             solution = KINDS[kind].solve(question, told)
             if whole >= units and solution and solution.accepted == first.accepted:
-                yield _Asked(question, solution, told, fitting.filled(fitting.page(whole, words), limit), units)
-
-    def _told(self, start: int, units: int) -> Statements:
-        return Statements(self.log.between(start, start + units), start, start + units)
+                page = fitting.filled(fitting.page(whole, words), limit)
+                yield _Asked(question, solution, land, told, page, units, abs(told.depth(solution.main) - depth))
 
     def _page(self, asked: _Asked, context: str) -> Page:
         """Return what is read: the document, its best passages, or nothing."""
@@ -237,8 +295,8 @@ class DocQABuilder(Builder[DocumentQuestion]):
         bare = Page((), "", asked.page.question)
         if context == NONE:
             return bare
-        start = asked.told.start
-        index = self._index(start, start + asked.first_units)
+        corpus, start = asked.land.corpus, asked.told.start
+        index = asked.land.passages(start, start + asked.first_units)
         question = KINDS[asked.question["kind"]].text(asked.question)
-        limit = min(self._options["retrieved_tokens"], asked.page.tokens(self.corpus))
-        return replace(bare, spans=retrieve(index, self.corpus, question, bare, limit))
+        limit = min(self._options["retrieved_tokens"], asked.page.tokens(corpus))
+        return replace(bare, spans=retrieve(index, corpus, question, bare, limit))

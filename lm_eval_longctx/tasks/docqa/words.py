@@ -66,7 +66,6 @@ STEPS: dict[str, str] = {
     "predecessor": "the one whom {s} followed in office",
     "builder": "the builder of {s}",
     "judge": "the judge of {s}",
-    "winner": "the winner of {s}",
     "shipbuilder": "the builder of {s}",
     "first_master": "the first master of {s}",
     "discoverer": "the discoverer of {s}",
@@ -103,17 +102,11 @@ MORE: dict[str, str] = {
 EARLIER: dict[str, str] = {
     "birth_year": "Who was born in the earlier year: {a} or {b}?",
     "founded": "Which was founded in the earlier year: {a} or {b}?",
-    "built_year": "Which was finished in the earlier year: {a} or {b}?",
-    "launch_year": "Which was launched in the earlier year: {a} or {b}?",
-    "found_year": "Which was discovered in the earlier year: {a} or {b}?",
-    "book_year": "Which was finished in the earlier year: {a} or {b}?",
-    "death_year": "Who died in the earlier year: {a} or {b}?",
 }
-"""Comparisons whose answer is the lesser."""
+"""Comparisons whose answer is the lesser; of dates that the keeper looks back to."""
 
-EVENTS: dict[str, str] = {
-    "birth_year": "the birth of {s}",
-    "founded": "the founding of {s}",
+COUNTED: dict[str, str] = {
+    "father": "the birth of {s}",
     "built_year": "the finishing of {s}",
     "launch_year": "the launching of {s}",
     "wreck_year": "the loss of {s}",
@@ -124,47 +117,16 @@ EVENTS: dict[str, str] = {
     "office_year": "the taking of office by {s}",
     "suit_year": "the judgment in {s}",
 }
-"""Dated events that can be put in order."""
+"""Events that the keeper tells of when they happen, by a relation that only this tells of."""
 
-COUNTED_AT: dict[str, tuple[str, str]] = {
-    "built_year": ("at", "How many works (bridges, schools, towers and the like) are finished at {s} in the text?"),
-    "houses": ("at", "How many calamities that took houses at {s} does the text tell of?"),
-    "champion": ("at", "How many contests at {s} are won in the text?"),
-    "launch_year": ("of", "How many ships of {s} are launched in the text?"),
-    "found_year": ("near", "How many discoveries near {s} does the text tell of?"),
+EVENTS: dict[str, str] = {
+    **COUNTED,
+    "birth_year": "the birth of {s}",
+    "founded": "the founding of {s}",
 }
-"""Things that are counted by the place in their name, with the word before it."""
+"""All events that questions name."""
 
-COUNTED_BY: dict[str, str] = {
-    "journey": "How many journeys of {s} does the text tell of?",
-    "death_place": "How many people die at {s} in the text?",
-    "wedding_place": "How many couples marry at {s} in the text?",
-    "mother": "How many children of {s} does the text name?",
-    "judge": "How many suits does {s} judge in the text?",
-    "holder": "How many times does {s} change hands in the text?",
-}
-"""Things that are counted by the subject (journeys, hands) or the value (all others) of their statements."""
-
-COUNTED_ALL: dict[str, str] = {
-    "death_place": "How many people die in the text?",
-    "wedding_place": "How many couples marry in the text?",
-    "built_year": "How many works (bridges, schools, towers and the like) are finished in the text?",
-    "houses": "How many calamities that took houses does the text tell of?",
-    "champion": "How many contests are won in the text?",
-    "launch_year": "How many ships are launched in the text?",
-    "book_year": "How many books are finished in the text?",
-    "judge": "How many suits are judged in the text?",
-    "toll": "How many charters are sealed in the text?",
-}
-"""Things that are counted over the whole text, wherever they happen."""
-
-EVERYWHERE = "*"
-"""The subject of a count over the whole text."""
-
-BY_SUBJECT = frozenset(("journey", "holder"))
-
-LAST_HOLDER = "Who is the last to receive {s} in the text?"
-SHIP_COST = "How many marks did {s} cost to build?"
+TELLS_OF = "How many of these twelve events does the text tell of: {events}; and {last}?"
 OFFICE_HOLDER = "Who took up the office of {s}?"
 
 NOT_TOLD = "not told"
