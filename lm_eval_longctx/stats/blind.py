@@ -45,7 +45,7 @@ class Floor:
         solver: The solver that does best.
         score: Mean score of the solvers that were chosen on the other half of the samples.
         chance: What a guess among the listed answers scores; 0 where none are listed.
-        bound: The most that the floor may be: chance where answers are listed, else ``OPEN``.
+        bound: The most that the floor may be: chance where that is more than ``OPEN``, else that.
         samples: How many samples the score is a mean of.
     """
 
@@ -149,7 +149,7 @@ def _floor(cell: tuple[str, str], samples: Sequence[Sample], solvers: Solvers, s
         solver=names[int(np.argmax(_means(table)))],
         score=float(np.concatenate(chosen).mean()),
         chance=float(np.mean(chances)),
-        bound=float(np.mean([chance or OPEN for chance in chances])),
+        bound=float(np.mean([max(chance, OPEN) for chance in chances])),
         samples=len(counted),
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.progress import progress
+from lm_eval_longctx.hay.stretches import stretch
 from lm_eval_longctx.hay.text.index import Place, TokenIndex
 from lm_eval_longctx.hay.text.store import TextStore
 from lm_eval_longctx.hay.text.tokenizers import Tokenizer, load_tokenizer
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.text.sources import TextSource
 
 _BYTES_A_TOKEN = 4.2
+_WIDEST, _PLENTY = 8, 64
+"""Bytes that hardly a token has, and how many stretches of so wide tokens make a text a very long one."""
+
+_BETWEEN = 256
+"""Tokens between two stretches of an endless text: more than a unit has."""
+
 FORMAT = "text-1"
 """Changes whenever the same source would be cut or stored in another way."""
 
@@ -124,15 +131,24 @@ class Corpus:
         round_, rest = self._round(byte)
         return round_ * self.store.units + self.store.unit_at(rest)
 
-    def first_units(self) -> int:
-        """Return among how many units the beginning of a hay may be drawn.
+    def stretch(self, index: int, tokens: int) -> tuple[int, float]:
+        """Return the first unit of an index's own stretch of so many tokens, and how much of it others have too.
 
-        All of a text that ends; the first segment of an endless one.
+        See ``stretches.stretch``. A text that is very long is measured in bytes, so that not all of it is tokenised.
         """
-        if self.store.period_units is not None:
-            return self.store.period_units
-        self._grow(0)
-        return len(self.store.segments[0].units)
+        period = self.store.period_bytes
+        if index == 0:
+            return 0, 0.0
+        if period is None:
+            found = stretch(index, None, tokens + _BETWEEN)
+            byte = self.advance(0, found.start)
+        elif period >= _PLENTY * _WIDEST * tokens:
+            found = stretch(index, period, _WIDEST * tokens)
+            byte = int(found.start)
+        else:
+            found = stretch(index, self.tokens_before(period), tokens)
+            byte = self.advance(0, found.start)
+        return self.unit_at(byte), found.overlap
 
     def repeats(self, start: int, stop: int) -> int:
         """Return how often the text begins again within a range of unrolled bytes; 0 if no sentence occurs twice."""

@@ -96,6 +96,7 @@ class Count(Kind):
     """
 
     NAME = "count"
+    CHANCE = 1 / _LISTED
     LONGEST = 320
 
     def propose(self, told: Statements, rng: Rng, lots: Lots) -> Question | None:

@@ -116,10 +116,16 @@ class MrcrBuilder(Builder[ConversationSample]):
                 f"{plan.length.amount} tokens are too short for a conversation with {len(texts)} answers: question "
                 f"and answers alone take {bare}; ask for context_lengths above {bare} or fewer needles"
             )
-        found = fitting.fit(self._start(plan), int(plan.length.amount))
+        start, overlap = self.corpus.stretch(plan.index, int(plan.length.amount))
+        found = fitting.fit(start, int(plan.length.amount))
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {"spec": self.corpus.source.spec, "digest": self.corpus.source.digest, "repeats": 0},
+            "haystack": {
+                "spec": self.corpus.source.spec,
+                "digest": self.corpus.source.digest,
+                "repeats": 0,
+                "overlap": overlap,
+            },
             "hay": {"start": found.start, "units": found.units, "filler": found.filler},
             "positions": list(found.positions),
             "request": [request.form, request.style, request.topic],
@@ -155,10 +161,6 @@ class MrcrBuilder(Builder[ConversationSample]):
             text = write(request, rng)
             texts.setdefault(text[:_OPENING], text)
         return request, list(texts.values())
-
-    def _start(self, plan: PlannedSample) -> int:
-        """Return the first round of hay: the same for all lengths and depths of one index."""
-        return plan.hay_rng("start").below(self.corpus.first_units()) if plan.index else 0
 
     def _question(self, prefix: str, before: int, request: Request) -> str:
         return str(self._options["question"]).format(prefix=prefix, ordinal=ORDINALS[before], piece=request.piece)

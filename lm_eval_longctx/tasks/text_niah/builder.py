@@ -124,8 +124,8 @@ class _TextBuilder(Builder[S]):
         return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
 
     def _start(self, plan: PlannedSample) -> int:
-        """Return the first unit of hay: the same for all lengths and depths of one index."""
-        return plan.hay_rng("start").below(self.corpus.first_units()) if plan.index else 0
+        """Return the first unit of hay: the same for all depths of one index and length."""
+        return self.corpus.stretch(plan.index, int(plan.length.amount))[0]
 
     def _draw(self, plan: PlannedSample, count: int) -> list[Pair]:
         """Draw needles whose keys and values the hay does not hold."""
@@ -157,7 +157,7 @@ class _TextBuilder(Builder[S]):
     def _fitter(self, question: str) -> Fitter:
         return Fitter(self.corpus, Frame(HEADER, self._footer(question) + self._prefix()))
 
-    def _hay(self, fitted: Fitted) -> NeedlesPart:
+    def _hay(self, plan: PlannedSample, fitted: Fitted) -> NeedlesPart:
         """Return what both kinds of task say of their hay."""
         layout, source = fitted.layout, self.corpus.source
         return {
@@ -165,6 +165,7 @@ class _TextBuilder(Builder[S]):
                 "spec": source.spec,
                 "digest": source.digest,
                 "repeats": self.corpus.repeats(fitted.start, fitted.stop),
+                "overlap": self.corpus.stretch(plan.index, int(plan.length.amount))[1],
             },
             "hay": {"start": layout.start, "units": layout.units, "fill": layout.fill},
             "key_kind": self._key.noun,
@@ -225,7 +226,7 @@ class NeedleBuilder(_TextBuilder[OneNeedleSample]):
         placed = list(zip(pairs, fitted.layout.positions, strict=True))
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            **self._hay(fitted),
+            **self._hay(plan, fitted),
             "question": question,
             "target": NOT_THERE if absent else wanted[1],
             "key": wanted[0],
@@ -291,7 +292,7 @@ class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
         positions = fitted.layout.positions
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            **self._hay(fitted),
+            **self._hay(plan, fitted),
             "question": self._question([pairs[order[0]][0], "..."]),
             "target": dict(pairs[number] for number in order),
             "needles": [positions[number] for number in order],

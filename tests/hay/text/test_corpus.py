@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from itertools import islice
+from itertools import islice, pairwise
 from threading import Thread
 
 import numpy as np
@@ -67,7 +67,6 @@ def test_short_texts_are_rolled_out(tmp_path):
     corpus = corpus_of(tmp_path, "One two. Three four.\n")
     assert corpus.store.size >= store.ROLLED_OUT
     assert (corpus.store.period_bytes, corpus.store.period_units) == (21, 2)
-    assert corpus.first_units() == 2
     assert corpus.repeats(0, 210) == 9
 
 
@@ -184,3 +183,36 @@ def test_half_written_corpus_is_finished(tmp_path, small_segments):
     again = corpus_of(tmp_path / "b", text).store
     assert again.read(0, again.size) == whole.read(0, whole.size)
     assert again.period_units == whole.period_units
+
+
+@pytest.mark.parametrize(("tokens", "count"), [(1500, 12), (5000, 3), (7000, 2), (16_000, 1)])
+def test_samples_of_a_book_share_nothing_while_it_has_enough(tmp_path, tokens, count):
+    """As many contexts as a book has room for lie side by side; from then on the shared part is told."""
+    corpus = corpus_of(tmp_path, written("english", 75_000))
+    total = corpus.tokens_before(corpus.store.period_bytes)
+    assert total // tokens == count
+    found = [corpus.stretch(index, tokens) for index in range(count + 2)]
+    assert [overlap for _, overlap in found[:count]] == [0] * count
+    assert all(overlap > 0 for _, overlap in found[count:])
+    places = sorted(corpus.tokens_before(corpus.unit_start(unit)) for unit, _ in found[:count])
+    assert all(two - one > tokens - 100 for one, two in pairwise([*places, total]))
+
+
+def test_samples_of_a_very_long_text_share_nothing(tmp_path):
+    """A very long text is not tokenised to find where samples begin, and they share nothing."""
+    corpus = corpus_of(tmp_path, written("english", 600_000))
+    found = [corpus.stretch(index, 1000) for index in range(64)]
+    assert corpus._index is None
+    starts = sorted(corpus.unit_start(unit) for unit, _ in found)
+    assert {overlap for _, overlap in found} == {0}
+    assert all(len(corpus.tokenizer.starts(corpus.read(*pair))) > 1000 for pair in pairwise(starts))
+
+
+def test_samples_of_an_endless_text_share_nothing(tmp_path):
+    """Of a chronicle each index reads on where the one before it has ended, at every length."""
+    corpus = chronicle_in(tmp_path)
+    for tokens in (2000, 30_000):
+        found = [corpus.stretch(index, tokens) for index in range(4)]
+        places = [corpus.tokens_before(corpus.unit_start(unit)) for unit, _ in found]
+        assert {overlap for _, overlap in found} == {0}
+        assert all(two - one > tokens for one, two in pairwise(places))

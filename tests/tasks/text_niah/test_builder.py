@@ -24,11 +24,11 @@ What is the special magic {city} number? Don't give information outside the docu
 Here is the magic number from the context:"""
 
 GOLDEN = {
-    "english": "374c693131cda24ff622fd591de08ced9555c6423a07d82f511ac2dba6e5af3c",
-    "chinese": "7503480fa9a68436444673808475e0deccc3914ada6848fd10ca08319594065f",
-    "code": "f091ded868fce2486a6eba14884abc3b5248993be0afeac1d4a13ff13efaeb90",
+    "english": "e61fccac1e4675c2f2113fc6311941a46d6999db85aba4387f149dadd35e510c",
+    "chinese": "6cf5288ab088a2b6fc0b7b964a3377836c15cf25ee70287e6d88154717b13870",
+    "code": "a90bf1ed014eef060d487f5bf21707217b72da1e196471333b23ad5150220020",
 }
-GOLDEN_MULTI = "cc28f543cb10edbf063a6ca33afb775c88cdfe983d8a87cc868c6efea967ae40"
+GOLDEN_MULTI = "9c60166b66e5ab949a6087659acd6042a228a96f2aed7a14ebe9eb0dfd11be88"
 
 
 def digest_of(builder) -> str:
@@ -117,13 +117,26 @@ def test_realised_depth_is_near_the_asked_one(make, book):
 
 
 def test_samples_of_an_index_share_their_hay(make, book):
-    """At one index all lengths and depths begin with the same hay; other indexes begin elsewhere."""
+    """At one index and length all depths begin with the same hay; other indexes begin elsewhere."""
     builder = make(book(written("english", 90_000)), context_lengths=["2k", "8k"], depths=[0.5, 1], samples_per_cell=3)
-    starts: dict[int, set[str]] = {}
+    starts: dict[tuple[int, str], set[str]] = {}
     for sample in builder.samples():
-        starts.setdefault(sample["index"], set()).add(builder.render(sample).text()[:3000])
-    assert [len(texts) for texts in starts.values()] == [1, 1, 1]
-    assert len(set.union(*starts.values())) == 3
+        text = builder.render(sample).text()[:3000]
+        starts.setdefault((sample["index"], sample["context_label"]), set()).add(text)
+    assert [len(texts) for texts in starts.values()] == [1] * 6
+    for label in ("2k", "8k"):
+        assert len(set.union(*(texts for (_, length), texts in starts.items() if length == label))) == 3
+
+
+@pytest.mark.parametrize(("hay", "fit"), [("book", 2), ("chronicle", 5)])
+def test_samples_of_a_cell_share_no_hay(make, book, hay, fit):
+    """No sentence stands in two samples of a cell while the source has enough; then the shared part is told."""
+    spec = hay if hay == "chronicle" else book(written("english", 90_000))
+    builder = make(spec, context_lengths=["2k", "8k"], depths=[0.5], samples_per_cell=5)
+    of = [sample for sample in builder.samples() if sample["context_label"] == "8k"]
+    assert [sample["haystack"]["overlap"] == 0 for sample in of] == [n < fit for n in range(5)]
+    ends = sorted((s["hay"]["start"], s["hay"]["start"] + s["hay"]["units"] + bool(s["hay"]["fill"])) for s in of[:fit])
+    assert all(stop <= start for (_, stop), (start, _) in pairwise(ends))
 
 
 def test_adding_cells_changes_no_other(make, book):
