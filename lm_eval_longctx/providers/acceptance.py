@@ -18,6 +18,7 @@ from lm_eval_longctx.providers.base import Decoded, Retry
 from lm_eval_longctx.providers.finish import UNMARKED
 from lm_eval_longctx.providers.parsing import mended
 from lm_eval_longctx.providers.tiers import STANDARD, surprise
+from lm_eval_longctx.providers.unfolding import ENDLESS
 from lm_eval_longctx.providers.usage import UNCHECKED, Most, checked
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ def _textless(reply: Reply, raw: Raw, expected: Expected) -> Decoded | None:
 def _unfinished(reply: Reply, raw: Raw) -> Decoded:
     """An answer without a finish marker broke off, whatever the wire says; with an odd one it is malformed."""
     again = Retry("transient", billed=True)
+    if raw.error.startswith(ENDLESS):
+        return _decoded(reply, raw, Outcome.MALFORMED, raw.error, Retry("never", billed=True))
     if reply.words:
         return _decoded(reply, raw, Outcome.MALFORMED, reply.words, again)
     detail = raw.error or "the answer ended without a finish marker"

@@ -25,6 +25,7 @@ from lm_eval_longctx.providers.failures import (
 from lm_eval_longctx.providers.parsing import dig, parsed
 from lm_eval_longctx.providers.segments import FileBytes, JsonString
 from lm_eval_longctx.providers.tiers import served_tier
+from lm_eval_longctx.providers.unfolding import ENDLESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -225,6 +226,10 @@ def _status_inside(codes: frozenset[str]) -> int:
 
 def _unreadable(raw: Raw) -> Decoded:
     """A 200 that is no response: cut off, or a page of something in between."""
+    if raw.error.startswith(ENDLESS):
+        return Decoded(
+            Completion("", Outcome.MALFORMED, detail=raw.error, seconds=raw.seconds), Retry("never", billed=True)
+        )
     start = raw.body.lstrip()[:1]
     if raw.error or start in {b"{", b"["} or not start:
         detail = raw.error or "the answer is cut off and cannot be read"

@@ -29,6 +29,7 @@ from lm_eval_longctx.providers.prefix import Prefixes
 from lm_eval_longctx.providers.segments import EscapedText, assemble
 from lm_eval_longctx.providers.tiers import STANDARD, asked_tier
 from lm_eval_longctx.providers.transport import Timeouts, Transport
+from lm_eval_longctx.providers.unfolding import room_for
 from lm_eval_longctx.settings import Option, read_settings
 
 if TYPE_CHECKING:
@@ -253,9 +254,9 @@ class HostedProvider(HttpProvider):
         return self.base_url + self.dialect.path_of(wire)
 
     async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
-        del request
         headers = {**self.headers(), "Content-Type": "application/json"}
-        return await self.transport.send("POST", self._url(wire), headers, body)
+        most = room_for(wire.output_budget, request.prompt.text_bytes)
+        return await self.transport.send("POST", self._url(wire), headers, body, most=most)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of a request made now; they hold the key and are kept nowhere."""

@@ -25,6 +25,7 @@ import aiohttp
 from lm_eval_longctx.errors import ConfigError, MediaError
 from lm_eval_longctx.providers.base import Raw
 from lm_eval_longctx.providers.redact import secrets, without_secrets
+from lm_eval_longctx.providers.unfolding import ACCEPTED, MOST, Received
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -135,7 +136,14 @@ class Transport:
             await session.close()
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None, *, total: float | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None = None,
+        *,
+        total: float | None = None,
+        most: int = MOST,
     ) -> Raw:
         """Send once and return what came back; a failed wire is a ``Raw`` with ``error``.
 
@@ -145,8 +153,9 @@ class Transport:
             headers: All of them, the key included.
             body: What to send.
             total: Another limit for the whole attempt, in seconds.
+            most: Bytes that are kept of what comes back; what is beyond them is not read.
         """
-        attempt = _Attempt(self.timeouts, body)
+        attempt = _Attempt(self.timeouts, body, most)
         exchange = self._exchange(attempt, method, url, headers, total or self.timeouts.total)
         await (exchange if attempt.whole else self._watched(attempt, exchange))
         return without_secrets(attempt.raw(), secrets(self.secrets) if self.secrets else ())
@@ -184,7 +193,12 @@ class Transport:
             ) as response:
                 attempt.begin(response)
                 async for chunk in response.content.iter_any():
-                    attempt.received += chunk
+                    attempt.received.add(chunk)
+                    if attempt.received.full:
+                        attempt.error = attempt.received.overflow()
+                        response.close()
+                        return
+                attempt.received.end()
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, MediaError) as error:
             attempt.fail(error, total)
 
@@ -201,7 +215,10 @@ class Transport:
         if self._session is None or self._session.closed or self._loop is not loop:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15)
             self._session = aiohttp.ClientSession(
-                connector=connector, read_bufsize=1 << 18, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector,
+                read_bufsize=1 << 18,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # which holds all that a piece unfolds to
             )
             self._loop, self._ways = loop, {}
         return self._session
@@ -217,23 +234,25 @@ class _Way(NamedTuple):
 class _Attempt:
     """One request under way; a small body is sent whole, and a large one is drawn from piece by piece."""
 
-    def __init__(self, timeouts: Timeouts, body: Body | None) -> None:
+    def __init__(self, timeouts: Timeouts, body: Body | None, most: int) -> None:
         self.timeouts = timeouts
+        self.most = most
         self.body = body
         self.whole = body is None or body.length <= _WHOLE
         self.start = time.perf_counter()
         self.sent = False
         self.status = 0
         self.response_headers: dict[str, str] = {}
-        self.received = bytearray()
+        self.received = Received(most)
         self.error = ""
         self.stalled = False
         self.on_stall: Callable[[], object] = bool
         self._watch: asyncio.TimerHandle | None = None
 
     def headers(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Add the exact length."""
-        return {**given, **({} if self.body is None else {"Content-Length": str(self.body.length)})}
+        """Add the exact length, and how an answer may be folded."""
+        length = {} if self.body is None else {"Content-Length": str(self.body.length)}
+        return {"Accept-Encoding": ACCEPTED, **given, **length}
 
     def data(self) -> bytes | AsyncIterator[Chunk] | None:
         """Return the body's bytes for aiohttp to send, or to draw from."""
@@ -271,6 +290,7 @@ class _Attempt:
         """Note status and headers as soon as they are there."""
         self.stop_watch()
         self.status = response.status
+        self.received = Received(self.most, response.headers.get("Content-Encoding", ""))
         names = {name.lower(): value for name, value in response.headers.items()}
         self.response_headers = {n: v for n, v in names.items() if n in KEPT_HEADERS or n.startswith(KEPT_PREFIXES)}
         if "retry-after" in names and not names.get("date"):
@@ -285,7 +305,7 @@ class _Attempt:
         """Return what came back so far."""
         seconds = time.perf_counter() - self.start
         sent = self.sent or self.body is None or self.status == 200  # noqa: PLR2004 - an answer proves it
-        return Raw(self.status, self.response_headers, bytes(self.received), seconds, self.error, sent)
+        return Raw(self.status, self.response_headers, bytes(self.received.body), seconds, self.error, sent)
 
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
