@@ -11,6 +11,7 @@ from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.ledger.repair import examine, repair
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="calls, tokens and money by model and task")
     export = actions.add_parser("export", help="every attempt as a line of JSON")
     prune = actions.add_parser("prune", help="remove records; nothing is removed without --yes")
-    for action in (show, export, prune):
+    mend = actions.add_parser(
+        "repair", help="save what can be read of a damaged ledger; nothing is changed without --yes"
+    )
+    for action in (show, export, prune, mend):
         action.add_argument("--ledger", metavar="PATH", help="the file (default: the one that runs use)")
     for action in (show, export):
         for name in FILTERS:
@@ -40,18 +44,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prune.add_argument("--older-than", type=float, metavar="DAYS", help="only what was sent so many days ago")
     prune.add_argument("--failures", action="store_true", help="keep all answers")
     prune.add_argument("--bodies", action="store_true", help="keep all records, drop the raw responses")
-    prune.add_argument("--yes", action="store_true", help="do it")
+    for action in (prune, mend):
+        action.add_argument("--yes", action="store_true", help="do it")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     actions = {"show": _show, "export": _export, "prune": _prune}
+    if args.action == "repair":
+        return _repair(str(_path(args.ledger)), yes=args.yes)
     with Ledger.open(_path(args.ledger), create=False) as ledger:
         return actions[args.action](ledger, args)
 
 
 def _path(named: str | None) -> Path:
     return Path(named).expanduser() if named else default_cache_dir() / "ledger.sqlite3"
+
+
+def _repair(path: str, *, yes: bool) -> int:
+    """Tell how much of a ledger can be read; write that anew if wanted."""
+    if not yes:
+        found = examine(path)
+        print(f"{path}: {found.words()}" + ("; add --yes to do it" if found.damaged else "; nothing is damaged"))
+        return int(found.damaged)
+    found, old = repair(path)
+    print(f"{path}: {found.words()}: done; the damaged file is {old}")
+    return 0
 
 
 def _where(args: argparse.Namespace) -> dict[str, str]:

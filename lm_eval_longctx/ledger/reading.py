@@ -11,6 +11,7 @@ import orjson
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.errors import LedgerError, unknown_option
 from lm_eval_longctx.ledger.records import Final, Standing, Summary, load_completion, unpack
+from lm_eval_longctx.ledger.repair import UNREADABLE, damage
 from lm_eval_longctx.ledger.schema import BILLED, UNKNOWN
 from lm_eval_longctx.providers.base import HandIn, Raw
 
@@ -63,10 +64,12 @@ class Reading:
         self._lock.release()
         if isinstance(error, sqlite3.ProgrammingError):
             raise LedgerError("the ledger is closed; open it again") from error
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.OperationalError):
             raise LedgerError(
                 f"the ledger {self._path} cannot be read ({error}); restore it or name another file"
             ) from error
+        if isinstance(error, (sqlite3.Error, *UNREADABLE)):
+            raise damage(self._path, error) from error
 
 
 def final(connection: sqlite3.Connection, key: str, despite: int = 0) -> Final | None:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LedgerError
 from lm_eval_longctx.files import default_cache_dir, whole
-from lm_eval_longctx.ledger.schema import connect
+from lm_eval_longctx.ledger.schema import connect, put, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -67,26 +67,14 @@ def _write(place: Path, reader: sqlite3.Connection, attempts: list[int], works: 
         for attempt in attempts:
             for table, column in (("attempt", "id"), ("call", "key")):
                 wanted = "?" if table == "attempt" else "(SELECT key FROM attempt WHERE id=?)"
-                for row in _rows(reader, f"SELECT * FROM {table} WHERE {column}={wanted}", attempt):  # noqa: S608 - ours
-                    _put(connection, table, row)
+                for row in rows(reader, f"SELECT * FROM {table} WHERE {column}={wanted}", attempt):  # noqa: S608 - ours
+                    put(connection, table, row)
         for work in works:
             work(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
-
-
-def _rows(connection: sqlite3.Connection, query: str, *values: Any) -> Iterator[dict[str, Any]]:
-    cursor = connection.execute(query, values)
-    names = [column[0] for column in cursor.description]
-    for row in cursor.fetchall():
-        yield dict(zip(names, row, strict=True))
-
-
-def _put(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
-    names, marks = ", ".join(row), ", ".join("?" * len(row))
-    connection.execute(f"INSERT OR REPLACE INTO {table}({names}) VALUES({marks})", list(row.values()))
 
 
 def bring_back(path: str, connection: sqlite3.Connection) -> None:
@@ -107,7 +95,7 @@ def _take_in(place: Path, connection: sqlite3.Connection) -> int:
     rescued = connect(str(place))
     try:
         connection.execute("BEGIN IMMEDIATE")
-        count = sum(_merge(connection, rescued, row) for row in _rows(rescued, "SELECT * FROM attempt ORDER BY id"))
+        count = sum(_merge(connection, rescued, row) for row in rows(rescued, "SELECT * FROM attempt ORDER BY id"))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -124,10 +112,10 @@ def _merge(connection: sqlite3.Connection, rescued: sqlite3.Connection, row: dic
     known = connection.execute(query, (row["key"], row["sent"], row["n"])).fetchone()
     if known is not None and known[1] is not None:
         return False
-    (call,) = _rows(rescued, "SELECT * FROM call WHERE key=?", row["key"])
+    (call,) = rows(rescued, "SELECT * FROM call WHERE key=?", row["key"])
     if connection.execute("SELECT 1 FROM call WHERE key=?", (row["key"],)).fetchone() is None:
-        _put(connection, "call", call)
-    _put(connection, "attempt", {**row, "id": known[0] if known else None})
+        put(connection, "call", call)
+    put(connection, "attempt", {**row, "id": known[0] if known else None})
     connection.execute("UPDATE call SET owner=NULL WHERE key=?", (row["key"],))
     return True
 

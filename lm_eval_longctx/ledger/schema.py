@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from lm_eval_longctx.errors import LedgerError
 
@@ -59,7 +60,7 @@ def connect(path: str, *, create: bool = True) -> sqlite3.Connection:
         _prepare(path, create=create)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         _set_up(connection, path)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last: SQLite quotes what is broken
         if connection is not None:
             connection.close()
         raise LedgerError(f"cannot use {path} as the ledger ({error}); name another file with ledger=PATH") from error
@@ -131,3 +132,16 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def rows(connection: sqlite3.Connection, query: str, *values: Any) -> list[dict[str, Any]]:
+    """Return the rows of a query by the names of their columns."""
+    cursor = connection.execute(query, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def put(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    """Write a row of a table as ``rows`` read it, perhaps from another ledger."""
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    connection.execute(f"INSERT OR REPLACE INTO {table}({names}) VALUES({marks})", list(row.values()))

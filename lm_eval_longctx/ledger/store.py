@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 import time
 import weakref
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +23,12 @@ import orjson
 from lm_eval_longctx.errors import LedgerError
 from lm_eval_longctx.ledger import reading, rescue, statements
 from lm_eval_longctx.ledger.owners import this_process
+from lm_eval_longctx.ledger.repair import damage
 from lm_eval_longctx.ledger.schema import connect
 from lm_eval_longctx.ledger.writer import Writer
 from lm_eval_longctx.providers.redact import redact, secrets
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Future
     from types import TracebackType
@@ -54,7 +56,8 @@ class Ledger:
         self._reader, self._lock = reader, threading.RLock()
         self._owner, self._secrets = this_process(), secrets()
         self._claims: set[str] = set()
-        self._writer = Writer(connection, partial(statements.beat, owner=self._owner.id, claims=self._claims))
+        beat = partial(statements.beat, owner=self._owner.id, claims=self._claims)
+        self._writer = Writer(connection, beat, partial(_explained, path))
         self._registered = self._settled = False
         self._file = _file_at(path)
         self._finish = weakref.finalize(self, _close, self._writer, reader)
@@ -72,7 +75,13 @@ class Ledger:
                 program, or of a newer version of this one.
         """
         name = str(Path(path).expanduser())
-        connection = connect(name, create=create)
+        try:
+            connection = connect(name, create=create)
+        except LedgerError as error:
+            cause = error.__cause__
+            if type(cause) is sqlite3.DatabaseError and "malformed" in str(cause):
+                raise damage(name, cause) from cause
+            raise
         rescue.bring_back(name, connection)
         return cls(name, connection, connect(name))
 
@@ -345,6 +354,19 @@ def _plain(values: Mapping[str, Any]) -> str:
         return orjson.dumps(values).decode()
     except TypeError:  # half a surrogate pair, a key that is no text, or nothing plain
         return _canonical(values)
+
+
+def _explained(path: str, error: Exception) -> LedgerError:
+    """Make the error of a record that could not be written."""
+    if type(error) is sqlite3.DatabaseError or isinstance(
+        error, (orjson.JSONDecodeError, UnicodeDecodeError, zlib.error)
+    ):
+        return damage(path, error)
+    failure = LedgerError(
+        f"the ledger cannot be written ({error}); free the disk or name another file with ledger=PATH"
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _file_at(path: str) -> tuple[int, int] | None:

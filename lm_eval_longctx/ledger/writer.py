@@ -33,16 +33,21 @@ class Writer:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, idle: Callable[[sqlite3.Connection], None], every: float = 15.0
+        self,
+        connection: sqlite3.Connection,
+        idle: Callable[[sqlite3.Connection], None],
+        explain: Callable[[Exception], LedgerError],
+        every: float = 15.0,
     ) -> None:
         """Start the thread.
 
         Args:
             connection: Used by this thread only, from now on.
             idle: Called in a transaction of its own, about every ``every`` seconds.
+            explain: Makes the error that users see.
             every: Seconds.
         """
-        self._connection, self._idle, self._every = connection, idle, every
+        self._connection, self._idle, self._explain, self._every = connection, idle, explain, every
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closed = False
         self.failure: LedgerError | None = None
@@ -131,7 +136,7 @@ class Writer:
         return results
 
     def _fail(self, item: Work, error: Exception) -> None:
-        failure = error if isinstance(error, LedgerError) else _failure(error)
+        failure = error if isinstance(error, LedgerError) else self._explain(error)
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
             # a full disk, a broken file: it will happen again; all else concerns this record only
             self.failure = failure
@@ -160,12 +165,3 @@ class Writer:
             return False
         self.kept, self.failure = [], None
         return True
-
-
-def _failure(error: Exception) -> LedgerError:
-    damaged = not isinstance(error, sqlite3.Error)
-    does = "holds a record that cannot be read" if damaged else "cannot be written"
-    advice = "lm-eval-longctx ledger repair saves the rest" if damaged else "free the disk"
-    failure = LedgerError(f"the ledger {does} ({error}); {advice}, or name another file with ledger=PATH")
-    failure.__cause__ = error
-    return failure
