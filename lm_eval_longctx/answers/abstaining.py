@@ -11,7 +11,7 @@ _THING = (
 _SEEN = (
     r"(?:mention|stat(?:e|ed|es|ing)\b|contain|includ|provid|specif|appear|present|find|found|giv|list|exist|reveal"
     r"|record|locat|determin|know|say|said|tell|told|hidden|anywhere|there\b|in (?:the|this|it)|availab|disclos|identif"
-    r"|indicat|see\b|seen|answer|shown?\b|sure|certain|clear|possible|able|have|recall|remember|refer|describ|able)\w*"
+    r"|indicat|see\b|seen|transcri|listen|hear\b|process|access|answer|shown?\b|sure|certain|clear|possible|able|have|recall|remember|refer|describ|able)\w*"
 )
 _NOT = (
     r"(?:not|never|cannot|can't|couldn't|doesn't|isn't|wasn't|don't|didn't|aren't|weren't|hasn't|haven't|won't"

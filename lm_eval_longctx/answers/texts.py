@@ -10,7 +10,7 @@ from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.numerals import with_digits
 from lm_eval_longctx.answers.spelling import normalise
 from lm_eval_longctx.answers.thoughts import without_thoughts
-from lm_eval_longctx.answers.wrapping import after_lead, is_lead, lines_of, place_of, plain, unquoted
+from lm_eval_longctx.answers.wrapping import after_lead, in_json, is_lead, lines_of, place_of, plain, unquoted
 
 _WORD = re.compile(r"[^\W_]+(?:\.[^\W_]+)*")
 _GROUPS = re.compile(r"(?<=\d)[,' _](?=\d{3}(?!\d))")
@@ -28,6 +28,30 @@ _KEPT_WORDS = frozenset(
 _REASON = re.compile(
     r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|which is|who was|\(see)\b.*", re.DOTALL
 )
+_TRANSCRIPT = (
+    r"(?:transcript(?:ion)?|transcripción|transcrição|trascrizione|transkript(?:ion)?|verbatim text|транскри\w+|расшифровка"
+    r"|转录\w*|轉錄\w*|文字起こし|書き起こし|전사\w*|녹취록|प्रतिलेख\w*|النص المكتوب|التفريغ)"
+)
+_POLITE = r"(?:(?:sure|certainly|of course|okay|absolutely)[!,.] ?)"
+_ANNOUNCED = re.compile(
+    # on the line of the speech: "Here is the full transcript of the recording: ..."
+    rf"\s*[#*]*\s*{_POLITE}?(?:(?:here|below|this) (?:is|are) |here's |voici |hier ist |ecco |вот |aquí (?:está|tienes) )?"
+    rf"(?:(?:the|an?|my|full|complete|audio|verbatim|word-for-word|la|le|die|das|il|el) )*{_TRANSCRIPT}"
+    r"(?: (?:of|for|from|de|des|du|der|della) (?:\w+ ){0,3}(?:audio|recording|speech|file|clip|video|aufnahme|enregistrement|grabación))?\**\s?[:：]\**\s*"
+    # on a line of its own
+    rf"|\s*[^\n]{{0,80}}{_TRANSCRIPT}[^\n]{{0,80}}[:：]\**[ \t]*\n\s*|\s*{_POLITE}[^\n]{{0,80}}:[ \t]*\n\s*|\s*[#*]+ ?{_TRANSCRIPT}[#* ]*\n\s*",
+    re.IGNORECASE,
+)
+_ENDED = re.compile(rf"\n\W*end of (?:the )?(?:{_TRANSCRIPT}|recording|audio)\W*\Z", re.IGNORECASE)
+_LEAD = 400
+"""Characters in which a transcript can be announced."""
+
+_HEAD = 200
+"""Characters in which the first words of a speech stand."""
+
+SHORT = 600
+"""Characters within which a text can be an abstention."""
+
 _FENCE_ALL = re.compile(r"\A\s*(?:```|~~~)[^\n]*\n(.*?)\n?(?:```|~~~)\s*\Z", re.DOTALL)
 
 
@@ -116,8 +140,8 @@ def read_long(answer: str, beginning: str) -> str:
         text = fenced[1]
     bare = text.strip()
     if bare.startswith("{") and bare.endswith("}"):
-        place = place_of(bare)
-        text = place.text if place.how == "json" and place.text.startswith(beginning) else text
+        place = in_json(bare)
+        text = place.text if place and place.text.startswith(beginning) else text
     head, found, rest = text.partition(beginning)
     if found and not _introduces(head):
         return text
@@ -127,6 +151,27 @@ def read_long(answer: str, beginning: str) -> str:
         text = body.rstrip().removesuffix(mark) if mark in {'"', "'", "*", "`"} else body
         text = text.rstrip("*`") if mark in "*`" else text
     return text
+
+
+def read_transcript(answer: str, said: str = "") -> TextRead:
+    """Return what was written down: thoughts, fences, JSON and a line that announces a transcript come off, no more.
+
+    Args:
+        answer: The model's own text.
+        said: What was said, for a speech may itself begin with such a line.
+    """
+    thought = without_thoughts(answer)
+    text, how = "" if thought.unclosed else thought.text.lstrip(), "whole"
+    if _first_words(text) != _first_words(said):
+        fenced, place = _FENCE_ALL.match(text), in_json(text.strip())
+        text, how = (place.text, place.how) if place else (fenced[1].lstrip() if fenced else text, how)
+        head = _ANNOUNCED.match(text[:_LEAD])  # no further: a loop of blanks must not be read again and again
+        text = _ENDED.sub("", text[head.end() :]) if head else text
+    return TextRead(text, how == "null" or (len(text) < SHORT and abstains(normalise(text))), how)
+
+
+def _first_words(text: str) -> list[str]:
+    return claims.words(normalise(text[:_HEAD])).split()[:2]
 
 
 def _introduces(head: str) -> bool:

@@ -51,7 +51,7 @@ _NULL = "\0"
 
 _KEYS = (
     "final_answer answer value result label choice option translation number word output response text content "
-    "letter selected correct_answer correct_option prediction"
+    "letter selected correct_answer correct_option prediction transcript transcription"
 ).split()
 _LEAD = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|absolutely|here (?:is|are)|here's|great question|great|thank you|thanks|yes|alright|"
@@ -80,7 +80,7 @@ def place_of(answer: str) -> Place:
     """Return where the answer stands in what a model wrote; thoughts come off too."""
     text, how = spoken(answer).replace("\r\n", "\n").strip(), "whole"
     for _ in range(_ROUNDS):
-        found = _json(text) or _tagged(text) or _boxed(text)
+        found = in_json(text) or _tagged(text) or _boxed(text)
         if found is None:
             found = _marked(text)
         if found is None or (found.text == text and found.how == how):
@@ -133,7 +133,7 @@ def after_lead(line: str) -> str:
     return line
 
 
-def _json(text: str) -> Place | None:
+def in_json(text: str) -> Place | None:
     """Read JSON with one value, or with a key that says which is the answer."""
     bare = _FENCE.sub("", text).strip("*_~`\"'\u201c\u201d\u00ab\u00bb \n\t")
     if bare[:1] not in "{[" or bare[-1:] not in "}]" or not bare:

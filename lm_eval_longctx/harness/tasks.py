@@ -20,7 +20,6 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
-from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
@@ -47,8 +46,7 @@ from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
-from lm_eval_longctx.results.rows import UNPARSED
-from lm_eval_longctx.scorers.base import NoKey, Unparsed, mean
+from lm_eval_longctx.scorers.base import UNPARSED, judge, mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,9 +56,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BYPASS = "bypass"
-
-UNREAD = "unread"
-"""Characters in the middle of a very long answer that its scorer does not read."""
 
 _MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", UNPARSED)
 """What scorers say of how they read an answer."""
@@ -285,22 +280,13 @@ class LongctxTask(ConfigurableTask):
         completion = self._asked.completion(answer)
         if not self._is_scored(completion.outcome):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        said = without_thoughts(str(completion), self.sweep.reasoning_tags, self._asked.think_end)
-        told: Mapping[str, Any] = self.builder.reveal(doc)
-        kept: dict[str, Any] = {"thoughts": list(said.thoughts)} if said.thoughts else {}
-        if said.unclosed:
-            spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail="a thought was begun and never ended")
-            return SampleResult(doc, spent, None, spent.outcome.value, kept)
-        if self.scorer.LONGEST is not None and len(said.text) > self.scorer.LONGEST:
-            kept[UNREAD] = len(said.text) - self.scorer.LONGEST
-        try:
-            values = {**self.scorer.score(told, said.text), **self.scorer.details(told, said.text)}
-        except NoKey as reason:
-            return SampleResult(doc, completion, None, str(reason), kept)
-        except Unparsed as reason:
-            return SampleResult(doc, completion, {**self.scorer.nothing(), UNPARSED: 1.0}, f"unparsed: {reason}", kept)
-        note = f"unparsed: {values.get('why') or 'nothing to read'}" if values.get(UNPARSED) else ""
-        return SampleResult(doc, completion, values, note, kept)
+        verdict = judge(
+            self.scorer, self.builder.reveal(doc), str(completion), self.sweep.reasoning_tags, self._asked.think_end
+        )
+        if verdict.unfinished:
+            spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail=verdict.note)
+            return SampleResult(doc, spent, None, spent.outcome.value, verdict.removed)
+        return SampleResult(doc, completion, verdict.values, verdict.note, verdict.removed)
 
     def _is_scored(self, outcome: Outcome) -> bool:
         """Whether an answer goes to the scorer, as the user says of refusals and of prompts that were cut."""

@@ -1,7 +1,7 @@
-"""Our scorers as metrics of Hugging Face's ``evaluate``, one module a metric.
+"""Our scorers, and those of plugins, as metrics of Hugging Face's ``evaluate``: one metric, a configuration a scorer.
 
-Each can be imported, or loaded by its path:
-``evaluate.load(lm_eval_longctx.metrics.path("transcript_errors"))``.
+By import, ``lm_eval_longctx.metrics.longctx.Longctx("retrieval")``; by path,
+``evaluate.load(lm_eval_longctx.metrics.path(), "retrieval")``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def path(name: str) -> str:
-    """Return the file of a metric, as ``evaluate.load`` wants it.
-
-    Raises:
-        UnknownOptionError: There is none of that name.
-    """
-    from lm_eval_longctx.errors import unknown_option
-
-    known = sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
-    if name not in known:
-        raise unknown_option("metric", name, known)
-    return str(Path(__file__).with_name(f"{name}.py"))
+def path() -> str:
+    """Return the file of the metric, as ``evaluate.load`` wants it."""
+    return str(Path(__file__).with_name("longctx.py"))

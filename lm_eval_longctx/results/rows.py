@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.results import numbers
+from lm_eval_longctx.scorers.base import UNPARSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 
 Row = dict[str, Any]
-
-UNPARSED = "unparsed"
 
 
 @dataclass(frozen=True)

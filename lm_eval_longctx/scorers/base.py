@@ -1,15 +1,18 @@
 """The seam between an answer and its numbers.
 
 A scorer sees a sample and the model's own text, never an error: calls that did
-not give an answer are "not measured" and do not get here.
+not give an answer are "not measured" and do not get here. ``judge`` is the one
+way from an answer as it came to numbers, for tasks and for metrics alike.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from lm_eval_longctx.answers.thoughts import without_thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,10 +55,30 @@ class Metric:
     aggregate: Callable[[Sequence[Any]], float] = mean
 
 
+UNPARSED = "unparsed"
+"""The detail that every scorer of ours reports: 1 if nothing can be read in the answer; else 0."""
+
 ABSTAINED = Metric(
     "abstained", "1 if the answer says that it cannot be told, where it can; else 0", higher_is_better=False
 )
 """Every scorer of ours reports it: abstaining scores 0 and is told apart from being wrong."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A key of a sample that a scorer reads, for those who score answers of their own.
+
+    Attributes:
+        name: The sample's key; ``target`` is the right answer.
+        help: One line that says what it is.
+        kind: ``text``, ``texts`` (one or several), ``pairs`` (texts, with or without keys), ``flag`` or ``number``.
+        required: Whether every sample must have it.
+    """
+
+    name: str
+    help: str
+    kind: str = "text"
+    required: bool = False
 
 
 class Scorer(ABC):
@@ -64,6 +87,7 @@ class Scorer(ABC):
     Attributes:
         METRICS: The metrics, the main one first: tables and heatmaps show it.
         OPTIONS: The metadata keys that this scorer understands.
+        READS: What it reads from a sample.
         LONGEST: Characters of an answer that this scorer reads: of a longer one its
             beginning and its end, and the samples say how much lies between.
             ``None`` where all of any answer is read.
@@ -71,6 +95,7 @@ class Scorer(ABC):
 
     METRICS: ClassVar[tuple[Metric, ...]]
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
+    READS: ClassVar[tuple[Column, ...]] = (Column("target", "the right answer", required=True),)
     LONGEST: ClassVar[int | None] = None
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -112,3 +137,49 @@ class Scorer(ABC):
     def nothing(self) -> dict[str, Any]:
         """Return the numbers of an answer in which nothing can be read: 0 on all metrics of which more is better."""
         return {m.name: 0.0 for m in self.METRICS if m.higher_is_better and m.aggregate is mean}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a scorer makes of an answer.
+
+    Attributes:
+        values: One value for each metric, and details; ``None`` if the answer is not scored.
+        note: Why it is not scored, or ``unparsed: <reason>``; empty for most.
+        removed: What the scorer did not read: the answer's ``thoughts``, and how many characters in the middle of a
+            very long one are ``unread``.
+        unfinished: Whether a thought was begun and never ended: then nothing was answered.
+    """
+
+    values: Mapping[str, Any] | None
+    note: str = ""
+    removed: Mapping[str, Any] = field(default_factory=dict)
+    unfinished: bool = False
+
+
+def judge(
+    scorer: Scorer, sample: Mapping[str, Any], answer: str, tags: Sequence[str] = (), end_token: str = ""
+) -> Verdict:
+    """Score an answer as it came.
+
+    Args:
+        scorer: Makes the numbers.
+        sample: What was asked.
+        answer: What the model wrote, thoughts and all.
+        tags: Further names of marks of thoughts.
+        end_token: The mark that ends this model's thoughts, where it is known.
+    """
+    said = without_thoughts(answer, tags, end_token)
+    removed: dict[str, Any] = {"thoughts": list(said.thoughts)} if said.thoughts else {}
+    if said.unclosed:
+        return Verdict(None, "a thought was begun and never ended", removed, unfinished=True)
+    if scorer.LONGEST is not None and len(said.text) > scorer.LONGEST:
+        removed["unread"] = len(said.text) - scorer.LONGEST
+    try:
+        values = {**scorer.score(sample, said.text), **scorer.details(sample, said.text)}
+    except NoKey as reason:
+        return Verdict(None, str(reason), removed)
+    except Unparsed as reason:
+        return Verdict({**scorer.nothing(), UNPARSED: 1.0}, f"{UNPARSED}: {reason}", removed)
+    note = f"{UNPARSED}: {values.get('why') or 'nothing to read'}" if values.get(UNPARSED) else ""
+    return Verdict(values, note, removed)

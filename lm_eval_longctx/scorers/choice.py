@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.answers.choices import read_choice
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, NoKey, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, NoKey, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,10 @@ class ChoiceScorer(Scorer):
         Metric("accuracy", "1 if the right option, and no other, is chosen; else 0"),
         Metric("strict", "the report's: 1 if the right option is chosen as 'Final Answer: (X)'; else 0"),
         ABSTAINED,
+    )
+    READS = (
+        Column("target", "the letter of the right option", required=True),
+        Column("options", "the texts of the options, the first of which is A", "texts", required=True),
     )
     LONGEST = MOST
 

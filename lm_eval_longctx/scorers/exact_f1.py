@@ -21,7 +21,7 @@ from lm_eval_longctx.answers.spelling import normalise
 from lm_eval_longctx.answers.texts import TextRead, answer_words, read_text, states
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
+from lm_eval_longctx.scorers.base import Column, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +58,13 @@ class ExactF1Scorer(Scorer):
         ),
         Metric("exact_retrieved", "exact, where passages stood in the place of the document"),
         Metric("exact_closed_book", "exact, where there was no document"),
+    )
+    READS = (
+        Column("target", "the accepted answers; what is said where it is not told", "texts", required=True),
+        Column("absent", "whether the document does not tell", "flag"),
+        Column("question", "what was asked: its words do not count as part of an answer"),
+        Column("context", "full, retrieved or none: what the question was asked with"),
+        Column("control", "whether this answer is only for comparison", "flag"),
     )
     LONGEST = MOST
 

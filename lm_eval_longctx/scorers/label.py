@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.answers.choices import read_label
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,10 @@ class LabelScorer(Scorer):
     """
 
     METRICS = (Metric("accuracy", "1 if the right label, and no other, is given; else 0"), ABSTAINED)
+    READS = (
+        Column("target", "the right label", required=True),
+        Column("labels", "all labels that there are", "texts", required=True),
+    )
     LONGEST = MOST
 
     def validate(self, sample: Mapping[str, Any]) -> None:

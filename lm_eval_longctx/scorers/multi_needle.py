@@ -21,7 +21,7 @@ from lm_eval_longctx.answers.matching import Kind, Mention, canonical, kind_of, 
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.answers.values import text_of
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +52,11 @@ class MultiNeedleScorer(Scorer):
         Metric("extra", "share of the values named that are wrong or under a wrong key", higher_is_better=False),
         Metric("complete", "1 if every hidden value is given, else 0"),
         ABSTAINED,
+    )
+    READS = (
+        Column("target", "the hidden values, in the order of their keys", "pairs", required=True),
+        Column("absent", "whether none of the needles was hidden", "flag"),
+        Column("distractors", "values of needles that were not asked for", "texts"),
     )
     LONGEST = MOST
 

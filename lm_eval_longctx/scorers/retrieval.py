@@ -15,7 +15,7 @@ from lm_eval_longctx.answers.matching import Kind, canonical, mentions
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.answers.values import ValueRead, Wanted, read_value, text_of
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,18 @@ class RetrievalScorer(Scorer):
         Metric("ruler", "RULER's: 1 if the value's characters stand in the answer, absent ones left out; else 0"),
         Metric("invented", "needle-absent samples only: 1 if the answer names a value; else 0", higher_is_better=False),
         ABSTAINED,
+    )
+    READS = (
+        Column(
+            "target",
+            "the needle's value, or several accepted spellings; empty where none is hidden",
+            "texts",
+            required=True,
+        ),
+        Column("absent", "whether no needle was hidden", "flag"),
+        Column("distractors", "values of needles with other keys", "texts"),
+        Column("value_kind", "number, uuid or word; needed where none is hidden"),
+        Column("question", "what was asked, to know its echo"),
     )
     LONGEST = MOST
 

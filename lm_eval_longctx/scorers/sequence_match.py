@@ -22,19 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.spelling import normalise
-from lm_eval_longctx.answers.texts import read_long
+from lm_eval_longctx.answers.texts import SHORT, read_long
 from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 from lm_eval_longctx.settings import Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 GRADINGS = ("v2", "v2_lenient", "openai")
-
-_SHORT = 600
-"""Characters within which an answer can be an abstention."""
 
 
 class SequenceMatchScorer(Scorer):
@@ -56,6 +53,12 @@ class SequenceMatchScorer(Scorer):
     )
     OPTIONS = (Option("grading", "v2", "whose rules: Google DeepMind's, their lenient ones, or OpenAI's", GRADINGS),)
 
+    READS = (
+        Column("target", "the text that was to be repeated, without its prefix", required=True),
+        Column("prefix", "how the answer must begin", required=True),
+        Column("noise_floor", "match of guessing among the answers to the same request", "number"),
+    )
+
     def validate(self, sample: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` unless target and prefix are texts that are not empty."""
         for key in ("target", "prefix"):
@@ -74,7 +77,7 @@ class SequenceMatchScorer(Scorer):
             "match_published": published or 0.0,
             "prefix": float(ratio is not None),
             "noise_floor": sample.get("noise_floor"),
-            "abstained": float(prefix not in said and len(said) < _SHORT and abstains(normalise(said))),
+            "abstained": float(prefix not in said and len(said) < SHORT and abstains(normalise(said))),
         }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:

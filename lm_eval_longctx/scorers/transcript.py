@@ -23,8 +23,9 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lm_eval_longctx.answers.texts import read_transcript
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, UNPARSED, Column, Metric, Scorer
 from lm_eval_longctx.scorers.transcript_shape import (
     by_minute,
     by_tenth,
@@ -94,6 +95,9 @@ _LIKELY_CHARACTERS_AN_ERROR = 4
 class TranscriptScorer(Scorer):
     """Compares what was written down with what was said.
 
+    Accepts the whole text; thoughts, fences, JSON and a line that announces a transcript come off. An abstention
+    scores as an empty text.
+
     Reads from the sample: ``target`` (what is said) and, where there,
     ``words_by_minute`` (how many of its words fall into each minute).
     """
@@ -118,6 +122,7 @@ class TranscriptScorer(Scorer):
             "looped", "1 if the transcript repeats itself where the speech does not; else 0", higher_is_better=False
         ),
         Metric("stopped_early", "1 if the transcript ends before the speech does; else 0", higher_is_better=False),
+        ABSTAINED,
     )
     OPTIONS = (
         Option(
@@ -125,6 +130,8 @@ class TranscriptScorer(Scorer):
         ),
         Option("language", "en", "two letters: language of the speech"),
     )
+
+    READS = (Column("target", "what was said", required=True),)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Choose the normaliser, and characters instead of words where the language has no spaces.
@@ -135,6 +142,7 @@ class TranscriptScorer(Scorer):
         super().__init__(options)
         self.language = str(self.options.get("language", "en"))
         self.normalizer = chosen(str(self.options.get("normalizer", BY_LANGUAGE)), self.language)
+        self.options |= {"language": self.language, "normalizer": self.normalizer}
         self.spaced = not is_unspaced(self.language)
         if not self.spaced:
             self.METRICS = tuple(m for m in TranscriptScorer.METRICS if m.name != "wer")  # type: ignore[misc]
@@ -153,7 +161,7 @@ class TranscriptScorer(Scorer):
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the metrics; rates carry their counts (see ``Ratio``); characters have no ``wer``."""
-        found = compare(sample["target"], answer, self.normalizer, self.language)
+        found, gone = self._read(sample, answer)
         words = {"wer": found.rate(found.errors)} if self.spaced else {}
         return {
             **words,
@@ -163,11 +171,20 @@ class TranscriptScorer(Scorer):
             "substitutions": found.rate(found.substitutions),
             "looped": float(found.looped > max(_LOOP_WORDS, _LOOP_SHARE * found.words)),
             "stopped_early": float(found.stop is not None),
+            "abstained": float(gone),
         }
+
+    def _read(self, sample: Mapping[str, Any], answer: str) -> tuple[Comparison, bool]:
+        """Compare what an answer writes down, and tell whether it abstains: a speech may hold such words, too."""
+        read = read_transcript(answer, sample["target"])
+        found = compare(sample["target"], read.text, self.normalizer, self.language)
+        hits = found.written - found.insertions - found.substitutions
+        gone = read.abstained and 2 * hits < max(1, found.written)
+        return (compare(sample["target"], "", self.normalizer, self.language) if gone else found), gone
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return counts, the rate by tenth and by minute, and where a transcript stopped or looped."""
-        found = compare(sample["target"], answer, self.normalizer, self.language)
+        found, gone = self._read(sample, answer)
         minutes = sample.get("words_by_minute")
         return {
             "normalizer": self.normalizer,
@@ -183,6 +200,7 @@ class TranscriptScorer(Scorer):
             "wer_by_minute": by_minute(found.chunks, found.words, minutes) if minutes else None,
             "looped_words": found.looped,
             "stopped_at": found.stop,
+            UNPARSED: float(bool(found.words) and not found.written and not gone),
         }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from lm_eval_longctx.answers.texts import read_translation
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.scorers.base import ABSTAINED, Metric, Scorer
+from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +106,11 @@ class TranslationScorer(Scorer):
         Metric("chrf_unlisted", "chrF of sources with a word that is not", aggregate=chrf),
         Metric("exact", "share of translations equal to the reference but for case and punctuation, 0 to 1"),
         ABSTAINED,
+    )
+    READS = (
+        Column("target", "the reference translation", required=True),
+        Column("source", "the sentence that was to be translated: tells short from long"),
+        Column("words_in_list", "share of its words that a word list holds", "number"),
     )
     LONGEST = MOST
 

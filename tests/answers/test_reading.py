@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.answers.thoughts import MOST, both_ends, without_thoughts
+from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.scorers.base import judge
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.scorers.label import LabelScorer
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
+from lm_eval_longctx.scorers.transcript import TranscriptScorer
 from lm_eval_longctx.scorers.translation import TranslationScorer
 
 MARKS = (
@@ -141,6 +144,18 @@ def test_every_scorer_scores_what_the_model_answered(scorer, sample, perfect, he
     assert "abstained" in headlines
     assert scorer.score(sample, perfect)[headline] == 1
     assert scorer.details(sample, "").get("unparsed") == 1
+
+
+def test_every_scorer_reports_abstentions_and_what_cannot_be_read():
+    """All scorers that are plugged in have the metric ``abstained`` and the detail ``unparsed``, transcripts too."""
+    known = {type(scorer): (scorer, sample) for scorer, sample, *_ in SCORERS}
+    known[TranscriptScorer] = (TranscriptScorer({"language": "en"}), {"target": "The cat sat on the mat."})
+    for record in registry().scorers():
+        scorer, sample = known[registry().load(record)]
+        assert "abstained" in {metric.name for metric in scorer.METRICS}, record.name
+        for answer, unparsed, abstained in (("", 1, 0), ("I don't know.", 0, 1), ("I cannot tell, sorry.", 0, 1)):
+            verdict = judge(scorer, sample, answer).values
+            assert (verdict["unparsed"], verdict["abstained"]) == (unparsed, abstained), record.name
 
 
 @pytest.mark.parametrize(("scorer", "sample", "perfect", "headline"), SCORERS[:2] + SCORERS[3:7])

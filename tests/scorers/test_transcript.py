@@ -184,3 +184,31 @@ def test_very_long_transcripts_are_scored_in_seconds():
     written = [w for i, w in enumerate(said) if i % 20]
     found = compare(" ".join(said), " ".join(written), "none")
     assert found.rate(found.deletions) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Sure! Here is the transcription of the audio:\n\nThe cat sat on the mat.",
+        "**Transcript:**\nThe cat sat on the mat.\n[End of transcript]",
+        "```\nthe cat sat on the mat\n```",
+        '{"transcript": "The cat sat on the mat."}',
+        "Transcripción: the cat sat on the mat",
+    ],
+)
+def test_what_announces_a_transcript_is_none_of_its_words(answer):
+    """A polite line, a heading, a fence and JSON cost nothing; without them the same words are scored the same."""
+    scorer = TranscriptScorer({"language": "en"})
+    assert scorer.score({"target": "The cat sat on the mat."}, answer)["wer"] == 0
+    spoken = {"target": answer}
+    assert scorer.score(spoken, answer)["wer"] == 0, "a speech may begin with such words"
+
+
+@pytest.mark.parametrize("answer", ["I'm sorry, but I can't transcribe audio files.", "I cannot listen to recordings."])
+def test_an_abstention_is_an_empty_transcript(answer):
+    """Who cannot hear writes nothing down: a rate of 1 and not more, and counted; the same words said are a speech."""
+    scorer = TranscriptScorer({"language": "en"})
+    found = scorer.score({"target": "The cat."}, answer)
+    assert (found["wer"], found["insertions"], found["abstained"]) == (1, 0, 1)
+    found = scorer.score({"target": answer}, answer)
+    assert (found["wer"], found["abstained"]) == (0, 0)

@@ -21,8 +21,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
     ("answers",),
     ("hay", "providers", "scorers", "stats"),
-    ("tasks", "plugins", "ledger", "metrics"),
-    ("backend", "results"),
+    ("tasks", "plugins", "ledger"),
+    ("backend", "results", "metrics"),
     ("harness", "report", "testing"),
     ("cli",),
 )
