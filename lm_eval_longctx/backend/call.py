@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.cuts import reading
+from lm_eval_longctx.backend.jobs import FORMERLY, named
 from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
@@ -25,7 +26,7 @@ from lm_eval_longctx.backend.verdict import (
 )
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
-from lm_eval_longctx.ledger import Call, Ledger
+from lm_eval_longctx.ledger import Call
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
 from lm_eval_longctx.providers.base import Raw, Request
 from lm_eval_longctx.providers.redact import clean_completion, redact, without_secrets
@@ -64,6 +65,7 @@ class Prepared:
         standing: What the ledger knows about it.
         checked: Whether the provider, once started, has said that it can take it.
         earlier: The verdict of an earlier run that does not settle the question any more, if there is one.
+        former: Whether an earlier version asked it, with settings of its own.
     """
 
     request: Request
@@ -72,6 +74,7 @@ class Prepared:
     standing: Standing
     checked: bool
     earlier: Final | None = None
+    former: bool = False
 
 
 class Caller:
@@ -139,8 +142,7 @@ class Caller:
         """Render, name, look up and check; in a worker thread."""
         job, provider = self.job, self.session.provider
         request = Request(job.render(), job.settings, job.repeat, leads=self.leads)
-        identity = provider.identity(request)
-        key = Ledger.key({"request": identity, "repeat": job.repeat})
+        key, identity, former = named(job, request, provider, self.session.ledger)
         standing, earlier = self.session.ledger.look_up(key), None
         if standing.final is not None and not self.session.settles(standing.final):
             earlier = standing.final
@@ -148,12 +150,13 @@ class Caller:
         checked = self.session.started and standing.answer is None
         if checked:
             provider.check(request)
-        return Prepared(request, key, identity, standing, checked, earlier)
+        return Prepared(request, key, identity, standing, checked, earlier, former)
 
     async def known(self, prepared: Prepared) -> Completion | None:
         """Return the answer that the ledger has, or can be read from a response in it: that is paid."""
         if prepared.standing.answer is not None:  # may be an empty text, so its truth says nothing
-            return await self._compared(prepared.standing.answer, prepared, 0, None)
+            answer = await self._compared(prepared.standing.answer, prepared, 0, None)
+            return answer.changed(notes=(*answer.notes, FORMERLY)) if prepared.former else answer
         session, counted, final = self.session, prepared.standing.counted, None
         for number, raw in prepared.standing.undecided:
             verdict = verdict_on(session.provider, session.prices, raw, replace(prepared.request, counted=counted))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.ledger import Ledger, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from lm_eval_longctx.prompt import Prompt
-    from lm_eval_longctx.providers.base import Settings
+    from lm_eval_longctx.providers.base import Provider, Request, Settings
+
+
+FORMERLY = "asked by an earlier version, which sent no temperature: the provider's own default held"
+"""The note of an answer that the ledger has from such a version."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Job:
         size: Bytes of the rendered prompt, estimated.
         modalities: What the prompt holds, of ``text``, ``image``, ``audio``, ``video``.
         tokens: Prompt tokens, as planned; 0 if unknown.
+        formerly: Settings under which earlier versions asked the same: what
+            the ledger has of that is not asked again.
     """
 
     sample: str
@@ -44,6 +52,7 @@ class Job:
     size: int = 0
     modalities: tuple[str, ...] = ("text",)
     tokens: int = 0
+    formerly: Settings | None = None
 
 
 @dataclass(frozen=True)
@@ -91,3 +100,18 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"{name} must be 0 or more, and finite, not {value}; leave it out for no limit")
+
+
+def named(job: Job, request: Request, provider: Provider, ledger: Ledger) -> tuple[str, Mapping[str, Any], bool]:
+    """Name a request; what an earlier version asked with settings of its own keeps the name that it had then.
+
+    Returns:
+        The ledger's key, all that decides the answer, and whether that is of an earlier version.
+    """
+    identity = provider.identity(request)
+    key = Ledger.key({"request": identity, "repeat": job.repeat})
+    if job.formerly is None:
+        return key, identity, False
+    then = provider.identity(replace(request, settings=job.formerly))
+    old = Ledger.key({"request": then, "repeat": job.repeat})
+    return (old, then, True) if old != key and ledger.look_up(old) != Standing() else (key, identity, False)

@@ -22,7 +22,7 @@ from lm_eval_longctx.harness.window import Fit
 from lm_eval_longctx.prompt import TextPart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.prompt import Prompt
@@ -138,3 +138,18 @@ class RankOf(int):
 def model_of(rank: int) -> LongctxLM | None:
     """Return our model if this rank is one of ours, else ``None``."""
     return rank.lm if isinstance(rank, RankOf) else None
+
+
+def says_how_to_sample(gen_kwargs: Mapping[str, Any]) -> bool:
+    """Whether generation settings name a temperature, or say that there is to be none."""
+    return gen_kwargs.get("do_sample") is not None or gen_kwargs.get("temperature") is not None
+
+
+def temperature_of(gen_kwargs: Mapping[str, Any]) -> float:
+    """Return the temperature that lm-eval's generation settings mean: greedy, which is 0, unless they say otherwise."""
+    value = gen_kwargs.get("temperature")
+    if gen_kwargs.get("do_sample") is False:
+        return 0.0
+    if value is None:
+        return 1.0 if gen_kwargs.get("do_sample") else 0.0
+    return float(value)

@@ -12,6 +12,7 @@ import platform
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.ending import ENDING
-from lm_eval_longctx.harness.instances import RankOf, SampleInstance
+from lm_eval_longctx.harness.instances import RankOf, SampleInstance, says_how_to_sample, temperature_of
 from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
@@ -162,7 +163,7 @@ class LongctxLM(LM):
             sample=sample["id"],
             task=sample["task"],
             render=request.prompt,
-            settings=self._settings(request.gen_kwargs),
+            **self._asked_with(request.gen_kwargs),
             repeat=repeat,
             group=f"{sample['task']}/{hay.get('digest', '')}/{sample['index']}",
             order=float(sample["depth"] or 0.0),
@@ -179,7 +180,7 @@ class LongctxLM(LM):
             sample=f"{request.task_name}/{request.doc_id}/{request.idx}",
             task=str(request.task_name),
             render=lambda: prompt_of(context, media[0] if media else {}, default_cache_dir() / "lm-eval-media"),
-            settings=self._settings(gen_kwargs),
+            **self._asked_with(gen_kwargs),
             repeat=repeat,
             size=size,
             modalities=("text", *(("image",) if media and media[0].get("visual") else ()))
@@ -187,11 +188,22 @@ class LongctxLM(LM):
             tokens=size // 4,
         )
 
+    def temperature(self, gen_kwargs: Mapping[str, Any]) -> float | None:
+        """Return the temperature that is sent: the user's, else the task's; ``None`` where the model takes none."""
+        user = self.args.options["temperature"]
+        return (temperature_of(gen_kwargs) if user is None else user) if self.provider.samples else None
+
+    def _asked_with(self, gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a job's settings, and those under which earlier versions asked the same: they sent no temperature."""
+        settings = self._settings(gen_kwargs)
+        named = self.args.options["temperature"] is not None or says_how_to_sample(gen_kwargs)
+        return {"settings": settings, "formerly": None if named else replace(settings, temperature=None)}
+
     def _settings(self, gen_kwargs: Mapping[str, Any]) -> Settings:
         """Translate lm-eval's generation settings; nothing that the model does not take is sent."""
         takes, options = self.provider.capabilities, self.args.options
         until = gen_kwargs.get("until") or []
-        asked = _temperature(gen_kwargs) if options["temperature"] is None else options["temperature"]
+        asked = temperature_of(gen_kwargs) if options["temperature"] is None else options["temperature"]
         return Settings(
             max_output_tokens=int(_first(gen_kwargs, "max_gen_toks", "max_new_tokens", "max_tokens") or 256),
             stop=tuple([until] if isinstance(until, str) else until),
@@ -266,11 +278,3 @@ def versions() -> dict[str, str]:
 
 def _first(settings: Mapping[str, Any], *names: str) -> Any:
     return next((settings[name] for name in names if settings.get(name) is not None), None)
-
-
-def _temperature(gen_kwargs: Mapping[str, Any]) -> float | None:
-    """Greedy decoding is temperature 0, as lm-eval understands ``do_sample: false``."""
-    if gen_kwargs.get("do_sample") is False:
-        return 0.0
-    value = gen_kwargs.get("temperature")
-    return None if value is None else float(value)

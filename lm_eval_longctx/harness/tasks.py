@@ -38,7 +38,7 @@ from lm_eval_longctx.harness.aggregation import (
 )
 from lm_eval_longctx.harness.command_line import check_output
 from lm_eval_longctx.harness.ending import ENDING
-from lm_eval_longctx.harness.instances import SampleInstance, model_of
+from lm_eval_longctx.harness.instances import SampleInstance, model_of, temperature_of
 from lm_eval_longctx.harness.labels import labelled
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.origin import own_part
@@ -51,6 +51,7 @@ from lm_eval_longctx.scorers.base import UNPARSED, judge, mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.sample import Sample
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class LongctxTask(ConfigurableTask):
         self._world_size = 1
         self._own: OwnTokens | None = None
         self._asked = OtherModel(None)
+        self._lm: LongctxLM | None = None
         self._window: dict[str, Any] | None = None
         self._sent: dict[str, Any] = {}
         silence_expected_warnings()
@@ -168,7 +170,7 @@ class LongctxTask(ConfigurableTask):
         check_output(sys.argv)
         if settings.get("cache_requests"):
             logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
-        model = model_of(settings.get("rank", 0))
+        model = self._lm = model_of(settings.get("rank", 0))
         self._asked = OtherModel(None) if model else OtherModel.running()
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
@@ -332,11 +334,18 @@ class LongctxTask(ConfigurableTask):
         config["metric_list"] = self._metric_list()
         return config
 
+    def _sampling(self) -> str:
+        """Name the temperature of the answers; lm-eval's own models send what the task means."""
+        given = self._config.generation_kwargs or {}
+        value = temperature_of(given) if self._lm is None else self._lm.temperature(given)
+        return "default" if value is None else f"{value:g}"
+
     def _block(self) -> dict[str, Any]:
         judged = [result for results in self._results.values() for result in results]
         if not self.unsupported:
             ENDING.task(self._config.task, judged)
-        block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=self._sent)
+        sent = {**self._sent, "temp": self._sampling()}
+        block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=sent)
         asked = {"unsupported": list(self.unsupported), "predict_only": BYPASS in self._metric_fn_list}
         return {**block, **asked, "window": self._window, "world_size": self._world_size}
 

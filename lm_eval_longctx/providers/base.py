@@ -301,6 +301,11 @@ class Provider(ABC):
         Never a secret, a path or a time.
         """
 
+    @property
+    def samples(self) -> bool:
+        """Whether a temperature that is asked for is sent."""
+        return self.capabilities.temperature
+
     def describe(self) -> dict[str, Any]:
         """Return what the results should say about this model (versions, endpoint); no secrets."""
         return {"provider": self.NAME, "model": self.model}

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.capabilities import WireCapabilities
 
 
+REFUSED_NOTE = "temperature not sent: the model refused it, so that its own default held"
+"""The note of answers after a model has refused a temperature that it was believed to take."""
+
+
 class SentSettings(NamedTuple):
     """What follows from settings.
 

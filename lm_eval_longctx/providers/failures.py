@@ -52,6 +52,7 @@ _BLOCKED = frozenset(
 )
 _FILE_CODES = frozenset({"file_expired", "file_expired_error", "image_file_not_found"})
 
+_BAD_REQUEST = frozenset({400, 422})
 _LATE = frozenset({504, 524})
 """A gateway gave up waiting: the model behind it may have gone on, and been billed."""
 
@@ -352,6 +353,12 @@ def failed_on_file(raw: Raw) -> bool:
     return bool(failure.codes & _FILE_CODES) or bool(
         raw.status < _TOO_MANY and phrases.LOST_FILE.search(failure.message)
     )
+
+
+def refuses_temperature(raw: Raw) -> bool:
+    """Whether a server refused a request because the model takes no temperature, or not this one."""
+    refused = raw.status in _BAD_REQUEST and bool(raw.body)
+    return refused and bool(phrases.TEMPERATURE.search(read_failure(raw.body).message))
 
 
 def wants_other_field(raw: Raw) -> bool:

@@ -17,9 +17,9 @@ from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
 from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import WireCapabilities, look_up, override, reasoning_room
-from lm_eval_longctx.providers.checks import SentSettings, check_content, check_settings, filled
+from lm_eval_longctx.providers.checks import REFUSED_NOTE, SentSettings, check_content, check_settings, filled
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire
-from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure
+from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure, refuses_temperature
 from lm_eval_longctx.providers.http import HttpProvider
 from lm_eval_longctx.providers.keys import ExtraHeaders, Keys, read_base_url, refuse_secrets
 from lm_eval_longctx.providers.media import MediaRoute, Ready
@@ -98,6 +98,7 @@ class HostedProvider(HttpProvider):
         self.texts = EscapedText()
         self.prefixes = Prefixes()
         self._sent: dict[Settings, SentSettings] = {}
+        self._no_temperature = False
 
     def _transport(self) -> Transport:
         given = self.args
@@ -220,8 +221,21 @@ class HostedProvider(HttpProvider):
         settings = self._sent_settings(request.settings).settings
         return request if settings == request.settings else replace(request, settings=settings)
 
+    @property
+    def samples(self) -> bool:
+        """Whether a temperature that is asked for is sent."""
+        return self.declared.temperature and not self._no_temperature
+
     async def send(self, request: Request) -> Raw:
-        """Ask once."""
+        """Ask once; a model that refuses a temperature is asked without, from then on."""
+        sent = self.samples
+        raw = await self._send(request)
+        if not sent or request.settings.temperature is None or not refuses_temperature(raw):
+            return raw
+        self._no_temperature = True
+        return await self._send(request)
+
+    async def _send(self, request: Request) -> Raw:
         try:
             ready = await self.media.ready(self._settled(request), self.keys.account)
             wire, recorded = await self._cached(ready, self._wire(ready))
@@ -244,10 +258,12 @@ class HostedProvider(HttpProvider):
     def _notes(self, request: Request) -> tuple[str, ...]:
         """Say what a request is changed into on its way."""
         prefix = (PREFIX_NOTE,) if request.prompt.answer_prefix and not self.declared.prefill else ()
-        return (*self._sent_settings(request.settings).left_out, *self.media.notes(request.prompt), *prefix)
+        refused = (REFUSED_NOTE,) if self._no_temperature and request.settings.temperature is not None else ()
+        return (*self._sent_settings(request.settings).left_out, *refused, *self.media.notes(request.prompt), *prefix)
 
     def _tree(self, ready: Ready, wire: Wire) -> dict[str, Any]:
-        return self.dialect.encode(ready.request, self.declared, wire)
+        takes = replace(self.declared, temperature=self.samples)
+        return self.dialect.encode(ready.request, takes, wire)
 
     def _url(self, wire: Wire) -> str:
         """Return where a request goes."""

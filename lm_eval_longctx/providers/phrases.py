@@ -127,3 +127,9 @@ LOST_FILE = _any_of(
 
 OTHER_FIELD = _any_of(r"max_tokens.{0,80}(?:not supported|unsupported|deprecated|instead).{0,80}max_completion_tokens")
 """Wants the output limit under another name."""
+
+TEMPERATURE = _any_of(
+    r"temperature.{0,80}(?:not support|unsupported|deprecated|not allowed|not permitted|must be|only|cannot|invalid)",
+    r"(?:not support|unsupported|unrecognized|unknown|invalid|extra|not permitted|does not take).{0,80}temperature",
+)
+"""Refuses a temperature, whichever."""

@@ -78,7 +78,8 @@ def signature(
         metric: The main metric.
         samples: All samples, for the haystack's digest.
         version: This package's version.
-        sent: What else was sent with the samples, by name; what is empty is left out.
+        sent: What else was sent with the samples, by name; what is empty is left out. ``temp``, the
+            temperature, stands there as it is, all else as a digest.
     """
     lengths = ",".join(length.label for length in sweep.context_lengths) or "data"
     parts = {
@@ -91,7 +92,7 @@ def signature(
         "score": metric,
         **_normalizer(sweep.options),
         **_changed(sweep),
-        **{name: _digest(value) for name, value in (sent or {}).items() if value},
+        **{name: value if name == "temp" else _digest(value) for name, value in (sent or {}).items() if value},
         "opt": _digest(dict(sweep.options)),
         "v": version,
     }
@@ -147,7 +148,7 @@ def sweep_block(
         metrics: The scorer's metrics, the main one first.
         samples: All samples that ran, in any order.
         plugins: What is loaded, as ``lm-eval-longctx plugins`` lists it.
-        sent: What went with the samples: generation settings, system instruction, chat template.
+        sent: What went with the samples: generation settings, system instruction, chat template, temperature.
 
     Returns:
         Plain JSON (no NaN; unknown is ``None``); ``docs/results.md`` explains each field.
