@@ -54,6 +54,7 @@ COMMANDS = (
         "list plugins and their items, or all that one item takes",
     ),
     Command("new", "lm_eval_longctx.cli.new", "begin a task, haystack, provider or scorer of your own"),
+    Command("check", "lm_eval_longctx.cli.check", "check that tasks measure what they say, yours too"),
     Command("doctor", "lm_eval_longctx.cli.doctor", "find out why lm-eval does not show our tasks or model"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
@@ -11,9 +12,10 @@ from lm_eval_longctx.harness.activation import activate_now
 from lm_eval_longctx.harness.lm import LongctxLM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lm_eval_longctx.backend import Job
+    from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.sample import Sample
 
 
@@ -67,7 +69,7 @@ def planned_calls(
     Raises:
         ConfigError: No task matches, or a setting cannot be used.
     """
-    for task in _load(tasks, _read(metadata), include_path):
+    for task in _load(tasks, read_metadata(metadata), include_path):
         task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):
@@ -75,7 +77,36 @@ def planned_calls(
                 yield Asked(instance.doc, task.builder.MODALITY, job)
 
 
-def _read(metadata: str) -> dict[str, Any]:
+def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str] = ()) -> LongctxTask:
+    """Make one of our tasks, with settings of its own.
+
+    Args:
+        name: Of the task.
+        metadata: As ``--metadata`` has it.
+        include_path: Further folders of tasks.
+
+    Raises:
+        LongctxError: The settings cannot be used.
+    """
+    (task,) = _manager(tuple(include_path)).load([{"task": name, "metadata": dict(metadata)}])["tasks"].values()
+    made: LongctxTask = task
+    return made
+
+
+@lru_cache
+def _manager(include_path: tuple[str, ...]) -> Any:
+    activate_now()
+    from lm_eval.tasks.manager import TaskManager
+
+    return TaskManager(include_defaults=False, include_path=list(include_path))
+
+
+def read_metadata(metadata: str) -> dict[str, Any]:
+    """Return what ``--metadata`` says.
+
+    Raises:
+        ConfigError: It is no JSON object.
+    """
     try:
         value = json.loads(metadata or "{}")
     except ValueError as error:

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tasks", "plugins", "ledger"),
     ("backend", "results", "metrics"),
     ("harness", "report", "testing"),
+    ("check",),
     ("cli",),
 )
 """From the ground up. A room imports what is on the floors below, and on the ground floor what ``GROUND`` draws."""

@@ -1,0 +1,51 @@
+"""Every task of ours is checked, in the fast form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lm_eval_longctx.check import FAST, Subject, check
+from lm_eval_longctx.check.settings import readme
+from lm_eval_longctx.harness.listing import listed_tasks
+
+TASKS = {task.name: task for task in listed_tasks() if task.kind == "task"}
+PUBLIC = [name for name, task in TASKS.items() if "longctx-public" in task.tags]
+"""Tasks whose data are somebody else's: without them only the page can be checked here."""
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "longctx_audio": {"codec": "wav", "pool": "6s", "context_lengths": ["20s"]},
+    "niah_code": {"haystack": "code:stdlib"},
+}
+"""What makes the hay of some tasks quickly, by how their names begin."""
+
+OPEN: dict[str, set[str]] = {
+    "longctx_text_docqa": {"blind floor", "half the context"},
+    "docqa_retrieved_longctx": {"blind floor", "half the context", "overlap"},
+    "docqa_closed_book_longctx": {"blind floor", "half the context"},
+    "longctx_image_niah_shape": {"blind floor", "needle"},
+    "longctx_text_mrcr": {"blind floor"},
+    "mrcr_2needle_longctx": {"blind floor"},
+    "mrcr_8needle_longctx": {"blind floor"},
+    "longctx_text_translation": {"settings", "overlap"},
+    "translation_book_longctx": {"settings", "overlap"},
+    "translation_none_longctx": {"settings"},
+    "translation_wordlist_longctx": {"settings", "overlap"},
+    "longctx_video_qa": {"settings"},
+}
+"""What is known to be wrong, and being put right."""
+
+
+@pytest.mark.parametrize("name", sorted(set(TASKS) - set(PUBLIC)))
+def test_tasks_measure_what_they_say(name: str) -> None:
+    """No question of the check fails for a task that we generate."""
+    settings = next((given for start, given in SETTINGS.items() if name.startswith(start)), {})
+    failed = [one for one in check(Subject(TASKS[name], settings, FAST)) if one.state == "failed"]
+    assert [one for one in failed if one.row not in OPEN.get(name, set())] == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_tasks_are_told_about(name: str) -> None:
+    """Each task on somebody's data has a page that names it."""
+    assert readme(Subject(TASKS[name], {}, FAST)).state == "ok"
