@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BROKEN = [
     ("ignoresanoption", "settings"),
     ("takesanyhay", "settings"),
-    ("wantsnoanswer", "oracle"),
+    ("isneverright", "oracle"),
     ("alwaysthesameanswer", "blind floor"),
     ("neartogether", "half the context"),
     ("saysittwice", "needle"),

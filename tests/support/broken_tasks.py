@@ -14,9 +14,10 @@ from lm_eval_longctx import hookimpl
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
-from lm_eval_longctx.plugins.records import BuilderRecord
+from lm_eval_longctx.plugins.records import BuilderRecord, ScorerRecord
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import planned_part
+from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 
@@ -31,6 +32,7 @@ QUESTION = "What is the number of the town that the letter names? Answer with th
 class Healthy(Builder):
     """Notes with a letter and a number, half of the context apart."""
 
+    SCORER = "retrieval"
     OPTIONS = (Option("digits", 7, "digits of the number", minimum=3, maximum=12),)
 
     def rng(self, plan, label):
@@ -104,9 +106,15 @@ class TakesAnyHay(Healthy):
         return super().sample(plan)
 
 
-class WantsNoAnswer(Healthy):
-    def sample(self, plan):
-        return {**super().sample(plan), "target": "I do not know"}
+class Deaf(RetrievalScorer):
+    """Finds no answer right."""
+
+    def score(self, sample, answer):
+        return {**super().score(sample, answer), "exact": 0.0}
+
+
+class IsNeverRight(Healthy):
+    SCORER = "deaf"
 
 
 class AlwaysTheSameAnswer(Healthy):
@@ -178,6 +186,12 @@ def longctx_builders():
     return [BuilderRecord(name, f"{__name__}:{kind.__name__}", help=str(kind.__doc__)) for name, kind in KINDS.items()]
 
 
+@hookimpl
+def longctx_scorers():
+    """Name the broken scorer."""
+    return [ScorerRecord("deaf", f"{__name__}:Deaf")]
+
+
 def install(folder: Path) -> None:
     """Make a distribution of this plugin in a folder that is on the path."""
     info = folder / "broken_tasks-1.0.dist-info"
@@ -190,7 +204,7 @@ def write_task(folder: Path, kind: str, *, readme: bool = True, **metadata: Any)
     """Write the YAML of a task of some kind, and a page that names it."""
     folder.mkdir(exist_ok=True)
     preset = {"context_lengths": ["1k"], "depths": 3, "haystack": "notes", "digits": 7}
-    plain = {"version": 1, "builder": kind, "scorer": "retrieval", "presets": {"default": preset}, **metadata}
+    plain = {"version": 1, "builder": kind, "scorer": KINDS[kind].SCORER, "presets": {"default": preset}, **metadata}
     head = f"task: notes_{kind}\nclass: !function lm_eval_longctx.harness.tasks.LongctxTask\n"
     head += "output_type: generate_until\ngeneration_kwargs: {until: [], max_gen_toks: 64}\n"
     rest = f"metadata: {json.dumps(plain)}\n"
