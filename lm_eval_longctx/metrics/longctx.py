@@ -15,7 +15,7 @@ import evaluate
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.metrics.papers import citation, urls
 from lm_eval_longctx.plugins.manager import registry
-from lm_eval_longctx.scorers.base import UNPARSED, Column, Scorer, judge
+from lm_eval_longctx.scorers.base import SCORING, UNPARSED, Column, Scorer, judge
 from lm_eval_longctx.settings import read_settings
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ def _inputs(columns: Mapping[str, Column], scorer: type[Scorer]) -> str:
         f"    {UNPARSED}: share of the answers in which nothing can be read.",
         "    scored: how many have numbers.",
     ]
-    return "\n".join([*lines, "    settings: the scorer's settings, complete.", ""])
+    return "\n".join(
+        [*lines, "    settings: the scorer's settings, complete.", "    scoring: the version of scoring.", ""]
+    )
 
 
 def _sample(columns: Mapping[str, Column], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,4 +148,5 @@ def _numbers(scorer: Scorer, judged: Sequence[Mapping[str, Any] | None]) -> dict
         UNPARSED: unparsed / len(scored) if scored else None,
         "scored": len(scored),
         "settings": dict(scorer.options),
+        "scoring": SCORING,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.results.rows import cell_rows, length_rows, variant_rows
 from lm_eval_longctx.results.summary import summarise
+from lm_eval_longctx.scorers.base import SCORING
 from lm_eval_longctx.scorers.transcript_text import BY_LANGUAGE, chosen
 from lm_eval_longctx.version import __version__
 
@@ -89,7 +90,7 @@ def signature(
         "seed": str(sweep.seed),
         "hay": ",".join(f"{_short(h['spec'])}#{h['digest'][:_DIGITS]}" for h in haystacks(samples)) or "-",
         "q": _digest(sorted(str(result.sample.get("id", "")) for result in samples)),
-        "score": metric,
+        "score": f"{metric}@{SCORING}",
         **_normalizer(sweep.options),
         **_changed(sweep),
         **{name: value if name == "temp" else _digest(value) for name, value in (sent or {}).items() if value},
@@ -160,6 +161,7 @@ def sweep_block(
         "schema_version": SCHEMA_VERSION,
         "task": sweep.task,
         "version": sweep.version,
+        "scoring": SCORING,
         "specification": _specification(sweep),
         "sent": dict(sent or {}),
         "haystacks": haystacks(ordered),

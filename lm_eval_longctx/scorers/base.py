@@ -55,6 +55,13 @@ class Metric:
     aggregate: Callable[[Sequence[Any]], float] = mean
 
 
+SCORING = 3
+"""The version of scoring, raised whenever the same answer may get another number.
+
+Prompts do not depend on it: a task's own ``version`` is for them. 1: answers as
+they came; 2: answers are read first; 3: answers of any length, transcripts too.
+"""
+
 UNPARSED = "unparsed"
 """The detail that every scorer of ours reports: 1 if nothing can be read in the answer; else 0."""
 

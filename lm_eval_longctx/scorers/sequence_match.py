@@ -5,12 +5,19 @@ with a random prefix, which shows that the model knows what it is doing; what
 follows is compared with the right text by ``difflib.SequenceMatcher``. The
 authors of the two public sets differ in details, and so do the gradings here:
 
-- ``v2``: Google DeepMind's (2026): white space around prediction and text is
-  dropped, the prefix must come first;
-- ``v2_lenient``: the same, but anything may stand before the prefix, and its
-  last occurrence counts;
-- ``openai``: OpenAI's (2025): nothing is dropped, the prefix must be the very
-  first characters.
+- ``v2``: Google DeepMind's MRCR v2 (2026): white space around prediction and
+  text is dropped, the prefix must come first, as the docstring of their
+  ``mrcr_v2_metric`` and its later tests say (google-deepmind/eval_hub, 0713b13);
+- ``v2_lenient``: anything may stand before the prefix, and its last occurrence
+  counts, as their ``mrcr_v2_metric_lenient`` does, and as ``mrcr_v2_metric``
+  itself did before (67b7fd2): rows that were scored with that are comparable
+  with this one only;
+- ``openai``: OpenAI's data card (2025): nothing is dropped, the prefix must be
+  the very first characters.
+
+The first MRCR (2024) has no published program. The default is ``v2``: a prefix
+in the middle of something else shows nothing. ``match_published`` is the chosen
+grading on the answer as it came.
 
 The ratio is not symmetric: each grading keeps its authors' order of arguments.
 """
@@ -92,13 +99,13 @@ class SequenceMatchScorer(Scorer):
 
 
 def v2(answer: str, prefix: str, target: str) -> float | None:
-    """Grade as Google DeepMind's MRCR v2; ``None`` if the prefix does not come first."""
+    """Grade as MRCR v2 is described; ``None`` if the prefix does not come first."""
     said = answer.strip()
     return _ratio(target.strip(), said[len(prefix) :].strip()) if said.startswith(prefix) else None
 
 
 def v2_lenient(answer: str, prefix: str, target: str) -> float | None:
-    """Grade what follows the last prefix; ``None`` if there is none."""
+    """Grade as the program of MRCR v2 does: what follows the last prefix; ``None`` if there is none."""
     said = answer.strip()
     place = said.rfind(prefix)
     return None if place < 0 else _ratio(target.strip(), said[place + len(prefix) :].strip())

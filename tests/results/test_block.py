@@ -13,7 +13,7 @@ from made_sweeps import HAY, TARGET, block, judge, lost_in_the_middle, make_samp
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.results import SCHEMA, SCHEMA_VERSION, SampleResult, check_block, sweep_block
-from lm_eval_longctx.scorers.base import Metric
+from lm_eval_longctx.scorers.base import SCORING, Metric
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer
 
@@ -135,7 +135,7 @@ def test_signature_says_what_was_asked(made):
         "n:2",
         "seed:0",
         "novel.txt#ab12cd34",
-        "score:exact",
+        f"score:exact@{SCORING}",
     ):
         assert part in line
     assert "somewhere" not in line

@@ -80,7 +80,7 @@ def test_an_answer_that_was_cut_while_thinking_is_none(tasks: dict[str, LongctxT
     sample = first(task)
     scores = task.process_results(sample, [f"<think>I see {sample['target']}, and"])
     assert scores["coverage"] == 0
-    assert "exact" not in scores
+    assert scores.get("exact") is None
     assert scores["reading"][0]["outcome"] == "spent_on_reasoning"
 
 

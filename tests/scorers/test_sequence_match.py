@@ -108,3 +108,10 @@ def test_the_published_match_is_the_authors_at_any_length(grading, times):
     scores = SequenceMatchScorer({"grading": grading}).score({"target": target, "prefix": prefix}, prefix + said)
     assert scores["match_published"] == expected
     assert expected > 0
+
+
+@pytest.mark.parametrize(("grading", "published"), [("v2", 0), ("v2_lenient", 1), ("openai", 0)])
+def test_a_prefix_after_a_polite_line_is_judged_as_each_program_does(grading, published):
+    """Our headline takes a polite line off; the authors' programs differ, and each is told under its name."""
+    scores = scorer(grading).score({"target": TEXT, "prefix": PREFIX}, f"Sure, here is the text:\n{PREFIX}{TEXT}")
+    assert (scores["match"], scores["match_published"]) == (1, published)
