@@ -10,11 +10,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from lm_eval_longctx.errors import AnswerPendingError
 from lm_eval_longctx.providers.failures import read_failure, server_wait
-from lm_eval_longctx.providers.parsing import dig
+from lm_eval_longctx.providers.parsing import dig, loads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,16 +35,13 @@ _REFUSED = frozenset({401, 403})
 
 def state_of(raw: Raw) -> str:
     """Return the status that a response object names; empty where something else came, or a part of one."""
-    try:
-        status = dig(orjson.loads(raw.body), "status") if raw.status == _OK and not raw.error else ""
-    except orjson.JSONDecodeError:
-        return ""
+    status = dig(loads(raw.body), "status") if raw.status == _OK and not raw.error else ""
     return status if isinstance(status, str) else ""
 
 
 def name_of(raw: Raw) -> str:
     """Return the name of an answer that is being made; empty where none is."""
-    name = dig(orjson.loads(raw.body), "id") if state_of(raw) in RUNNING else ""
+    name = dig(loads(raw.body), "id") if state_of(raw) in RUNNING else ""
     return name if isinstance(name, str) else ""
 
 

@@ -38,6 +38,9 @@ _FINISH = {
     "content_filter": Outcome.BLOCKED,
 }
 _FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
+_TEXTS, _THOUGHTS = (None, "text", "output_text"), ("thinking", "reasoning", "thought")
+"""Kinds of a message's parts; tuples, because a server may send anything as a kind."""
+
 _SPOKEN = ("content", "refusal", "reasoning_content", "reasoning")
 _KEPT = ("id", "model", "provider", "service_tier", "usage")
 _TOKEN_KINDS = {"text_tokens": "text", "image_tokens": "image", "audio_tokens": "audio", "video_tokens": "video"}
@@ -170,7 +173,7 @@ def text_of(content: Any) -> str | None:
 
 
 def _text_of_part(part: Any) -> Any:
-    if dig(part, "type") not in {None, "text", "output_text"}:
+    if dig(part, "type") not in _TEXTS:
         return None
     text = dig(part, "text")
     return dig(text, "value") if isinstance(text, dict) else text
@@ -179,7 +182,7 @@ def _text_of_part(part: Any) -> Any:
 def _thought(content: Any) -> str | None:
     """Say that there were thoughts among a message's parts; their words do not matter."""
     parts = content if isinstance(content, list) else ()
-    return "..." if any(dig(part, "type") in {"thinking", "reasoning", "thought"} for part in parts) else None
+    return "..." if any(dig(part, "type") in _THOUGHTS for part in parts) else None
 
 
 def read(response: dict[str, Any]) -> Reply:

@@ -58,6 +58,9 @@ STATUS_OF_TYPE = {
 }
 """The status that an error inside a 200 would have had, by its type."""
 
+_ENDS = ("message_stop", "response.completed")
+"""The last events of streams that have one."""
+
 _BAD_INPUT = ("invalid_", "image_", "unsupported_", "empty_")
 """How the codes begin that blame the request."""
 
@@ -206,7 +209,7 @@ def _ended(found: list[Event] | None) -> bool:
 
 
 def _end(event: Event) -> bool:
-    return event.data is None or dig(event.data, "type") in {"message_stop", "response.completed"}
+    return event.data is None or dig(event.data, "type") in _ENDS
 
 
 def _reports(chunk: Any) -> bool:
