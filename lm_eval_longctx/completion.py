@@ -57,6 +57,19 @@ class Outcome(str, Enum):
         return self in _MENDABLE
 
 
+_MEANINGS = {
+    Outcome.BLOCKED.value: "stopped by the provider's filter",
+    Outcome.CONTEXT_EXCEEDED.value: "the prompt is longer than the server takes",
+    Outcome.TRUNCATED_INPUT.value: "the server cut the prompt in silence",
+    Outcome.UNSUPPORTED.value: "the server does not take the request",
+    Outcome.SPENT_ON_REASONING.value: "hidden reasoning left no room for an answer",
+    Outcome.MALFORMED.value: "what came is no answer",
+    Outcome.TRANSPORT_FAILED.value: "did not get through",
+    Outcome.POSSIBLY_BILLED.value: "the answer was lost, and may be billed",
+    Outcome.SKIPPED_BUDGET.value: "beyond max_cost",
+    Outcome.NO_ANSWER.value: "no text and no reason",
+}
+
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.CUT_BY_OUTPUT_LIMIT, Outcome.REFUSED})
 _FINAL = frozenset(
     {
@@ -230,6 +243,13 @@ class Completion(str):
         }
 
 
-def first_reason(detail: str) -> str:
-    """Return what stands behind a count of failures: why the first of them failed, as far as anybody said."""
-    return f", the first: {shorten(detail, _SHOWN)}" if detail else ""
+def counted(kind: str, count: int, detail: str) -> str:
+    """Return a line about failures of one kind, for people who have never met it.
+
+    Args:
+        kind: The outcome, or another word of ours.
+        count: How many.
+        detail: Why the first of them failed, as far as anybody said.
+    """
+    meaning = f" ({_MEANINGS[kind]})" if kind in _MEANINGS else ""
+    return f"{count:>8,} {kind}{meaning}" + (f", the first: {shorten(detail, _SHOWN)}" if detail else "")

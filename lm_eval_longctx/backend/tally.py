@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import Usage, first_reason
+from lm_eval_longctx.completion import Outcome, Usage, counted
 from lm_eval_longctx.ledger.schema import BILLED
 
 if TYPE_CHECKING:
@@ -148,12 +148,13 @@ class Tally:
         good = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items() if name not in self.reasons)
         lines = [f"{self.samples - self.unanswered:,} of {self.samples:,} questions answered" + (good and f": {good}")]
         failed = sorted(self.reasons, key=lambda name: (-self.outcomes[name], name))
-        lines += [f"{self.outcomes[name]:>8,} {name}{first_reason(self.reasons[name])}" for name in failed]
+        lines += [counted(name, self.outcomes[name], self.reasons[name]) for name in failed]
         if self.stopped:
             lines.append(f"sending stopped early: {self.stopped}")
-        if self.unanswered:
+        again = sum(self.outcomes[name] for name in failed if not Outcome(name).final or Outcome(name).mendable)
+        if again:
             lines.append(
-                "run the same command again: what is answered is not paid again, and docs/errors.md tells the rest"
+                f"run the same command again: it asks {again:,} of these once more, and pays for no answer twice"
             )
         return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import first_reason
+from lm_eval_longctx.completion import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,7 +81,7 @@ class TaskEnd:
         counts = f"{self.scored:,} of {self.samples:,} samples scored"
         lines = [f"{task}: coverage {self.scored / self.samples:.3g}: {counts}; {about}"]
         for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
-            lines.append(f"{count:>8,} {kind}{first_reason(self.reasons[kind])}")
+            lines.append(counted(kind, count, self.reasons[kind]))
         return lines
 
 

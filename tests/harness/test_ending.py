@@ -62,21 +62,21 @@ def command(server: LocalServer, ledger: str, niah: Any, evaluate: Any, capsys: 
         """Stands for lm-eval's command: evaluates, prints a table and returns."""
 
         @staticmethod
-        def _execute(model: str) -> None:
+        def _execute(model: str, depths: int) -> None:
             given = dict(pair.split("=", 1) for pair in model.split(","))
             lm = LongctxLM(
                 **{name: json.loads(text) if text in {"true", "false"} else text for name, text in given.items()}
             )
-            evaluate(lm, niah(**SWEEP))
+            evaluate(lm, niah(**{**SWEEP, "depths": depths}))
             sys.stdout.write("|the table|\n")
 
     module = SimpleNamespace(Run=Run)
     tell_the_end(module)
     tell_the_end(module)
 
-    def go(**more: str) -> tuple[int, str, str]:
+    def go(tasks_depths: str = "10", **more: str) -> tuple[int, str, str]:
         try:
-            Run._execute(arguments(server, ledger, **more)[3])
+            Run._execute(arguments(server, ledger, **more)[3], int(tasks_depths))
             status = 0
         except SystemExit as leaving:
             status = leaving.code
@@ -101,7 +101,7 @@ def test_a_rejected_key_is_no_success(command: Any, server: LocalServer, more: d
     status, out, err = command(**more)
     assert status == (0 if more else 3)
     assert "longctx_text_niah: coverage 0: 0 of 10 samples scored; there is no result" in out
-    assert re.search(r"10 transport_failed, the first: 401: \w+", out)
+    assert re.search(r"10 transport_failed \(did not get through\), the first: 401: \w+", out)
     assert more or re.search(r"sending stopped early: .*401.*; 9 questions were not asked; run the same command", err)
 
 
@@ -122,7 +122,7 @@ def test_a_cap_that_pays_for_nothing_is_no_success(command: Any) -> None:
     """When max_cost skips every call, the status is 3 and the reason names max_cost."""
     status, out, err = command(max_cost="0.0000001", price_in="5", price_out="5")
     assert status == 3
-    assert re.search(r"10 skipped_budget, the first: .*max_cost", out)
+    assert re.search(r"10 skipped_budget \(beyond max_cost\), the first: .*max_cost", out)
     assert "max_cost" in err
 
 
@@ -133,9 +133,37 @@ def test_lost_calls_are_said_and_do_not_stop_programs(command: Any, server: Loca
     status, out, _ = command()
     assert status == 0
     for printed in (out, caplog.text):
-        assert re.search(r"3 blocked, the first: \S+", printed)
+        assert re.search(r"3 blocked \(stopped by the provider's filter\), the first: \S+", printed)
     assert "coverage 0.7: 7 of 10 samples scored" in out.rpartition("|")[2]
     assert "7 of 10 questions answered: 7 complete" in caplog.text
+
+
+KINDS = (
+    *("rate_limit", "server_error", "overloaded", "reset", "reset_mid_body", "truncated_json", "null_content", "html"),
+    *("bad_request", "blocked", "cut_input", "overflow", "gateway_timeout", "unknown_finish", "spent_on_reasoning"),
+)
+
+
+def find_needle(asked: Any) -> str:
+    """Answer as a perfect reader; nobody finds a needle in a prompt that was cut."""
+    city = asked.text.partition("What is the special magic ")[2].partition(" number")[0]
+    return asked.text.partition(f"The special magic {city} number is: ")[2].partition(".")[0] or "?"
+
+
+def test_a_third_of_mixed_faults_is_understood_by_a_stranger(command: Any, server: LocalServer, caplog: Any) -> None:
+    """With 35 % faults of 15 kinds no error counts as wrong, and each is said with its meaning and a reason."""
+    server.state.answer = find_needle
+    server.state.fail_at_random(0.35, KINDS, seed=7)
+    status, out, _ = command(tasks_depths="60")
+    assert status == 0
+    head, *lines = out.rpartition("|")[2].strip().splitlines()
+    scored, samples = map(int, re.search(r"(\d+) of (\d+) samples scored", head).groups())
+    assert samples == 60
+    assert sum(int(line.split()[0]) for line in lines) == samples - scored > 0
+    assert all(re.fullmatch(r" *\d+ \w+ \(.+\), the first: \S.+", line) for line in lines)
+    words = caplog.text
+    assert f"{scored} of {samples} questions answered" in words
+    assert re.search(r"run the same command again: it asks \d+ of these once more, and pays for no answer twice", words)
 
 
 def test_plain_lm_eval_says_the_same(server: LocalServer, ledger: str, repo_root: Path) -> None:
@@ -174,9 +202,9 @@ def test_reasons_stand_beside_their_counts() -> None:
     end = TaskEnd.of([result(Outcome.COMPLETE, {"recall": 1.0}), lost, blocked, blocked])
     head, first, second = end.lines("t")
     assert head == "t: coverage 0.25: 1 of 4 samples scored; the numbers above are about these only"
-    assert first == "       2 blocked, the first: a filter"
-    assert second.startswith("       1 possibly_billed, the first: gone gone")
-    assert len(second) < 300
+    assert first == "       2 blocked (stopped by the provider's filter), the first: a filter"
+    assert second.startswith("       1 possibly_billed (the answer was lost, and may be billed), the first: gone gone")
+    assert len(second) < 340
 
 
 def test_other_models_keep_lm_evals_status() -> None:
