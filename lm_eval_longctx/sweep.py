@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError, DepthError, LengthError, unknown_option
+from lm_eval_longctx.errors import ConfigError, DepthError, LengthError, UnknownOptionError, nearest, unknown_option
 from lm_eval_longctx.settings import Option, read_settings
 from lm_eval_longctx.units import Length, Unit, parse_length
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 TASK_KEYS = ("version", "presets", "builder", "scorer", "floor", "config_source", "_metadata", "longctx")
 """What a task's author writes (and lm-eval adds) beside it."""
@@ -49,6 +49,7 @@ class Sweep:
         truncate: ``never`` (what a model would cut is not measured) or ``allow``.
         reasoning_tags: Further names of marks around thoughts, such as ``ponder`` for ``<ponder>``.
         options: The builder's and the scorer's own settings, complete.
+        ignored: Keys that were said for all tasks of a run and that this one does not read; they had no effect.
     """
 
     task: str
@@ -66,6 +67,7 @@ class Sweep:
     truncate: str = "never"
     reasoning_tags: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain values, for results and samples."""
@@ -85,6 +87,7 @@ class Sweep:
             "truncate": self.truncate,
             "reasoning_tags": list(self.reasoning_tags),
             "options": dict(self.options),
+            "ignored": list(self.ignored),
         }
 
 
@@ -168,6 +171,8 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
     has_depth: bool = True,
     has_length: bool = True,
     other_presets: Collection[str] = (),
+    idle: Collection[str] = (),
+    own: Collection[str] = (),
 ) -> Sweep:
     """Read a task's metadata.
 
@@ -176,22 +181,31 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         task: The task's name.
         unit: What the task measures length in.
         options: What the builder and the scorer declare.
-        has_depth: Whether a needle's depth is part of the task. Where it is
-            not, ``depths`` is accepted and has no effect (a wildcard run sets
-            it for all tasks) and the sweep's depths are empty.
+        has_depth: Whether a needle's depth is part of the task; otherwise
+            the sweep's depths are empty, and ``depths`` is a key that it does not read.
         has_length: Whether the task's context can be asked at a length;
             otherwise as for ``has_depth``.
         other_presets: Presets of other tasks: asked for here, where there is none of that name, one
             gives way to ``default`` (a run over many tasks asks all of them) and is kept as ``asked_preset``.
+        idle: Further keys of ``SWEEP_OPTIONS`` that the builder does not read.
+        own: Keys that were said for this task alone. One that it does not read is an error; one that was said for
+            all tasks of a run is kept as ``ignored`` (see ``refuse_ignored``).
 
     Raises:
         ConfigError: A key is unknown or a value cannot be used.
+        UnknownOptionError: A key is unknown, or was said for this task, which does not read it.
         LengthError: A length cannot be read.
         DepthError: A depth lies outside [0, 1].
     """
     declared = {option.name: option for option in options}
     preset, gave_way = _preset(metadata, other_presets)
     merged = _merged({**metadata, "preset": preset})
+    unread = unread_keys(unit, has_depth=has_depth, has_length=has_length, idle=idle)
+    ignored = tuple(key for key in merged if key in unread)
+    for key in ignored:
+        if key in own:
+            raise _unread(task, key, [name for name in (*SWEEP_KEYS, *declared) if name not in unread])
+        del merged[key]
     given = read_settings((*SWEEP_OPTIONS, *options), merged, "metadata key")
     measure = given["tokenizer"] if unit is Unit.TOKENS else ""
     return Sweep(
@@ -210,6 +224,38 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         truncate=given["truncate"],
         reasoning_tags=given["reasoning_tags"],
         options={name: given[name] for name in declared},
+        ignored=ignored,
+    )
+
+
+def unread_keys(unit: Unit, *, has_depth: bool, has_length: bool, idle: Collection[str] = ()) -> frozenset[str]:
+    """Return the keys of ``SWEEP_OPTIONS`` that have no effect on a task; see ``parse_sweep``."""
+    depth = () if has_depth else ("depths",)
+    length = () if has_length else ("context_lengths", "max_seq_lengths")
+    measure = () if unit is Unit.TOKENS else ("tokenizer",)
+    return frozenset((*depth, *length, *measure, *idle))
+
+
+def refuse_ignored(sweeps: Iterable[Sweep]) -> None:
+    """Refuse what was said for all tasks of a run if none of them reads it.
+
+    Raises:
+        UnknownOptionError: Such a key; the message names the nearest that is read.
+    """
+    run = list(sweeps)
+    for sweep in run:
+        for key in sweep.ignored:
+            if all(key in other.ignored for other in run):
+                others = (name for name in (*SWEEP_KEYS, *sweep.options) if name not in sweep.ignored)
+                raise _unread(", ".join(dict.fromkeys(other.task for other in run)), key, others)
+
+
+def _unread(task: str, key: str, valid: Iterable[str]) -> UnknownOptionError:
+    names = sorted(valid)
+    guess = nearest(key, names)
+    hint = f"did you mean {guess!r}? " if guess else ""
+    return UnknownOptionError(
+        f"{task} does not read {key!r}, which would have no effect; {hint}it reads: {', '.join(names)}"
     )
 
 

@@ -18,7 +18,7 @@ from lm_eval_longctx.results import Floors
 from lm_eval_longctx.sweep import DEFAULT_PRESET, TASK_KEYS, Sweep, parse_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.scorers.base import Scorer
@@ -60,6 +60,20 @@ def completed(task: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, **{name: value for key in chosen for name, value in parts[key].items()}}
 
 
+def said_for(task: str, metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys that were said for this task alone: in its YAML, or in a part that bears its name.
+
+    Args:
+        task: Its name.
+        metadata: As lm-eval gives them, before ``completed``.
+    """
+    path = Path(str(metadata.get("config_source", "")))
+    own = yaml_metadata(path) if path.is_file() else {}
+    part = metadata.get(task)
+    layers = [own, *(own.get("presets") or {}).values(), part if isinstance(part, dict) else {}]
+    return frozenset(key for layer in layers for key in layer)
+
+
 def _is_pattern(key: str) -> bool:
     return any(mark in key for mark in "*?[")
 
@@ -78,8 +92,13 @@ def _known_files(metadata: Mapping[str, Any]) -> set[Path]:
     return {*beside, *task_files()}
 
 
-def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
+def assemble(task: str, metadata: Mapping[str, Any], own: Collection[str] = ()) -> Parts:
     """Make the parts that a task's metadata names.
+
+    Args:
+        task: The task's name.
+        metadata: What ``completed`` gives.
+        own: What ``said_for`` gives.
 
     Raises:
         ConfigError: A builder, scorer or key is unknown, or a value is bad.
@@ -100,8 +119,12 @@ def assemble(task: str, metadata: Mapping[str, Any]) -> Parts:
         options=(*builder_class.OPTIONS, *scorer_class.OPTIONS),
         has_depth=builder_class.HAS_DEPTH,
         has_length=builder_class.HAS_LENGTH,
+        idle=builder_class.IDLE,
+        own=own,
         other_presets=_other_presets(metadata),
     )
+    if sweep.ignored:
+        logger.warning("%s does not read %s: without effect there", task, ", ".join(sweep.ignored))
     if sweep.asked_preset:
         own = ", ".join(metadata.get("presets") or ()) or sweep.preset
         logger.warning("%s has no preset %s: it runs with %s (has: %s)", task, sweep.asked_preset, sweep.preset, own)

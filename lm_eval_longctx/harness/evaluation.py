@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LongctxError, UnsupportedError
+from lm_eval_longctx.sweep import refuse_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,6 +97,7 @@ def watch_evaluate(module: ModuleType) -> None:
         given = signature.bind(*args, **kwargs)
         loaded = given.arguments["task_dict"]
         tasks: Mapping[str, Any] = loaded.get("tasks") or {}
+        refuse_ignored(task.sweep for task in tasks.values() if hasattr(task, "sweep"))
         aside = _stand_aside(given.arguments["lm"], tasks)
         if aside:
             rest = {name: task for name, task in tasks.items() if name not in aside}

@@ -155,15 +155,13 @@ def settings_of(task: Listed) -> list[Setting]:
     plugins = registry()
     builder, scorer = task.metadata["builder"], task.metadata["scorer"]
     kind = plugins.load(plugins.builder(builder))
-    idle = [] if kind.HAS_DEPTH else ["depths"]
-    idle += [] if kind.HAS_LENGTH else ["context_lengths", "max_seq_lengths"]
     parts = (
         ("sweep", SWEEP_OPTIONS),
         (f"builder {builder}", kind.OPTIONS),
         (f"scorer {scorer}", plugins.load(plugins.scorer(scorer)).OPTIONS),
     )
     return [
-        Setting(option, part, _effective(task, option), option.name not in idle)
+        Setting(option, part, _effective(task, option), option.name not in kind.unread())
         for part, options in parts
         for option in options
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.activation import activate_now
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.sweep import refuse_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -124,4 +125,6 @@ def _load(names: Sequence[str], metadata: dict[str, Any], include_path: Sequence
     matched = manager.match_tasks(list(names))
     if not matched:
         raise ConfigError(f"no task of ours matches {' '.join(names)!r}; lm-eval-longctx tasks lists them")
-    return list(manager.load(matched)["tasks"].values())
+    tasks = list(manager.load(matched)["tasks"].values())
+    refuse_ignored(task.sweep for task in tasks)
+    return tasks

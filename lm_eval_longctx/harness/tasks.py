@@ -93,11 +93,12 @@ class LongctxTask(ConfigurableTask):
             raise
 
     def _read(self, settings: dict[str, Any]) -> None:
+        own = assembly.said_for(str(settings.get("task")), settings.get("metadata") or {})
         settings["metadata"] = assembly.completed(str(settings.get("task")), settings.get("metadata") or {})
         self._config = TaskConfig(**settings)
         self._config.num_fewshot = 0  # samples hold the whole prompt; 0 also tells lm-eval to leave it alone
         self.OUTPUT_TYPE = self._config.output_type
-        self.parts = assembly.assemble(self._config.task, self._config.metadata)
+        self.parts = assembly.assemble(self._config.task, self._config.metadata, own)
         self.sweep, self.builder, self.scorer = self.parts.sweep, self.parts.builder, self.parts.scorer
         self.VERSION = self._config.metadata.get("version", 0)
         self.MULTIMODAL = self.builder.MODALITY != "text"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.sample import Sample
+from lm_eval_longctx.sweep import unread_keys
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Builder(ABC, Generic[S]):
         HAS_LENGTH: Whether contexts can be asked at a length.
         LENGTH_CLASSES: Whether labels name classes of lengths, such as all prompts up to the length.
         OPTIONS: The metadata keys that this builder understands.
+        IDLE: Keys of ``SWEEP_OPTIONS`` that change none of its samples, beside those that follow from ``UNIT``,
+            ``HAS_DEPTH`` and ``HAS_LENGTH``. Whoever sets one for such a task is told.
     """
 
     MODALITY: ClassVar[str] = "text"
@@ -49,11 +52,17 @@ class Builder(ABC, Generic[S]):
     HAS_LENGTH: ClassVar[bool] = True
     LENGTH_CLASSES: ClassVar[bool] = False
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
+    IDLE: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
         """Keep the specification; raise ``ConfigError`` for settings that do not go together."""
         self.sweep = sweep
         self.context = context
+
+    @classmethod
+    def unread(cls) -> frozenset[str]:
+        """Return the keys of a sweep that have no effect on this builder's samples."""
+        return unread_keys(cls.UNIT, has_depth=cls.HAS_DEPTH, has_length=cls.HAS_LENGTH, idle=cls.IDLE)
 
     def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples in stratified order."""

@@ -160,6 +160,7 @@ class RecordingsBuilder(Builder[RecordingSample]):
     UNIT: ClassVar[Unit] = Unit.SECONDS
     HAS_DEPTH: ClassVar[bool] = False
     HAS_LENGTH: ClassVar[bool] = False
+    IDLE: ClassVar[tuple[str, ...]] = ("seed",)
     LENGTH_CLASSES: ClassVar[bool] = True
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("language", "en", "two letters: language of the speech"),

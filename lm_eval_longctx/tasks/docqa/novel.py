@@ -153,6 +153,10 @@ class BookQABuilder(Builder[NovelQuestion]):
 
     HAS_DEPTH: ClassVar[bool] = False
     HAS_LENGTH: ClassVar[bool] = False
+    IDLE: ClassVar[tuple[str, ...]] = (
+        "samples_per_cell",
+        "seed",
+    )
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("questions", OWN, "the questions: lesmis, or the path of a JSON file of the same form"),
         Option(

@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import combinations, product
 from typing import TYPE_CHECKING, ClassVar
 
-from lm_eval_longctx.errors import ConfigError, LengthError
+from lm_eval_longctx.errors import LengthError
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -154,6 +154,7 @@ class ManyShotBuilder(Builder[ManyShotSample]):
 
     UNIT = Unit.SHOTS
     HAS_DEPTH = False
+    IDLE: ClassVar[tuple[str, ...]] = ("haystack",)
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("deciding", 2, "how many of the six properties decide the label", minimum=1, maximum=3),
         Option("labels", 4, "how many labels there are", minimum=2, maximum=6),
@@ -164,13 +165,10 @@ class ManyShotBuilder(Builder[ManyShotSample]):
 
         Raises:
             LengthError: More shots than there are different things.
-            ConfigError: A haystack was asked for; there is none.
         """
         super().__init__(sweep, context)
         if any(length.amount > MOST for length in sweep.context_lengths):
             raise LengthError(f"{sweep.task} has at most {MOST:,} shots; ask for fewer")
-        if sweep.haystack not in {"", "made"}:
-            raise ConfigError(f"{sweep.task} makes its own examples; leave haystack out, not {sweep.haystack!r}")
         self._deciding, self._labels = int(sweep.options["deciding"]), int(sweep.options["labels"])
 
     def sample(self, plan: PlannedSample) -> ManyShotSample:

@@ -114,6 +114,7 @@ class _PublicBuilder(Builder[RowSample]):
     """What both sets have in common."""
 
     HAS_DEPTH = False
+    IDLE: ClassVar[tuple[str, ...]] = ("seed",)
     LENGTH_CLASSES = True
     COLUMNS: ClassVar[tuple[str, ...]]
     HOW: ClassVar[str]

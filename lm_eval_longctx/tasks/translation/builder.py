@@ -124,6 +124,7 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
     """
 
     HAS_DEPTH: ClassVar[bool] = False
+    IDLE: ClassVar[tuple[str, ...]] = ("haystack",)
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("resources", "all", "what the context holds", choices=RESOURCES),
         Option("direction", "both", "which way to translate", choices=("both", *DIRECTIONS)),

@@ -96,6 +96,10 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
     UNIT: ClassVar[Unit] = Unit.SECONDS
     HAS_DEPTH: ClassVar[bool] = False
     HAS_LENGTH: ClassVar[bool] = False
+    IDLE: ClassVar[tuple[str, ...]] = (
+        "haystack",
+        "seed",
+    )
     LENGTH_CLASSES: ClassVar[bool] = True
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("set", "", "which public set", choices=("", *SETS)),

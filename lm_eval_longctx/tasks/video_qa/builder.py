@@ -71,6 +71,7 @@ class VideoQaBuilder(Builder[DayQuestion]):
     MODALITY: ClassVar[str] = "video"
     UNIT: ClassVar[Unit] = Unit.SECONDS
     HAS_DEPTH: ClassVar[bool] = False
+    IDLE: ClassVar[tuple[str, ...]] = ("haystack",)
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("resolution", "640x360", "width x height of each picture, in pixels, even"),
         *filmed.OPTIONS,

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from lm_eval_longctx.errors import ConfigError, LengthError
+from lm_eval_longctx.errors import LengthError
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.scorers.label import LabelScorer
 from lm_eval_longctx.sweep import parse_sweep
@@ -79,11 +79,9 @@ def test_the_same_sample_gives_the_same_bytes(tmp_path):
 
 
 def test_bad_settings_are_refused(tmp_path, monkeypatch):
-    """Too many shots, too few to decide anything, and a haystack get one clear line each."""
+    """Too many shots, and too few to decide anything, get one clear line each."""
     with pytest.raises(LengthError, match="at most 10,000 shots"):
         make(tmp_path, context_lengths=["16k"])
     monkeypatch.setattr(manyshot, "_TRIES", 1)
     with pytest.raises(LengthError, match="decide nothing"):
         make(tmp_path, context_lengths=[10], deciding=3).samples()
-    with pytest.raises(ConfigError, match="makes its own examples"):
-        make(tmp_path, haystack="chronicle")
