@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="result files, or folders given to --output_path")
     parser.add_argument("--output", metavar="DIR", help=f"where to write (default: {FOLDER} in the first folder)")
     parser.add_argument("--metric", metavar="M", help="the metric to show (default: each task's main one)")
+    parser.add_argument(
+        "--difference",
+        type=float,
+        metavar="D",
+        help="tell how many samples would show such a difference between two models (default: 0.05)",
+    )
     parser.add_argument("--all", action="store_true", help="show all runs, not only the newest of each task and model")
     parser.add_argument("--json", action="store_true", help="print the sweeps as JSON; write only if --output is given")
 
@@ -30,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from lm_eval_longctx.results import read_runs
 
     runs = with_metric(read_runs(args.paths, newest=not args.all), args.metric)
-    print(json.dumps([_as_json(one) for one in runs], indent=2) if args.json else as_tables(runs, args.metric))
+    told = _all_as_json(runs, args) if args.json else as_tables(runs, args.metric, args.difference)
+    print(told)
     if args.json and not args.output:
         return 0
     written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric)
@@ -41,10 +48,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def as_tables(runs: Sequence[Run], metric: str | None) -> str:
-    """Return one table a run and, where a task has several, one that compares them."""
+def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None = None) -> str:
+    """Return one table a run and, where a task has several, one that compares them, and each two of them."""
     from lm_eval_longctx.report.compare import by_task, same_questions
+    from lm_eval_longctx.report.paired import pairs
     from lm_eval_longctx.report.terminal import as_comparison, as_text, wants_colour
+    from lm_eval_longctx.report.wording import paired_lines
 
     blocks = []
     for task, group in by_task(runs).items():
@@ -52,11 +61,23 @@ def as_tables(runs: Sequence[Run], metric: str | None) -> str:
         if len(group) > 1:
             note = "" if same_questions(group) else " (not the same questions: compare the signatures)"
             blocks.append(f"{task} · all models{note}\n\n{as_comparison(group, metric)}\n")
+            told = [f"  {line}" for pair in pairs(group, metric, difference) for line in paired_lines(pair)]
+            blocks += ["\n".join([*told, ""])] if told else []
     return "\n".join(blocks)
 
 
 def _beside(path: Path) -> Path:
     return (path if path.is_dir() else path.parent) / FOLDER
+
+
+def _all_as_json(runs: Sequence[Run], args: argparse.Namespace) -> str:
+    """Return the sweeps, each with how it differs from those that follow it on the same samples."""
+    from lm_eval_longctx.report.compare import by_task
+    from lm_eval_longctx.report.paired import pairs
+
+    found = [pair for group in by_task(runs).values() for pair in pairs(group, args.metric, args.difference)]
+    told = [{**_as_json(one), "less": [pair.to_dict() for pair in found if pair.first is one]} for one in runs]
+    return json.dumps(told, indent=2)
 
 
 def _as_json(one: Run) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.report.answers import PER_CELL, Answer, read_answers
 from lm_eval_longctx.report.compare import by_task, comparison, same_questions
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
+from lm_eval_longctx.report.paired import pairs
 from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.report.published import difference, published_for
-from lm_eval_longctx.report.wording import counts, depth_label, floor_lines, number, sentences, span
+from lm_eval_longctx.report.wording import counts, depth_label, floor_lines, number, paired_lines, sentences, span
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def listed(texts: Iterable[str]) -> str:
-    """Return plain texts as a list."""
-    return element("ul", *(element("li", escape(text)) for text in texts))
+    """Return plain texts as a list; nothing if there are none."""
+    items = [element("li", escape(text)) for text in texts]
+    return element("ul", *items) if items else ""
 
 
 def image(png: bytes | None, told: str) -> str:
@@ -174,7 +176,8 @@ def _together(runs: Sequence[Run], pictures: Pictures, metric: str | None) -> st
     told = f"{name} by context length"
     note = "" if same_questions(runs) else element("p", _OTHERS, class_="note")
     shown = table(*comparison(runs, metric)) + image(pictures.get(task), told)
-    return element("h3", escape(told)) + note + shown + _published(task, name)
+    differ = listed(line for pair in pairs(runs, metric) for line in paired_lines(pair))
+    return element("h3", escape(told)) + note + shown + differ + _published(task, name)
 
 
 def _published(task: str, metric: str) -> str:

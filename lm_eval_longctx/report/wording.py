@@ -11,6 +11,9 @@ from lm_eval_longctx.stats.effective_length import WHY_NONE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from lm_eval_longctx.report.paired import Paired
+    from lm_eval_longctx.stats.contrasts import Contrast
+
     Row = Mapping[str, Any]
 
 _CLEAR = 0.05
@@ -196,3 +199,21 @@ def _repeats(block: Row, _metric: str | None) -> Iterator[str]:
 
 def _percent(share: float | None) -> str:
     return "unknown" if share is None else f"{share * 100:.3g} %"
+
+
+def paired_lines(found: Paired) -> list[str]:
+    """Say how two models differ on the same samples, and how many samples would show a difference."""
+    models = f"{found.first.model} less {found.second.model}"
+    whole = _signed(found.difference)
+    lines = [f"{models}, {found.metric} on the same {found.samples} samples: {whole}"]
+    if len(found.lengths) > 1:
+        lines.append("  by length: " + ", ".join(f"{label} {_signed(one)}" for label, one in found.lengths.items()))
+    if found.needed is not None:
+        times = f"{found.needed:,} samples would show a difference of {found.shown:g} in four of five runs"
+        lines.append(f"  {times}")
+    return lines
+
+
+def _signed(found: Contrast) -> str:
+    ends = f" [{found.interval.low:+.3f}, {found.interval.high:+.3f}]" if found.interval else ""
+    return f"{found.estimate:+.3f}{ends}"

@@ -126,6 +126,18 @@ def variant_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
     return [{"variant": name, **group_row(groups[name], metrics)} for name in sorted(groups)]
 
 
+def score_columns(samples: Samples, metric: Metric) -> Row:
+    """Return the main metric of each sample, for comparing models; empty columns for metrics that are not means."""
+    groups = grouped([result for _, result in numbers.plain_values(samples, metric)], lambda s: str(s.sample["id"]))
+    of = [(name, some[0], some) for name, some in groups.items()]
+    return {
+        "samples": [name for name, _, _ in of],
+        "clusters": [one.cluster for _, one, _ in of],
+        "lengths": [label_of(one) for _, one, _ in of],
+        "values": [_mean([float(result.value(metric.name)) for result in some]) for _, _, some in of],
+    }
+
+
 def group_row(samples: Samples, metrics: Sequence[Metric]) -> Row:
     """Return the numbers that every row has."""
     scored = sum(result.scored for result in samples)
