@@ -18,6 +18,7 @@ from lm_eval_longctx.backend.cuts import Cuts
 from lm_eval_longctx.backend.gate import Gate
 from lm_eval_longctx.backend.interrupts import Interrupts
 from lm_eval_longctx.backend.jobs import Limits
+from lm_eval_longctx.backend.lengths import probably_too_long
 from lm_eval_longctx.backend.limiter import shared_limiter
 from lm_eval_longctx.backend.order import Queue
 from lm_eval_longctx.backend.prices import unknown_price
@@ -235,7 +236,7 @@ class _Run:
         return [found for found in self.completions if found is not None]
 
     async def _review(self, session: Session) -> None:
-        """Judge by all bills together whose input was cut, now that the last one is known."""
+        """Judge by all bills and lengths together whose input was cut or too long, now that the last one is known."""
         cut = await session.in_thread(partial(session.cuts.review, self.completions))
         for completion, decided in cut.values():
             await session.written(session.ledger.decided(decided[0], completion, *decided[1:]))
@@ -243,6 +244,10 @@ class _Run:
             if answer is not None and answer.outcome.answered and answer.key in cut:
                 self.completions[position] = changed = cut[answer.key][0]
                 session.tally.changed(answer, changed)
+        for position, beyond in probably_too_long(self.jobs, self.completions).items():
+            refused, self.completions[position] = self.completions[position], beyond
+            if refused is not None:
+                session.tally.changed(refused, beyond)
 
     def _leave_the_rest(self, session: Session) -> None:
         """Give jobs that were not reached their completion, so that the totals are about all jobs."""
