@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.backend.call import Caller
+from lm_eval_longctx.backend.prepared import still
 from lm_eval_longctx.backend.verdict import Verdict, in_batch, unaffordable, unrenderable, unsent
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import BatchRefusedError, LedgerError, LongctxError, ProviderError, UnsupportedError
@@ -44,6 +45,7 @@ class Entry:
         worst: What it costs at most, in US dollars; ``None`` if nobody can say.
         attempt: Its number in the ledger, once it is in a batch.
         reservation: What was set aside; ``None`` if an earlier run did that.
+        earlier: The final outcome of an earlier run, which stands unless something final comes back.
     """
 
     caller: Caller
@@ -53,6 +55,7 @@ class Entry:
     worst: float | None = None
     attempt: int = 0
     reservation: Reservation | None = None
+    earlier: Completion | None = None
 
 
 @dataclass
@@ -161,14 +164,15 @@ class BatchRun:
         for entries in (self.fresh, *(batch.entries for batch in self.open.values())):
             if key in entries:
                 return entries[key].positions.append(position)
+        earlier = prepared.earlier.completion if prepared.earlier else None
         if session.stopped:
-            return self._finish(position, unsent(session.stopped, key))
+            late = unsent(session.stopped, key)
+            return self._finish(position, still(earlier, late.detail) if earlier is not None else late)
         ready = await caller.check_and_count(prepared)
         if isinstance(ready, Completion):
             return self._finish(position, ready)
-        entry = Entry(
-            caller, [position], caller.call(ready), ready.request.prompt.text_bytes, caller.worst(ready.request)
-        )
+        size, worst = ready.request.prompt.text_bytes, caller.worst(ready.request)
+        entry = Entry(caller, [position], caller.call(ready), size, worst, earlier=earlier)
         if prepared.standing.waiting is None or not await self._join(key, entry, *prepared.standing.waiting):
             self.fresh[key] = entry
         return None
@@ -342,6 +346,8 @@ class BatchRun:
 
     def _end(self, entry: Entry, completion: Completion) -> bool:
         """Give all jobs of a question their completion; returns False, for those who ask whether it goes on."""
+        if entry.earlier is not None and not completion.outcome.final:
+            completion = still(entry.earlier, completion.detail)
         first, *others = entry.positions
         self._finish(first, completion)
         for position in others:

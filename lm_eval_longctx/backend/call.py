@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lm_eval_longctx.backend.cuts import reading
 from lm_eval_longctx.backend.jobs import FORMERLY, named
+from lm_eval_longctx.backend.prepared import AskedElsewhere, Prepared, still
 from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
@@ -32,49 +33,14 @@ from lm_eval_longctx.providers.base import Raw, Request
 from lm_eval_longctx.providers.redact import clean_completion, redact, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from concurrent.futures import Future
 
     from lm_eval_longctx.backend.budget import Reservation
     from lm_eval_longctx.backend.gate import Admission
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.session import Session
-    from lm_eval_longctx.ledger import Standing
-    from lm_eval_longctx.ledger.records import Final
 
 logger = logging.getLogger(__name__)
-
-
-class AskedElsewhere(Exception):  # noqa: N818 - not an error: somebody else is asking the same
-    """Another task or process is asking this question just now."""
-
-    def __init__(self, key: str) -> None:
-        """Keep the key of the call."""
-        super().__init__(key)
-        self.key = key
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A job that was rendered and looked up.
-
-    Attributes:
-        request: What will be asked.
-        key: Its name in the ledger.
-        identity: All that decides the answer.
-        standing: What the ledger knows about it.
-        checked: Whether the provider, once started, has said that it can take it.
-        earlier: The verdict of an earlier run that does not settle the question any more, if there is one.
-        former: Whether an earlier version asked it, with settings of its own.
-    """
-
-    request: Request
-    key: str
-    identity: Mapping[str, Any]
-    standing: Standing
-    checked: bool
-    earlier: Final | None = None
-    former: bool = False
 
 
 class Caller:
@@ -136,7 +102,7 @@ class Caller:
             raise
         except LongctxError as error:  # the provider cannot start, and perhaps nothing but this needs it
             detail = redact(str(error), self.session.secrets)
-        return earlier.changed(notes=(*earlier.notes, f"asked again, which did not get through: {detail}"))
+        return still(earlier, detail)
 
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.batching import BatchRun, batches_of
 from lm_eval_longctx.backend.budget import Budget
-from lm_eval_longctx.backend.call import AskedElsewhere, Caller
+from lm_eval_longctx.backend.call import Caller
 from lm_eval_longctx.backend.cuts import Cuts
 from lm_eval_longctx.backend.gate import Gate
 from lm_eval_longctx.backend.interrupts import Interrupts
@@ -21,6 +21,7 @@ from lm_eval_longctx.backend.jobs import Limits
 from lm_eval_longctx.backend.lengths import probably_too_long
 from lm_eval_longctx.backend.limiter import shared_limiter
 from lm_eval_longctx.backend.order import Queue
+from lm_eval_longctx.backend.prepared import AskedElsewhere
 from lm_eval_longctx.backend.prices import unknown_price
 from lm_eval_longctx.backend.progress import Progress
 from lm_eval_longctx.backend.rules import Stop

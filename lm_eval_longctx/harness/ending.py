@@ -138,7 +138,7 @@ class Ending:
         """The exit status; see ``STATUSES``."""
         if not self.ours or self.accepted:
             return ENDED
-        empty = any(not end.scored for end in self.tasks.values())
+        empty = any(end.samples and not end.scored for end in self.tasks.values())  # --predict_only scores none
         lost = any(failed == calls for failed, calls in self.foreign.values())
         return UNSCORED if empty or lost else STOPPED if self.stopped else ENDED
 

@@ -102,6 +102,8 @@ def test_one_bad_question_leaves_the_others_alone(asked, server, jobs):
     long = Job("long", "task", lambda: Prompt.user(TextPart("word " * 40_000)), Settings(max_output_tokens=32))
     found, _ = asked([*jobs(2), long])
     assert [f.outcome for f in found] == [Outcome.COMPLETE, Outcome.COMPLETE, Outcome.CONTEXT_EXCEEDED]
+    again, _ = asked([long])
+    assert (again[0].outcome, again[0].replayed) == (Outcome.CONTEXT_EXCEEDED, False)
     server.state.window = 100_000
     assert asked([long])[0][0].outcome is Outcome.COMPLETE
     assert asked([long])[0][0].replayed

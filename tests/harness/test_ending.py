@@ -196,6 +196,14 @@ def test_failures_of_foreign_tasks_are_said_because_lm_eval_scores_them() -> Non
     assert end.status == ending.UNSCORED
 
 
+def test_a_run_that_only_predicts_is_a_success() -> None:
+    """With ``--predict_only``, and in processes that gather nothing, no task has samples to be scored."""
+    end = Ending()
+    end.task("t", [])
+    end.model({"unsent": 0, "stopped": "", "reasons": {}}, accepted=False)
+    assert (end.coverage(), end.status) == ([], 0)
+
+
 def test_reasons_stand_beside_their_counts() -> None:
     """Unscored samples are counted by kind, the most frequent first, each with the words of its first."""
     blocked, lost = result(Outcome.BLOCKED, None, "a filter"), result(Outcome.POSSIBLY_BILLED, None, "gone " * 99)
