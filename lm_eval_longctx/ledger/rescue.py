@@ -51,8 +51,13 @@ def save(path: str, reader: sqlite3.Connection, kept: Iterable[Callable[[sqlite3
     about = (getattr(work, "keywords", {}).get("attempt") for work in works)
     attempts = sorted({attempt for attempt in about if attempt is not None})
     for place in places(path):
-        with contextlib.suppress(LedgerError, OSError, sqlite3.Error):
+        new = not place.exists()
+        try:
             _write(place, reader, attempts, works)
+        except (LedgerError, OSError, sqlite3.Error):
+            if new:
+                _remove(place)
+        else:
             return place
     raise LedgerError(
         f"{len(attempts):,} answers could be written nowhere, neither to {path} nor elsewhere; free a disk"
@@ -81,10 +86,21 @@ def bring_back(path: str, connection: sqlite3.Connection) -> None:
     """Take in what was rescued from a ledger when it could not be written; all or nothing of each file."""
     for place in places(path):
         if place.is_file() and not place.is_symlink() and _is_mine(place) and str(place) != path:
-            count = _take_in(place, connection)
-            for leftover in (place, Path(f"{place}-wal"), Path(f"{place}-shm")):
-                leftover.unlink(missing_ok=True)
+            try:
+                count = _take_in(place, connection)
+            except sqlite3.Error as error:
+                raise LedgerError(
+                    f"{place} holds records of {path} that cannot be brought back ({error}), and would be paid again; "
+                    "free the disk, or move the file away"
+                ) from error
+            _remove(place)
             logger.warning("%d records that could not be written to %s before were brought back", count, path)
+
+
+def _remove(place: Path) -> None:
+    for leftover in (place, Path(f"{place}-wal"), Path(f"{place}-shm")):
+        with contextlib.suppress(OSError):
+            leftover.unlink(missing_ok=True)
 
 
 def _is_mine(place: Path) -> bool:

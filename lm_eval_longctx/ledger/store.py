@@ -82,7 +82,11 @@ class Ledger:
             if type(cause) is sqlite3.DatabaseError and "malformed" in str(cause):
                 raise damage(name, cause) from cause
             raise
-        rescue.bring_back(name, connection)
+        try:
+            rescue.bring_back(name, connection)
+        except BaseException:
+            connection.close()
+            raise
         return cls(name, connection, connect(name))
 
     @classmethod

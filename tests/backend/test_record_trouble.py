@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,36 @@ def test_files_of_others_are_not_taken_in(path, jobs, tmp_path):
     (tmp_path / "theirs").rename(rescued)
     with Ledger.open(path) as ledger:
         assert "sent, no answer yet" not in ledger.summary().outcomes
+
+
+def test_what_cannot_be_brought_back_is_not_paid_again(path, jobs, monkeypatch):
+    """While the disk is still full, the next run ends before it sends anything, and loses nothing."""
+    first, _, _ = run(path, jobs, fill)
+    merge = rescue._merge
+
+    def still_full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(rescue, "_merge", still_full)
+    with pytest.raises(LedgerError, match="would be paid again; free the disk"):
+        run(path, jobs)
+    assert len(list(path.parent.glob("lm-eval-longctx-rescued-*"))) == 1
+    monkeypatch.setattr(rescue, "_merge", merge)
+    resume(path, jobs, first)
+
+
+def test_a_place_that_is_full_too_is_left_empty(path, jobs, monkeypatch):
+    """Records go to the first place that takes them, and the places before it are left as they were."""
+    put = rescue.put
+
+    def full_here(connection, table, row):
+        if str(path.parent) in connection.execute("PRAGMA database_list").fetchone()[2]:
+            raise sqlite3.OperationalError("database or disk is full")
+        put(connection, table, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rescue, "put", full_here)
+        first, _, words = run(path, jobs, fill)
+    assert "takes in by itself" in words
+    assert list(path.parent.glob("lm-eval-longctx-rescued-*")) == []
+    resume(path, jobs, first)
