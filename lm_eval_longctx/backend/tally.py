@@ -134,6 +134,8 @@ class Tally:
         """Count a job otherwise than when it was finished."""
         self.outcomes[before.outcome.value] -= 1
         self.outcomes += Counter()  # leaves out what is 0 now
+        if before.outcome.value not in self.outcomes:
+            self.reasons.pop(before.outcome.value, None)
         self.outcomes[after.outcome.value] += 1
         if not after.outcome.answered:
             self.reasons.setdefault(after.outcome.value, after.detail)

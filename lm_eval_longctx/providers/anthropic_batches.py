@@ -12,14 +12,13 @@ import hashlib
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from lm_eval_longctx.errors import BatchRefusedError, LongctxError, ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
+from lm_eval_longctx.providers.batching import result_lines, written
 from lm_eval_longctx.providers.dialect import STATUS_OF_TYPE
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
-from lm_eval_longctx.providers.parsing import dig, table
+from lm_eval_longctx.providers.parsing import dig, loads, table
 from lm_eval_longctx.providers.segments import Body, assemble
 
 if TYPE_CHECKING:
@@ -137,13 +136,7 @@ class AnthropicBatches(Batches):
         own = given.startswith(f"{self.client.base_url}/")  # the key goes to no other address
         url = given if own else f"{self.root}/{name}/results"
         raw = await self.client.ask_raw("GET", url, total=_PATIENCE)
-        try:
-            if raw.status == _OK and not raw.error:
-                return [table(orjson.loads(line)) for line in raw.body.splitlines() if line]
-        except orjson.JSONDecodeError:
-            pass  # a page of something in between
-        words = raw.error or read_failure(raw.body).message
-        raise ProviderError(f"the results of {name} cannot be fetched: {raw.status} {words}")
+        return result_lines(raw, str(name))
 
     async def cancel(self, batch: str) -> None:
         """See ``Batches``."""
@@ -174,10 +167,7 @@ def _total(batch: Mapping[str, Any]) -> int:
 
 def _loaded(raw: Raw) -> Any:
     """Return the parsed body of a whole answer."""
-    try:
-        return orjson.loads(raw.body) if raw.status == _OK and not raw.error else None
-    except orjson.JSONDecodeError:
-        return None
+    return loads(raw.body) if raw.status == _OK and not raw.error else None
 
 
 def _certainly_refused(raw: Raw) -> bool:
@@ -190,8 +180,8 @@ def _raw(result: Mapping[str, Any]) -> Raw:
     """Turn a result into what a call would have brought back."""
     kind = result.get("type")
     if kind == "succeeded":
-        return Raw(_OK, {"content-type": "application/json"}, orjson.dumps(result.get("message")))
+        return Raw(_OK, {"content-type": "application/json"}, written(result.get("message")))
     if kind == "errored":
         status = _STATUS.get(str(dig(result, "error", "error", "type")), _SERVER_ERROR)
-        return Raw(status, {}, orjson.dumps(result.get("error")), sent=False)
+        return Raw(status, {}, written(result.get("error")), sent=False)
     return Raw(0, error=f"batch: {kind}", sent=kind not in _NOT_BILLED)

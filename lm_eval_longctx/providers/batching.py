@@ -6,7 +6,12 @@ is handed a client. So it can be read, and tested, without one.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Protocol
+
+from lm_eval_longctx.errors import ProviderError
+from lm_eval_longctx.providers.failures import read_failure
+from lm_eval_longctx.providers.parsing import loads
 
 if TYPE_CHECKING:
     from lm_eval_longctx.providers.base import Raw, Request
@@ -45,3 +50,26 @@ class BatchClient(Protocol):
         Raises:
             ProviderError: It did not.
         """
+
+
+def result_lines(raw: Raw, batch: str) -> list[dict[str, Any]]:
+    """Return the results of a batch, one an object; a line that cannot be read loses none of the others.
+
+    Args:
+        raw: The file of results.
+        batch: The provider's name of the batch.
+
+    Raises:
+        ProviderError: There is no such file, or it holds something else.
+    """
+    lines = [line for line in raw.body.splitlines() if line.strip()]
+    found = [value for value in map(loads, lines) if isinstance(value, dict)]
+    if raw.status != 200 or raw.error or (lines and not found):  # noqa: PLR2004 - what a file comes with
+        words = raw.error or read_failure(raw.body).message
+        raise ProviderError(f"the results of {batch} cannot be fetched: {raw.status} {words}".strip())
+    return found
+
+
+def written(value: Any) -> bytes:
+    """Return a part of such a line as the body of a response."""
+    return json.dumps(value).encode()  # which also writes halves of characters

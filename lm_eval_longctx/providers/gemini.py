@@ -9,8 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
-import orjson
-
+from lm_eval_longctx.completion import whole
 from lm_eval_longctx.prompt import AudioPart, VideoPart
 from lm_eval_longctx.providers import generate_content
 from lm_eval_longctx.providers.capabilities import probed
@@ -21,7 +20,7 @@ from lm_eval_longctx.providers.media import Uploads
 from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.models import GEMINI, GEMINI_DEFAULT
 from lm_eval_longctx.providers.options import UPLOAD, hosted_options
-from lm_eval_longctx.providers.parsing import dig
+from lm_eval_longctx.providers.parsing import dig, loads
 from lm_eval_longctx.providers.segments import FileBytes
 from lm_eval_longctx.providers.uploads import GeminiFiles, unbilled
 from lm_eval_longctx.settings import Option
@@ -78,9 +77,9 @@ class GeminiCaches:
                 return "", 0
             if raw.status != _OK:
                 raise UploadFailed(unbilled(raw))
-            made = orjson.loads(raw.body)
+            made = loads(raw.body)
             self._names[digest] = str(dig(made, "name") or "")
-            return self._names[digest], int(dig(made, "usageMetadata", "totalTokenCount") or 0)
+            return self._names[digest], whole(dig(made, "usageMetadata", "totalTokenCount")) or 0
 
     def forget(self, name: str) -> None:
         """Drop a cache that the provider no longer knows."""

@@ -8,11 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
+from lm_eval_longctx.completion import whole
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
-from lm_eval_longctx.providers.batching import BatchClient
+from lm_eval_longctx.providers.batching import BatchClient, result_lines, written
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.parsing import dig, table
@@ -113,13 +112,12 @@ class GeminiBatches(Batches):
         """Read the answers, inline or from a file; see ``Batches``."""
         output = dig(await self.client.asked("GET", f"{self.root}/{batch}"), "metadata", "output")
         name = dig(output, "responsesFile")
-        lines = dig(output, "inlinedResponses", "inlinedResponses") or []
+        inlined = dig(output, "inlinedResponses", "inlinedResponses")
+        lines = list(map(table, inlined)) if isinstance(inlined, list) else []
         if name:
             url = f"{self.client.base_url}/download/{self.client.version}/{name}:download?alt=media"
             raw = await self.client.ask_raw("GET", url, total=1800.0)
-            if raw.status != _OK or raw.error:
-                raise ProviderError(f"the results of {batch} cannot be fetched: {raw.status} {raw.error}".strip())
-            lines = [orjson.loads(line) for line in raw.body.splitlines()]
+            lines = result_lines(raw, batch)
         raws = {str(line.get("key") or dig(line, "metadata", "key")): _raw(line) for line in lines}
         return {k: self.client.noted(raw, requests[k]) for k, raw in raws.items() if k in requests}
 
@@ -141,11 +139,11 @@ def _written(body: Body, path: Path) -> Any:
 def _raw(line: dict[str, Any]) -> Raw:
     """Turn a line of results into what a call would have brought back."""
     if line.get("response"):
-        return Raw(200, {"content-type": "application/json"}, orjson.dumps(line["response"]))
+        return Raw(200, {"content-type": "application/json"}, written(line["response"]))
     error = table(line.get("error"))
     code = error.get("code")
     status = _HTTP.get(code, code) if isinstance(code, int) and code else 500
-    return Raw(status, {}, orjson.dumps({"error": error}), sent=False)
+    return Raw(status, {}, written({"error": error}), sent=False)
 
 
 _HTTP = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
@@ -153,4 +151,4 @@ _HTTP = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
 
 
 def _number(value: Any) -> int | None:
-    return int(value) if str(value).isdigit() else None
+    return whole(value)

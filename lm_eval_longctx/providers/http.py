@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Provider
 from lm_eval_longctx.providers.failures import read_failure
-from lm_eval_longctx.providers.parsing import table
+from lm_eval_longctx.providers.parsing import loads, table
 from lm_eval_longctx.providers.segments import assemble
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ class HttpProvider(Provider):
         """
         raw = await self.ask_raw("GET" if tree is None else "POST", url, tree, total=total)
         if raw.status == _OK:
-            return _loaded(raw.body)
+            return loads(raw.body)
         if raw.status in _STOP or not raw.status:
             words = read_failure(raw.body).message or raw.error
             raise ProviderError(
@@ -71,11 +69,4 @@ class HttpProvider(Provider):
         if raw.status != _OK or raw.error:
             words = raw.error or read_failure(raw.body).message
             raise ProviderError(f"{self.NAME} at {self.base_url} refused {method} {url}: {raw.status} {words}")
-        return table(_loaded(raw.body))
-
-
-def _loaded(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+        return table(loads(raw.body))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
+from lm_eval_longctx.completion import whole
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.base import Batches, BatchState, Raw
-from lm_eval_longctx.providers.batching import BatchClient
+from lm_eval_longctx.providers.batching import BatchClient, result_lines, written
 from lm_eval_longctx.providers.failures import read_failure
 from lm_eval_longctx.providers.media_store import UploadFailed
 from lm_eval_longctx.providers.parsing import dig, table
@@ -93,11 +92,7 @@ class OpenAIBatches(Batches):
         raws: dict[str, Raw] = {}
         for name in filter(None, (found.get("output_file_id"), found.get("error_file_id"))):
             raw = await self.client.ask_raw("GET", f"{self.root}/files/{name}/content", total=1800.0)
-            if raw.status != _OK or raw.error:
-                raise ProviderError(f"the results of {batch} cannot be fetched: {raw.status} {raw.error}".strip())
-            for line in raw.body.splitlines():
-                value = table(orjson.loads(line))
-                raws[str(value.get("custom_id"))] = _raw(value)
+            raws |= {str(line.get("custom_id")): _raw(line) for line in result_lines(raw, batch)}
         return {k: self.client.noted(raw, requests[k]) for k, raw in raws.items() if k in requests}
 
     async def cancel(self, batch: str) -> None:
@@ -108,9 +103,8 @@ class OpenAIBatches(Batches):
 def _raw(line: dict[str, Any]) -> Raw:
     """Turn a line of results into what a call would have brought back."""
     response = table(line.get("response"))
-    if response.get("status_code"):
-        return Raw(
-            int(response["status_code"]), {"content-type": "application/json"}, orjson.dumps(response.get("body"))
-        )
+    status = whole(response.get("status_code"))
+    if status:
+        return Raw(status, {"content-type": "application/json"}, written(response.get("body")))
     words = dig(line, "error", "message") or dig(line, "error", "code") or "no response"
     return Raw(0, error=f"batch: {words}", sent=False)

@@ -14,7 +14,7 @@ import orjson
 
 from lm_eval_longctx.providers.base import Raw
 from lm_eval_longctx.providers.media_store import Handle, UploadFailed
-from lm_eval_longctx.providers.parsing import dig
+from lm_eval_longctx.providers.parsing import dig, loads
 from lm_eval_longctx.providers.segments import Body, FileBytes
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class GeminiFiles:
         while True:
             raw = await self._step(where, file, offset)
             if raw.status == _OK and raw.headers.get("x-goog-upload-status") == "final":
-                return _json(raw)
+                return loads(raw.body)
             if raw.status == _OK:
                 offset, tries = offset + min(CHUNK, file.size - offset), 0
                 continue
@@ -117,7 +117,7 @@ class GeminiFiles:
             raw = await self.transport.send("GET", url, self.headers())
             if raw.status != _OK:
                 raise UploadFailed(unbilled(raw))
-            file = _json(raw)
+            file = loads(raw.body)
         if dig(file, "state") != "ACTIVE" or not dig(file, "uri"):
             words = orjson.dumps(
                 {"error": {"message": f"the file could not be used: {dig(file, 'error') or dig(file, 'state')}"}}
@@ -157,7 +157,7 @@ class MultipartFiles:
         body = form(self.fields, name, mime, content)
         headers = {**self.headers(), "Content-Type": f"multipart/form-data; boundary={_BOUNDARY.decode()}"}
         raw = await self.transport.send("POST", self.url, headers, body)
-        found: Any = _json(raw) if raw.status == _OK else None
+        found: Any = loads(raw.body) if raw.status == _OK else None
         if not isinstance(dig(found, "id"), str):
             raise UploadFailed(unbilled(raw))
         expires = dig(found, "expires_at")
@@ -195,11 +195,7 @@ def unbilled(raw: Raw) -> Raw:
 def _expiry(text: Any) -> float:
     """Read a time in UTC as providers write it; a file without one is kept for good."""
     written = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(text or ""))
-    return datetime.fromisoformat(f"{written[0]}+00:00").timestamp() if written else time.time() + _FOREVER
-
-
-def _json(raw: Raw) -> Any:
     try:
-        return orjson.loads(raw.body)
-    except orjson.JSONDecodeError:
-        return None
+        return datetime.fromisoformat(f"{written[0]}+00:00").timestamp() if written else time.time() + _FOREVER
+    except ValueError:  # no such day
+        return 0.0

@@ -89,3 +89,4 @@ def test_a_run_says_probably_too_long_with_the_words(tmp_path):
         assert "probably too long" in found[2].detail
         assert "400: E42" in found[2].detail
         assert totals["outcomes"] == {"complete": 2, "context_exceeded": 2}
+        assert set(totals["reasons"]) == {"context_exceeded"}

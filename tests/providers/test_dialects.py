@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
+from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.testing import contract, dialects
 
@@ -88,3 +89,34 @@ def test_an_address_may_end_in_the_version(wire, end, server):
     _, decoded = contract.run(lambda: provider, lambda p: contract.ask(p, contract.question()))
     assert decoded.completion.outcome is Outcome.COMPLETE
     assert provider.describe()["endpoint"] == server.url
+
+
+RUNS = [
+    ("openrouter-moderation", 5, ["blocked", *["complete"] * 4], ""),
+    ("anthropic-credit", 1, ["transport_failed"] * 5, "credit balance is too low"),
+    ("openrouter-402-in-200", 1, ["transport_failed"] * 5, "Insufficient credits"),
+    ("gemini-zero", 1, ["transport_failed"] * 5, "limit: 0"),
+    ("firewall-cloudflare", 6, ["complete"] * 5, ""),
+    ("llamacpp-shift", 5, ["context_exceeded", *["complete"] * 4], ""),
+    ("redirect-https", 1, ["transport_failed"] * 5, "give that address"),
+]
+
+
+@pytest.mark.parametrize(("name", "requests", "outcomes", "stopped"), RUNS)
+def test_an_account_stops_the_run_and_a_question_does_not(name, requests, outcomes, stopped, server):
+    """One flagged or too long question ends alone, a firewall is asked again, and an empty account stops after one."""
+    shape = next(shape for shape in dialects.catalogue() if shape.name == name)
+    status, headers, body = shape.sent("chat", stream=False)
+    server.state.fail("recorded", 5 if stopped else 1, status=status, headers=headers, body=body)
+    asked = contract.question()
+    jobs = [Job(str(i), "task", lambda: asked.prompt, asked.settings, repeat=i) for i in range(5)]
+    provider = server.provider("openai-compatible", "m", probe=False)
+    backend = Backend(provider, ledger=None, limits=Limits(concurrency=1, max_wait=0), progress=False)
+    try:
+        found, totals = backend.run(jobs), backend.totals()
+    finally:
+        backend.close()
+    assert sorted(completion.outcome.value for completion in found) == sorted(outcomes)
+    assert len(server.state.requests) in {requests, 2 if stopped else requests}  # one may be on its way when it stops
+    assert stopped in totals["stopped"]
+    assert bool(stopped) == bool(totals["stopped"])

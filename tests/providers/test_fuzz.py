@@ -16,9 +16,12 @@ from lm_eval_longctx.backend.prices import Prices
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.backend.verdict import verdict_on
 from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.ledger.records import dump_completion, load_completion
+from lm_eval_longctx.providers import anthropic_batches, gemini_batches, openai_batches
 from lm_eval_longctx.providers.base import Raw
+from lm_eval_longctx.providers.batching import result_lines, written
 from lm_eval_longctx.testing import dialects
 from lm_eval_longctx.testing.contract import RETRIES, question
 from lm_eval_longctx.testing.server import provider_classes
@@ -210,3 +213,35 @@ def test_a_body_that_our_reader_fails_on_is_kept(server, tmp_path, monkeypatch):
     assert backend.run([job])[0].outcome is Outcome.COMPLETE
     backend.close()
     assert len(server.state.bills) == 1
+
+
+def test_one_broken_line_of_a_batch_loses_none_of_the_others():
+    """Results of a batch are read line by line, whatever one of them holds; a page is no results."""
+    lines = [
+        b'{"custom_id": "a"}',
+        b'{"custom_id": "b", "x": "\xff"}',
+        b'{"cut',
+        b"[]",
+        b"",
+        b'{"custom_id": "\\ud83d"}',
+    ]
+    found = result_lines(Raw(200, body=b"\n".join(lines)), "batch")
+    assert [line["custom_id"] for line in found] == ["a", "b", "\ud83d"]
+    assert json.loads(written(found[2])) == found[2]
+    assert result_lines(Raw(200), "batch") == []
+    for raw in (Raw(200, body=b"<html>Sign in</html>"), Raw(200, body=b"{}", error="broke off"), Raw(500)):
+        with pytest.raises(ProviderError, match="the results of batch cannot be fetched"):
+            result_lines(raw, "batch")
+
+
+@pytest.mark.parametrize("wire", ["responses", "messages", "gemini"])
+def test_batches_read_whatever_a_line_holds(wire):
+    """Each result of a batch becomes a response that can be judged, whatever its line holds."""
+    read = {"responses": openai_batches, "messages": anthropic_batches, "gemini": gemini_batches}[wire]
+    for seed in range(300):
+        rng = random.Random(seed)  # noqa: S311 - repeats by its seed
+        good = {"type": "succeeded", "message": {}, "response": {"status_code": 200, "body": {}}, "error": {"code": 8}}
+        line = structure(rng, structure(rng, {"custom_id": "a", "key": "a", **good, "result": good}))
+        if isinstance(line, dict):
+            raw = read._raw(line)
+            assert verdict_on(PROVIDERS[wire], PRICES, raw, REQUEST) is not None

@@ -139,12 +139,19 @@ def _decoded(path: Path) -> Iterator[tuple[Any, Any]]:
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        timed = untimed = 0
         try:
             for frame in container.decode(stream):
+                timed, untimed = timed + (frame.time is not None), untimed + (frame.time is None)
                 if frame.time is not None:
                     yield frame, stream
         except av.error.FFmpegError as error:
             raise MediaError(f"{path} breaks off or is damaged ({error}); repair or convert it") from error
+        if untimed and not timed:  # a raw stream, as cameras write it
+            raise MediaError(
+                f"{path} is a raw stream: its pictures do not say when they are shown; put them into a film "
+                f"(ffmpeg -r 25 -i {path.name} -c copy {path.stem}.mp4, with the camera's frames a second)"
+            )
 
 
 def _open(path: Path) -> Any:

@@ -105,3 +105,20 @@ def test_real_footage_can_be_read(shared_data: Path) -> None:
     if not path.is_file():
         pytest.skip(f"no {path}")
     assert [(seconds, p.size) for seconds, p in sample_frames(path, 1.0)] == [(float(n), (1280, 720)) for n in range(6)]
+
+
+def test_a_raw_stream_is_called_one(tmp_path: Path) -> None:
+    """Pictures without times are named as what they are, with the command that mends them."""
+    path = tmp_path / "camera.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        pictures = [
+            av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * i, np.uint8), format="rgb24") for i in range(9)
+        ]
+        for packet in [p for picture in (*pictures, None) for p in stream.encode(picture)]:
+            container.mux(packet)
+    for look in (film_facts, lambda film: list(sample_frames(film, 1.0))):
+        with pytest.raises(MediaError, match=r"camera.h264 is a raw stream.*-i camera.h264 -c copy camera.mp4"):
+            look(path)
