@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-from lm_eval.api.metrics import mean as lm_eval_mean
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.evaluation import gathers
 from lm_eval_longctx.results.floors import corrected
-from lm_eval_longctx.scorers.base import mean
+from lm_eval_longctx.results.numbers import error
+from lm_eval_longctx.results.rows import by_length
+from lm_eval_longctx.scorers.base import Metric, mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.results import SampleResult
-    from lm_eval_longctx.scorers.base import Metric
 
 COVERAGE = "coverage"
 CORRECTED = "corrected"
@@ -144,16 +143,33 @@ def together(metric: Metric, values: list[Any]) -> Any:
 
 
 def aggregate(metric: Metric) -> Callable[[Sequence[Any]], float]:
-    """Return lm-eval's own mean for means, so that lm-eval adds its standard error."""
-    if metric.aggregate is mean:
-        plain: Callable[[Sequence[Any]], float] = lm_eval_mean
-        return plain
+    """Return how the values of a metric become one number.
+
+    Never lm-eval's own mean: to that it adds a standard error that takes
+    samples to be independent, and is 0 where all are alike. ``standard_errors``
+    has ours.
+    """
 
     def over_all(values: Sequence[Any]) -> float:
         flat = [one for value in values for one in (value if isinstance(value, _Repeats) else [value])]
         return metric.aggregate(flat)
 
     return over_all
+
+
+_SCORED = Metric(COVERAGE, "share of the samples that are scored, 0 to 1")
+
+
+def standard_errors(results: Sequence[SampleResult], metrics: Sequence[Metric]) -> dict[str, float | None]:
+    """Return the standard error of each metric, and of each at each length, over hays that samples share.
+
+    ``None`` where nothing is known of the spread: a single hay, or all alike.
+    """
+    shares = [replace(result, values={COVERAGE: float(result.scored)}) for result in results]
+    found = {metric.name: error(results, metric) for metric in metrics}
+    for label, group in by_length(results).items():
+        found |= {f"{metric.name}@{label}": error(group, metric) for metric in metrics}
+    return {**found, COVERAGE: error(shares, _SCORED)}
 
 
 def corrected_mean(pairs: Sequence[tuple[float, float]]) -> float:

@@ -103,7 +103,9 @@ def watch_evaluate(module: ModuleType) -> None:
             rest = {name: task for name, task in tasks.items() if name not in aside}
             given.arguments["task_dict"] = {**loaded, "tasks": rest}
         results = original(*given.args, **given.kwargs)
-        return results and _completed(results, tasks, aside)
+        given.apply_defaults()
+        errors = bool(given.arguments.get("bootstrap_iters", 1))  # 0 asks for none
+        return results and _completed(results, tasks, aside, errors=errors)
 
     setattr(evaluate, _MARK, True)
     _watch_processes(module)
@@ -191,15 +193,18 @@ def _contents(task: LongctxTask) -> set[tuple[str, ...]]:
         return {plain}
 
 
-def _completed(results: dict[str, Any], tasks: Mapping[str, Any], aside: Mapping[str, LongctxTask]) -> dict[str, Any]:
-    """Return lm-eval's results with the tasks that stood aside, and the metrics of ours by length."""
+def _completed(
+    results: dict[str, Any], tasks: Mapping[str, Any], aside: Mapping[str, LongctxTask], *, errors: bool
+) -> dict[str, Any]:
+    """Return lm-eval's results with the tasks that stood aside, and the metrics of ours by length with their errors."""
     for name, task in aside.items():
         for part, value in _row_aside(name, task).items():
             if part in results:
                 results[part][name] = value
     for name in tasks.keys() - aside.keys():
         if hasattr(tasks[name], "amounts"):
-            results["results"][name] = in_order(results["results"][name], tasks[name].amounts())
+            row = in_order(results["results"][name], tasks[name].amounts())
+            results["results"][name] = with_errors(row, tasks[name].standard_errors()) if errors else row
     return results
 
 
@@ -214,6 +219,16 @@ def _row_aside(name: str, task: LongctxTask) -> dict[str, Any]:
         "n-samples": {"original": None, "effective": 0},
         "samples": [],
     }
+
+
+def with_errors(row: dict[str, Any], errors: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return a task's results with our standard errors: lm-eval knows nothing of samples that share their hay."""
+    for key in row:
+        metric, _, _ = key.partition(",")
+        name = metric.removesuffix("_stderr")
+        if name != metric and errors.get(name) is not None:
+            row[key] = errors[name]
+    return row
 
 
 class Placed(str):

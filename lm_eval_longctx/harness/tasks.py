@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_eval.api.metrics import mean as lm_eval_mean
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
@@ -33,6 +32,7 @@ from lm_eval_longctx.harness.aggregation import (
     corrected_mean,
     refuse_uneven,
     silence_expected_warnings,
+    standard_errors,
     together,
     unfold,
 )
@@ -300,7 +300,7 @@ class LongctxTask(ConfigurableTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
         """Return how each metric, at all lengths and at one, becomes one number."""
         named = {metric.name: aggregate(metric) for metric in self.scorer.METRICS}
-        return ByLength({**named, COVERAGE: lm_eval_mean, CORRECTED: corrected_mean, **self._bypass()})
+        return ByLength({**named, COVERAGE: mean, CORRECTED: corrected_mean, **self._bypass()})
 
     def _bypass(self) -> dict[str, Any]:
         return dict(self._aggregation_list) if BYPASS in self._metric_fn_list else {}
@@ -316,6 +316,10 @@ class LongctxTask(ConfigurableTask):
         """Return the context length behind each label that a metric's name may end with."""
         samples = self._samples or ()
         return {s["context_label"]: float(s.get("label_length", s["context_length"])) for s in samples}
+
+    def standard_errors(self) -> dict[str, float | None]:
+        """Return the standard error of each metric that lm-eval's table shows; ``None`` where it is not known."""
+        return standard_errors([one for some in self._results.values() for one in some], self.scorer.METRICS)
 
     def _metric_list(self) -> list[dict[str, Any]]:
         """Return the metrics as lm-eval's own tasks declare them, for trackers: each is in every line of the log."""

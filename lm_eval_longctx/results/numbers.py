@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.results.floors import corrected
 from lm_eval_longctx.scorers.base import mean
 from lm_eval_longctx.scorers.transcript import Ratio, pooled
-from lm_eval_longctx.stats.intervals import bounded_mean, jackknife
+from lm_eval_longctx.stats.intervals import bounded_mean, jackknife, standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,6 +79,13 @@ def interval(samples: Samples, metric: Metric) -> dict[str, Any] | None:
         found = jackknife(values, clusters, metric.aggregate)
     usable = found is not None and math.isfinite(found.low) and math.isfinite(found.high)
     return found.to_dict() if found is not None and usable else None
+
+
+def error(samples: Samples, metric: Metric) -> float | None:
+    """Return the standard error of a metric over hays; ``None`` where nothing is known of the spread."""
+    pairs = [(value, result.cluster) for result in samples if (value := result.value(metric.name)) is not None]
+    found = standard_error([value for value, _ in pairs], [cluster for _, cluster in pairs], metric.aggregate)
+    return finite(found)
 
 
 def bounds(samples: Samples, metric: Metric) -> dict[str, float | None]:

@@ -165,14 +165,34 @@ def jackknife(
 ) -> Interval | None:
     """Return the interval of any smooth statistic without bounds, such as a corpus chrF.
 
-    Delete-a-group jackknife (Kott 2001) with Student's t: the clusters are
-    dealt into at most ``groups`` groups and the statistic is worked out without
-    each. With one value a group, the interval of a mean is the classical one.
-    ``None`` for fewer than two clusters, and where leaving clusters out changes
-    nothing: then nothing is known of the spread.
+    Student's t times the jackknife's standard error. With one value a group,
+    the interval of a mean is the classical one. ``None`` where there is no
+    standard error.
     """
     from scipy.special import stdtrit  # heavy
 
+    error = standard_error(values, clusters, statistic, groups=groups)
+    if error is None:
+        return None
+    count = min(groups, len(set(clusters)))
+    centre, reach = float(statistic(list(values))), float(stdtrit(count - 1, (1 + level) / 2)) * error
+    return Interval(centre - reach, centre + reach, level, "jackknife")
+
+
+def standard_error(
+    values: Sequence[Any],
+    clusters: Sequence[Hashable],
+    statistic: Callable[[Sequence[Any]], float],
+    *,
+    groups: int = JACKKNIFE_GROUPS,
+) -> float | None:
+    """Return the standard error of any smooth statistic over values that come in clusters.
+
+    Delete-a-group jackknife (Kott 2001): the clusters are dealt into at most
+    ``groups`` groups and the statistic is worked out without each. ``None``
+    for fewer than two clusters, and where leaving clusters out changes
+    nothing: then nothing is known of the spread.
+    """
     order = numbered(clusters)
     count = min(groups, len(set(clusters)))
     if count <= 1:
@@ -180,12 +200,8 @@ def jackknife(
     dealt = order % count
     without = [[v for v, g in zip(values, dealt, strict=True) if g != left] for left in range(count)]
     estimates = np.asarray([float(statistic(kept)) for kept in without])
-    centre = float(statistic(list(values)))
     error = math.sqrt((count - 1) / count * float(np.sum((estimates - estimates.mean()) ** 2)))
-    if not error**2 > _SAME**2:
-        return None
-    reach = float(stdtrit(count - 1, (1 + level) / 2)) * error
-    return Interval(centre - reach, centre + reach, level, "jackknife")
+    return error if error**2 > _SAME**2 else None
 
 
 def numbered(names: Sequence[Hashable]) -> Indices:

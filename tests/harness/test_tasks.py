@@ -313,3 +313,46 @@ def test_the_floor_of_a_task_reaches_table_and_block(niah: Any, evaluate: Any) -
 def test_a_task_without_a_floor_has_no_corrected_score(niah: Any, evaluate: Any) -> None:
     """Where nothing is scored without reading, lm-eval's table has no further line."""
     assert "corrected,none" not in evaluate(Recorder(needle_in), niah())["results"]["longctx_text_niah"]
+
+
+def errors_of(result: Any) -> dict[str, Any]:
+    """Return lm-eval's standard errors of a needle task, by metric."""
+    numbers = result["results"]["longctx_text_niah"]
+    return {key.removesuffix("_stderr,none"): numbers[key] for key in numbers if key.endswith("_stderr,none")}
+
+
+def test_a_perfect_run_has_no_standard_error_of_zero(niah: Any, evaluate: Any) -> None:
+    """Where all samples are alike nothing is known of the spread, and lm-eval's column says N/A."""
+    found = errors_of(evaluate(Recorder(needle_in), niah(samples_per_cell=4)))
+    assert {name: error for name, error in found.items() if error != "N/A"} == {}
+    assert {"exact", "exact@1k", "exact@2k", "recall", "coverage"} <= set(found)
+
+
+def test_standard_errors_are_over_hays(niah: Any, evaluate: Any) -> None:
+    """Six samples in each of four hays tell as much as four: the error is that of the hays, not of 24 samples."""
+    task = niah(samples_per_cell=4)
+    good = {sample["id"] for sample in task.test_docs() if sample["index"] in (0, 1)}
+    asked = {task.doc_to_text(sample): sample["id"] in good for sample in task.test_docs()}
+    result = evaluate(Recorder(lambda text: needle_in(text) if asked[text] else "no idea"), task)
+    found = errors_of(result)
+    assert result["results"]["longctx_text_niah"]["exact,none"] == 0.5
+    assert found["exact"] == pytest.approx((1 / 3) ** 0.5 / 2)  # four values of 0 and 1
+    assert found["exact@1k"] == pytest.approx(found["exact"])
+
+
+def test_a_single_hay_has_no_standard_error(niah: Any, evaluate: Any) -> None:
+    """Depths in one text say nothing of other texts."""
+    lost = iter(range(6))
+    found = errors_of(evaluate(Recorder(lambda text: needle_in(text) if next(lost) % 2 else "no idea"), niah()))
+    assert found["exact"] == "N/A"
+
+
+def test_nobody_who_wants_no_standard_errors_gets_any(niah: Any) -> None:
+    """lm-eval's ``bootstrap_iters=0`` leaves the column empty, as for its own tasks."""
+    from lm_eval import evaluator
+
+    task, lost = niah(samples_per_cell=4), iter(range(24))
+    answers = Recorder(lambda text: needle_in(text) if next(lost) % 3 else "no idea")
+    loaded = {"tasks": {"longctx_text_niah": task}, "groups": {}}
+    found = errors_of(evaluator.evaluate(lm=answers, task_dict=loaded, bootstrap_iters=0))
+    assert set(found.values()) == {"N/A"}
