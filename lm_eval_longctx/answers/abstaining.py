@@ -10,7 +10,7 @@ _THING = (
 )
 _SEEN = (
     r"(?:mention|stat(?:e|ed|es|ing)\b|contain|includ|provid|specif|appear|present|find|found|giv|list|exist|reveal"
-    r"|record|locat|determin|know|say|said|tell|told|hidden|anywhere|there\b|in (?:the|this|it)|availab|disclos|identif"
+    r"|record|nam(?:e|ed|es)\b|locat|determin|know|say|said|tell|told|hidden|anywhere|there\b|in (?:the|this|it)|availab|disclos|identif"
     r"|indicat|see\b|seen|transcri|listen|hear\b|process|access|answer|shown?\b|sure|certain|clear|possible|able|have|recall|remember|refer|describ|able)\w*"
 )
 _NOT = (

@@ -39,7 +39,7 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _FRAME = re.compile(
-    r"^(?:(?:so|thus|therefore|hence|i think|i believe|i would say|i choose|i pick|my choice is|i'd say|it is|it's|it was|that is|that's|this is|"
+    r"^(?:(?:so|thus|therefore|hence|i think|i believe|i would say|i choose|i pick|my choice is|i'd say|(?:i'd|i would|i'll|i'm|let's) go(?:ing)? with|it is|it's|it was|that is|that's|this is|"
     r"they are|there (?:is|are|were|was)|the (?:correct |right |best )?(?:answer|option|choice|one|label) is|it must be|es|c'est|das ist|è|это|答案是)\b[\s,:]*)+"
 )
 
@@ -72,6 +72,7 @@ def read_choice(answer: str, options: Sequence[str]) -> ChoiceRead:
     lines = lines_of(claims.short_lines(typed(place.text)))
     letters = string.ascii_uppercase[: len(options)]
     text = "\n".join(map(after_lead, lines))
+    text = _corrected(text)
     found = _letters(text)
     if len(set(found)) > 1 and lines and (last := _conclusion(lines, place.how)):
         text, found = last, _letters(last)
@@ -99,6 +100,12 @@ def _letters(text: str) -> list[str]:
     return [m.value for m in marks if not claims.denied(low, m)]
 
 
+def _corrected(text: str) -> str:
+    """Return what follows a correction, where a letter follows it."""
+    low = text.casefold() if len(text.casefold()) == len(text) else text
+    return text[len(text) - len(claims.corrected(low, [m.start() for m in _LETTER.finditer(text)])) :]
+
+
 def _conclusion(lines: Sequence[str], how: str) -> str:
     """Return the last sentence where it concludes, or the last line where it alone is a letter.
 
@@ -121,11 +128,16 @@ def _by_words(text: str, options: Sequence[str]) -> list[str]:
     parts |= {_spoken(re.sub(r"^\W*[A-Za-z][).:\]]+\s+", "", line)) for line in text.split("\n")}
     halves = {half for part in parts for half in re.split(r" (?:or|and) ", part)} if len(parts) <= 6 else set()
     spelt = [claims.words(normalise(option)) for option in options]
+    bare, parts = [_without_article(option) for option in spelt], parts | {_without_article(part) for part in parts}
     return [
         letter
-        for letter, option in zip(string.ascii_uppercase, spelt, strict=False)
-        if option and spelt.count(option) == 1 and {option, _spoken(option)} & (parts | halves)
+        for letter, option, short in zip(string.ascii_uppercase, spelt, bare, strict=False)
+        if option and bare.count(short) == 1 and {option, short, _spoken(option)} & (parts | halves)
     ]
+
+
+def _without_article(text: str) -> str:
+    return re.sub(r"^(?:an?|the) (?=\w)", "", text)
 
 
 def _spoken(text: str) -> str:
@@ -148,6 +160,7 @@ def read_label(answer: str, labels: Sequence[str]) -> ChoiceRead:
         if not (rest and claims.words(rest[0]) in set(map(claims.words, spelt)) - {claims.words(alone[0])}):
             return ChoiceRead(spelt[alone[0]], how="whole")
     text = claims.short_lines(normalise(place.text))
+    text = claims.corrected(text, [m.start for m in mentions(spelt, text)])
     lines = lines_of(text)
     bare = [claims.words(line) in set(map(claims.words, spelt)) for line in lines]
     found = _labels(spelt, claims.last_alone(lines, bare) or "\n".join(lines))

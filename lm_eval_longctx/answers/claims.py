@@ -24,13 +24,15 @@ _NO = (
     r"|instead of|other than|except(?: for)?|excluding|unlike|without|wrong|incorrect|incorrectly|false|falsely|rule out|ruled out"
     r"|exclude|excludes|distractors?|decoys?|ignore|ignoring|different from|not to be confused with|confused with|as opposed to|far from"
     r"|no es|nunca|en vez de|salvo|sino que no|pas|jamais|au lieu de|sauf|nicht|kein|keine|niemals|statt|anstatt|außer|ausser|falsch"
-    r"|não|nao|nunca|exceto|non|mai|invece di|tranne|не|никогда|кроме|вместо|нет|ليس|ليست|لا|नहीं|niet|geen"
+    r"|não|nao|nunca|exceto|non|mai|invece di|tranne|не|никогда|кроме|вместо|нет|ليس|ليست|لا|नहीं|niet|geen|nie|inte|ikke|bukan|không phải"
+    r"|(?:at first|first|initially|originally),? i (?:thought|read|believed|guessed|assumed|said|wrote)"
 )
 _BEFORE = re.compile(
-    rf"(?<![\w'\u0900-\u0d7f])(?:{_NO})(?![\w'])|不是|并非|並非|不等于|而非|除了|不选|不選|ではなく|じゃなく"
+    rf"(?<![\w'\u0900-\u0d7f])(?:{_NO})(?![\w'])|不是|并非|並非|不等于|而非|除了|不选|不選|[❌✗✘🚫][\s*_\"']{{0,3}}$"
 )
 _AFTER = re.compile(
-    r"^[^\w,;]{0,4}(?:not|never)\b|^\W{0,4}(?:(?:is|was|are|would be|must be|seems?|looks) (?:clearly |definitely |certainly |surely )?(?:not|never)\b)"
+    r"^[^\w,;(]{0,4}(?:not|never)\b(?=\W*$|\W*[\n.!]| (?:it|the (?:answer|one|right|correct)|correct|right|valid|true|found|there|given|in the)\b)"
+    r"|^\s?[❌✗✘🚫]|^\W{0,3}değil|^\W{0,4}(?:ではなく|じゃなく)|^\W{0,4}(?:(?:is|was|are|would be|must be|seems?|looks) (?:clearly |definitely |certainly |surely )?(?:not|never)\b)"
     r"|^\W{0,4}(?:(?:is|was|are|would be|must be|seems?|looks|being|which is|that is|it is|it's|as)\s+)?(?:(?:clearly|definitely|certainly|"
     r"surely|probably|of course|obviously|just|only|simply|an?|the|what|all|in fact|actually)\s+)*"
     r"(?:wrong|incorrect|false|untrue|(?:the |a )?(?:distractor|decoy|trap|red herring|lure)|ruled out|excluded|no longer"
@@ -52,8 +54,15 @@ _DOUBLE = re.compile(
 )
 _CUT = re.compile(
     r"[!?\n。！？;؛।،、]+|,(?!\d)|:(?=\s)|\.(?=\s|$|[\"')])|(?<!anything)(?<!nothing)(?<!everything)(?<!\ball) (?:but|though|although|however|because|since|while|whereas|and it|so it|it is|it's"
-    r"|pero|sino|sondern|mais|aber|jedoch|ma|mas|но|а)(?= )|而是|而应|でなく、| - "
+    r"|pero|sino|sondern|mais|aber|jedoch|ma|mas|но|а)(?= )|而是|而应|ではなく|じゃなく|でなく、|(?<= )(?:بل|لكن|बल्कि|लेकिन|tylko|lecz|maar|melainkan|değil)(?= )| - "
 )
+_RETRACTS = re.compile(
+    r"(?:^|[\s,.;:!?()])(?:oh,? |hmm,? )?(?:no,? wait|wait,? no|actually,? no|no,? actually|wait|actually|scratch that|correction|rather"
+    r"|sorry,? i mean[t]?|i mean[t]?|let me correct (?:that|myself|it)|no,? sorry|nein|no,? perd[oó]n|perd[oó]n|non,? pardon|pardon,? non"
+    r"|нет,? подождите|вернее)\s?[,.:;—-]*\s+|[,.;—-] no, |(?:^|[\s，。、,])(?:不对|不，等等|更正|いや、?|訂正|아니,? )[，、：:]?\s?"
+)
+"""Words with which somebody takes back what stands before them."""
+
 _HEADING = re.compile(
     r"\b(incorrect|wrong|false|not|distractors?|decoys?|excluded|falsch|incorrecto|faux)(?: \w+)?:\s*(?=[^\n]{0,40}$)"
 )
@@ -86,6 +95,19 @@ def denied(text: str, mention: Mention) -> bool:
     if _BEFORE.search(clause) or _CONDITION.search(before):
         return True
     return _AFTER.match(after) is not None or _QUESTION.match(after) is not None
+
+
+def corrected(text: str, places: Sequence[int]) -> str:
+    """Return what follows the last correction ("X, no wait, Y") after which something stands that was asked for.
+
+    Args:
+        text: A normalised answer.
+        places: Where such things stand in it, in order.
+    """
+    if not places:
+        return text
+    cuts = [mark.end() for mark in _RETRACTS.finditer(text) if places[0] < mark.end() <= places[-1]]
+    return text[cuts[-1] :] if cuts else text
 
 
 def hedges(text: str, mention: Mention, values: Iterable[str]) -> bool:

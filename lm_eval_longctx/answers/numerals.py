@@ -24,9 +24,12 @@ _MOST_WORDS = 60
 _WORD = "|".join(sorted(_NUMERALS, key=len, reverse=True))
 _RUN = re.compile(rf"(?<![\w-])(?:{_WORD})(?:(?:, | and |, and |[ -]|-and-)(?:{_WORD}))*(?![\w-])")
 
+_APART = re.compile(r"(?<![\w.,'-])(?<!\d )\d(?:( |-)\d)(?:\1\d){2,}(?![\w'-]|[.,]\d| \d)")
+
 
 def in_digits(text: str) -> str:
-    """Return a normalised text with the numbers that several words spell in digits."""
+    """Return a normalised text with the numbers that several words, or single digits with blanks between, spell."""
+    text = _APART.sub(lambda run: re.sub(r"\D", "", run[0]), text)
     return _RUN.sub(lambda run: _number(run[0]), text)
 
 

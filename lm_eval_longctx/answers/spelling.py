@@ -10,12 +10,17 @@ from functools import lru_cache
 _THIN_SPACE = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3})")
 _ARABIC_COMMA = re.compile("(?<=\\d)[\u066c\u060c](?=\\d{3})")
 _LATEX_COMMA = re.compile(r"(?<=\d)(?:\{,\}|\\[,;: ])(?=\d{3})")
+_RAISED = re.compile("(?<=[^\\W_])[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]+")
+"""Raised digits after a word or a number are footnotes, not a part of it."""
+
 _BLANKS = re.compile(r"[^\S\n]+")
 _TRANSLATE = str.maketrans(
     {
         **dict.fromkeys("\u2010\u2011\u2212\ufe63\uff0d", "-"),
         **dict.fromkeys("\u2012\u2013\u2014\u2015", " - "),
         **dict.fromkeys("\u2018\u2019\u02bc\u2032`", "'"),
+        **dict.fromkeys("\ufe0e\ufe0f\u20e3"),  # what makes an emoji of a digit
+        "\u2116": "#",  # the numero sign is no "No"
         **dict.fromkeys("\u201c\u201d\u00ab\u00bb\u201e", '"'),
     }
 )
@@ -31,7 +36,7 @@ def typed(text: str) -> str:
     """Return a text with one spelling of spaces, dashes, quotes and digits; case stays."""
     text = _LATEX_COMMA.sub(",", text).replace("`", "'")
     if not text.isascii():
-        text = _ARABIC_COMMA.sub(",", _THIN_SPACE.sub(",", text)).translate(_TRANSLATE)
+        text = _ARABIC_COMMA.sub(",", _THIN_SPACE.sub(",", _RAISED.sub("", text))).translate(_TRANSLATE)
         text = unicodedata.normalize("NFKC", text).translate(_invisible())
         text = re.sub(r"[^\W\d_]?\d+", lambda m: _ascii(m[0]), text) if not text.isascii() else text
     return _BLANKS.sub(" ", text)

@@ -28,6 +28,14 @@ _KEPT_WORDS = frozenset(
 _REASON = re.compile(
     r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|which is|who was|\(see)\b.*", re.DOTALL
 )
+_TABLE_HEAD = re.compile(r"\A\s*\|[^\n]*\n[ \t]*\|[ \t:|-]{3,}\n")
+_DENIED = re.compile(r"[,;]?\s*\(?\b(?:and |but )?not\s+[^,.;()]{1,60}\)?")
+_DECIMALS = re.compile(r"(?<=\d)\.0+(?![\d.])")
+_TRANSLATES = re.compile(
+    r"\W*(?:in \w+,? )?(?:it|(?:the|this|your|a|an) (?:\w+ ){0,2}(?:sentence|phrase|text|line))\s+(?:means|says|reads|translates)"
+    r"(?: (?:to|as|into|in|english|the following))*\s*(?::\s*|(?=[\"\u201c]))",
+    re.IGNORECASE,
+)
 _TRANSCRIPT = (
     r"(?:transcript(?:ion)?|transcripción|transcrição|trascrizione|transkript(?:ion)?|verbatim text|транскри\w+|расшифровка"
     r"|转录\w*|轉錄\w*|文字起こし|書き起こし|전사\w*|녹취록|प्रतिलेख\w*|النص المكتوب|التفريغ)"
@@ -78,7 +86,7 @@ class TextRead:
 def read_text(answer: str, question: str = "") -> TextRead:
     """Return the one line in which an answer says its text; what stands below it is an explanation."""
     place = place_of(answer)
-    lines = [line for line in lines_of(place.text) if line.count(" ") < claims.LONG]
+    lines = [line for line in lines_of(_TABLE_HEAD.sub("", place.text)) if line.count(" ") < claims.LONG]
     lines = _without_copies(lines, question)
     line = _statement(lines) if place.how == "whole" else "\n".join(lines)
     if place.how in {"final", "answer", "boxed", "tag"} and len(lines) > 1:
@@ -124,7 +132,9 @@ def read_translation(answer: str) -> TextRead:
         and len(head.split()) <= 3
         and re.search(r"translat|english|kalamang|übersetzung|traduc", head, re.IGNORECASE)
     )
-    return TextRead(unquoted(rest) if named else read.text, read.abstained, read.how)
+    means = _TRANSLATES.match(read.text)
+    text = read.text[means.end() :] if means and read.text[means.end() :].strip() else rest if named else read.text
+    return TextRead(unquoted(text), read.abstained, read.how)
 
 
 def read_long(answer: str, beginning: str) -> str:
@@ -189,7 +199,7 @@ def answer_words(text: str) -> list[str]:
     """
     low = normalise(plain(text)).replace("'s", "s")
     low = _MINUS.sub("minus ", low)
-    low = _ORDINAL.sub("", _GROUPS.sub("", low))
+    low = _DECIMALS.sub("", _ORDINAL.sub("", _GROUPS.sub("", low)))
     return list(with_digits([word for word in _WORD.findall(low) if word not in _ARTICLES]))
 
 
@@ -221,7 +231,9 @@ def _known(question: str, target: set[str]) -> set[str]:
 def _sentence(text: str, target: list[str]) -> str:
     """Return the first sentence without its reason; more of it only where the target goes on."""
     text = _REASON.sub("", text)
-    for stop in re.finditer(r"(?<!\bNo)(?<!\bMr)(?<!\bSt)(?<!\bDr)\.\s+(?=[A-Z])", text):
+    text = _DENIED.sub(lambda m: m[0] if set(target) & set(answer_words(m[0])) else "", text)
+    text = claims.corrected(text, [m.start() for m in _WORD.finditer(text)])
+    for stop in re.finditer(r"(?:(?<!\bNo)(?<!\bMr)(?<!\bSt)(?<!\bDr)\.\s+(?=[A-Z])|;\s+)", text):
         if set(target) <= set(answer_words(text[: stop.start()])):
             return text[: stop.start()]
     return text

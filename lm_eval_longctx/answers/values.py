@@ -77,6 +77,7 @@ def read_value(answer: str, wanted: Wanted) -> ValueRead:
     text = in_digits(normalise(place.text))
     text = claims.short_lines(claims.without_echo(text, normalise(wanted.question)))
     text = _last_alone(text, wanted)
+    text = claims.corrected(text, [mark.start for mark in found(text, wanted)])
     marks = found(text, wanted)
     said = claims.claimed(text, marks, map(canonical, wanted.accepted))
     if Kind.TEXT in wanted.all_kinds:

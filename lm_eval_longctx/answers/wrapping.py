@@ -27,6 +27,9 @@ _LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit|texttt|operatorname)
 _LATEX_MARK = re.compile(r"\\[()\[\]]|\$\$?|\\!")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\([^()\s]{1,300}\)")
 _BOLD = re.compile(r"\*\*|__|~~|`{2,}|(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(del|strike)>[^<\n]{0,200}</\1>", re.IGNORECASE)
+_FOOTNOTE = re.compile(r"(?<=[\w.!?\"')\]])\[\^?\d{1,3}\](?![(\w:])")
+_TURN = re.compile(r"^[ \t*#]*(system|user|human|assistant)[ \t*]*:", re.IGNORECASE | re.MULTILINE)
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•>#]+[ \t]+|#+|>+)(?=\S)")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "`": "`", "》": "《"}
 
@@ -78,7 +81,7 @@ class Place:
 @lru_cache(maxsize=8)
 def place_of(answer: str) -> Place:
     """Return where the answer stands in what a model wrote; thoughts come off too."""
-    text, how = spoken(answer).replace("\r\n", "\n").strip(), "whole"
+    text, how = _first_turn(spoken(answer).replace("\r\n", "\n").strip()), "whole"
     for _ in range(_ROUNDS):
         found = in_json(text) or _tagged(text) or _boxed(text)
         if found is None:
@@ -89,9 +92,20 @@ def place_of(answer: str) -> Place:
     return Place(plain(text), how)
 
 
+def _first_turn(text: str) -> str:
+    """Return the first turn of the assistant where a model goes on with a dialogue, or repeats one."""
+    marks = [(mark[1].lower() == "assistant", mark) for mark in _TURN.finditer(text)]
+    start = 0
+    if marks and not marks[0][1].start() and not marks[0][0]:
+        start = next((mark.end() for own, mark in marks if own), 0)
+    end = next((mark.start() for own, mark in marks if not own and mark.start() > start), len(text))
+    return text[start:end].strip() or text
+
+
 def plain(text: str) -> str:
     """Return a text without fences, markdown, LaTeX marks and quotes around the whole."""
-    text = _TAGS.sub("", _FENCE.sub("", text))
+    text = _TAGS.sub("", _FENCE.sub("", _STRUCK.sub("", text)))
+    text = _FOOTNOTE.sub("", text)
     text = _LINK.sub(r"\1", _LATEX_MARK.sub("", _LATEX.sub(r"\1", text)))
     lines = (_LIST_MARK.sub("", _BOLD.sub("", line)).rstrip() for line in text.split("\n"))
     return unquoted("\n".join(lines).strip())
