@@ -134,6 +134,8 @@ def fold(found: list[Event]) -> dict[str, Any]:
     chunks = [table(event.data) for event in found]
     for chunk in chunks:
         response |= {name: chunk[name] for name in _KEPT if chunk.get(name)}
+        usage = dig(chunk, "choices", 0, "usage") or dig(chunk, "x_groq", "usage")  # Moonshot, Groq
+        response |= {"usage": usage} if usage and not chunk.get("usage") else {}
         finish = dig(chunk, "choices", 0, "finish_reason")
         if finish:
             response["choices"][0]["finish_reason"] = finish
@@ -213,7 +215,7 @@ def usage_of(usage: Any) -> Usage | None:
     """Read OpenAI's usage; the prompt's tokens include cached ones, the answer's include reasoning."""
     if not isinstance(usage, dict):
         return None
-    prompt, details = usage.get("prompt_tokens"), table(usage.get("prompt_tokens_details"))
+    prompt, details = _prompt(usage), table(usage.get("prompt_tokens_details"))
     return Usage(
         prompt_tokens=prompt,
         cached_tokens=details.get("cached_tokens"),
@@ -222,6 +224,14 @@ def usage_of(usage: Any) -> Usage | None:
         reasoning_tokens=dig(usage, "completion_tokens_details", "reasoning_tokens"),
         by_modality=_by_modality(prompt, details),
     )
+
+
+def _prompt(usage: dict[str, Any]) -> Any:
+    """Return the prompt's tokens; some servers count cached ones beside them, which the total shows."""
+    fresh, cached = usage.get("prompt_tokens"), dig(usage, "prompt_tokens_details", "cached_tokens")
+    both = added(fresh, cached)
+    beside = whole(cached) and whole(usage.get("total_tokens")) == added(both, usage.get("completion_tokens"))
+    return both if beside else fresh
 
 
 def _output(usage: dict[str, Any]) -> Any:

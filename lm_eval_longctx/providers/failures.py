@@ -117,7 +117,9 @@ def failure_of(value: Any, *, refused: bool = False) -> Failure | None:
         value = value[0]
     if not isinstance(value, dict):
         return None
-    named = next((value[name] for name in _WHERE if _says(value.get(name)) and value[name] is not True), None)
+    answered = not refused and any(_says(value.get(name)) for name in _ANSWERS)
+    places = _WHERE[:1] if answered else _WHERE  # beside an answer, the rest are remarks
+    named = next((value[name] for name in places if _says(value.get(name)) and value[name] is not True), None)
     error = value if named is None and _is_error(value, refused=refused) else named
     if isinstance(error, list) and len(error) == 1 and isinstance(error[0], dict) and "loc" not in error[0]:
         error = error[0]

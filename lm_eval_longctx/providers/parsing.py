@@ -75,6 +75,9 @@ def parsed(raw: Raw) -> Parsed:
 
 
 def _is_text(body: bytes) -> bool:
+    """Whether all bytes mean something, in UTF-8 or in the Unicode that a body is written in."""
+    if json.detect_encoding(body[:4]) != "utf-8":
+        return True
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -83,13 +86,13 @@ def _is_text(body: bytes) -> bool:
 
 
 def loads(body: bytes) -> Any:
-    """Read JSON, with odd numbers, bytes and halves of characters; ``None`` where it is none."""
+    """Read JSON in any Unicode, with odd numbers, bytes and halves of characters; ``None`` where it is none."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(body.decode(errors="replace"))
+        return json.loads(body.decode(json.detect_encoding(body), errors="replace"))
     except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or nested without an end
         return None
 
