@@ -2,8 +2,9 @@
 
 Two sums are given. The *expected* one takes the prompts as planned, the
 prefix cache as the order of calls allows, and answers as long as the right
-answer. The *most* is what ``max_cost`` reserves: no cache, every token at its
-highest price, the whole output budget used.
+answer. The *most* is what ``max_cost`` reserves where the provider counts no
+prompts: no cache, a token for each byte of text, every token at its highest
+price, the whole output budget used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.backend.verdict import COUNT_MARGIN, OVERHEAD
+from lm_eval_longctx.backend.verdict import most_tokens
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.providers.capabilities import WireCapabilities
 from lm_eval_longctx.providers.rough import AUDIO_TOKENS_PER_SECOND, IMAGE_TOKENS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.backend.jobs import Limits
     from lm_eval_longctx.backend.prices import Prices
+    from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.providers.base import Capabilities
 
 BYTES_PER_TOKEN = 4.5
@@ -37,6 +39,9 @@ FIRST_TOKEN, PROMPT_SPEED, OUTPUT_SPEED = 2.0, 20_000.0, 50.0
 
 _BLOCK = 128
 """Tokens in which prefix caches count."""
+
+_WORDS_BESIDE, _LABEL = 2048, 32
+"""Bytes of a task's own words around its media, and of the label of one picture."""
 
 _USUAL = {"audio": AUDIO_TOKENS_PER_SECOND, "video": IMAGE_TOKENS, "image": IMAGE_TOKENS}
 """Tokens of a second (of film: a frame) or of a picture, where neither the sample nor the model's papers say."""
@@ -60,7 +65,7 @@ class PlannedCall:
         group: Calls of equal group share their hay.
         order: Where in the hay the call's own content begins, in [0, 1].
         tokens: Prompt tokens by modality, as planned.
-        bytes: Of the prompt's text.
+        bytes: Of the prompt's text, at most.
         answer: Output tokens expected, hidden reasoning included.
         budget: Output tokens at most, hidden reasoning included.
     """
@@ -178,6 +183,20 @@ def _documented(sample: Mapping[str, Any], modality: str, takes: Capabilities, l
     return None
 
 
+def most_text(sample: Mapping[str, Any], prompt: Prompt | None) -> int:
+    """Return the bytes of text that a sample's prompt has at most.
+
+    Args:
+        sample: See ``lm_eval_longctx.sample``.
+        prompt: Rendered, where it holds text alone: that is quickly done. Media are not made for a plan; beside
+            them stand what the sample says, some words, and a label for each picture.
+    """
+    if prompt is not None:
+        return prompt.text_bytes + len(prompt.answer_prefix.encode())
+    pictures = max(int(sample.get("pictures") or 0), math.ceil(float(sample["context_length"])))
+    return len(json.dumps(sample, default=str).encode()) + _WORDS_BESIDE + _LABEL * pictures
+
+
 def answer_tokens(sample: Mapping[str, Any], budget: int) -> int:
     """Return how long the right answer is in tokens, roughly, but never more than the budget."""
     target = sample.get("target", "")
@@ -250,7 +269,7 @@ def seconds_of(call: PlannedCall) -> float:
 def cell_of(call: PlannedCall, cached: int, prices: Prices | None, written: int = 0) -> Cell:
     """Price one call that will be sent, of which so many tokens are read from a cache and written to it."""
     usage = Usage(call.prompt, cached, written, call.answer, by_modality=dict(call.tokens))
-    bound = math.ceil(call.prompt * COUNT_MARGIN) + OVERHEAD
+    bound = most_tokens(call.bytes, {kind: n for kind, n in call.tokens.items() if kind != "text"})
     return Cell(
         samples=1,
         calls=1,

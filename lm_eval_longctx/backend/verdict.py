@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.ledger.schema import BILLED, FREE, UNKNOWN
-from lm_eval_longctx.prompt import TextPart
+from lm_eval_longctx.providers.base import modality_of
 from lm_eval_longctx.providers.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.backend.prices import Prices
     from lm_eval_longctx.providers.base import Decoded, Provider, Raw, Request, Retry
@@ -25,6 +25,9 @@ COUNT_MARGIN = 1.02
 
 OVERHEAD = 256
 """Tokens that a chat template and the like may add to a prompt."""
+
+MEDIA_MOST = {"text": 1, "audio": 2, "image": 5, "video": 5}
+"""How many times what was planned media may be billed for: pictures are counted by size and level, in many ways."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def prompt_bound(request: Request, planned: int) -> int | None:
     """Return an upper bound of the prompt's tokens, or ``None`` if there is none.
 
     The provider's own count is trusted within ``COUNT_MARGIN``. Without it,
-    text has at most one token for each byte, and media twice what the plan says.
+    text has at most one token for each byte, and media ``MEDIA_MOST`` times what the plan says.
 
     Args:
         request: With the provider's count, if it counted.
@@ -111,10 +114,20 @@ def prompt_bound(request: Request, planned: int) -> int | None:
     if request.counted is not None:
         return math.ceil(request.counted * COUNT_MARGIN) + OVERHEAD
     prompt = request.prompt
-    text = prompt.text_bytes + len(prompt.answer_prefix.encode()) + OVERHEAD
-    if all(isinstance(part, TextPart) for part in prompt.parts()):
-        return text
-    return text + 2 * planned if planned else None
+    kinds = {modality_of(part) for part in prompt.media()}
+    if kinds and not planned:
+        return None
+    return most_tokens(prompt.text_bytes + len(prompt.answer_prefix.encode()), dict.fromkeys(kinds, planned))
+
+
+def most_tokens(text: int, media: Mapping[str, int]) -> int:
+    """Return the most tokens that a prompt can be billed for where nobody counts it.
+
+    Args:
+        text: Its bytes of text: no usual tokenizer makes more tokens of them.
+        media: The planned tokens of its media, by modality; of several, the dearest counts.
+    """
+    return text + OVERHEAD + max((MEDIA_MOST[kind] * tokens for kind, tokens in media.items()), default=0)
 
 
 def worst_case(provider: Provider, prices: Prices | None, request: Request, planned: int) -> float | None:

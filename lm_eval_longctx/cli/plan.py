@@ -11,6 +11,7 @@ from lm_eval_longctx.backend.estimate import (
     PlannedCall,
     answer_tokens,
     estimate,
+    most_text,
     prompt_tokens,
     total,
     wall_seconds,
@@ -162,7 +163,8 @@ def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
     budget = provider.output_budget(Request(Prompt.user(), job.settings))
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
     names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
-    return PlannedCall(*names, job.order, tokens, job.size, answer, budget)
+    text = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
+    return PlannedCall(*names, job.order, tokens, text, answer, budget)
 
 
 def as_text(plan: Plan) -> str:
@@ -206,7 +208,8 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
         f"ledger         {_ledger_line(plan, everything)}",
         "assumed        tokens as the task counts them; answers as long as the right one"
         + (f" and {plan.reasoning} tokens of hidden reasoning" if plan.reasoning else ""),
-        "at most        no cache, every token at its highest price, the whole output budget used",
+        "at most        no cache, a token for each byte of text (four times what English makes), every token at its",
+        "               highest price, the whole output budget used; where the provider counts, a run sets aside less",
     ]
     cap = plan.limits.max_cost
     if cap is not None and everything.expected is not None and everything.expected > cap:
