@@ -103,8 +103,9 @@ class OtherModel:
         if self.lm is None:
             return None
         window = self._window
-        fits = [self._measured(window, request, may_cut) for request in requests] if window.tells else []
-        unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if window.tells else [window.unknown])
+        tells = window.tells(media=any(request.builder.MODALITY != "text" for request in requests))
+        fits = [self._measured(window, request, may_cut) for request in requests] if tells else []
+        unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if tells else [window.unknown])
         cut = [fit for fit in fits if fit.too_long or fit.dropped]
         for words in unsure:
             _say_once(words)

@@ -77,10 +77,9 @@ class Window:
         """What to say where the model tells nothing."""
         return f"{self._name} does not tell how long a prompt may be: whether prompts are cut cannot be known"
 
-    @property
-    def tells(self) -> bool:
-        """Whether anything is known, so that it is worth to render prompts before they are sent."""
-        return self.tokens is not None or any(_number(_read(self._lm, name)) for name in _MEDIA.values())
+    def tells(self, *, media: bool) -> bool:
+        """Whether anything is known, so that it is worth to render prompts, with media or without, before they go."""
+        return self.tokens is not None or (media and any(_number(_read(self._lm, name)) for name in _MEDIA.values()))
 
     def fit(self, context: object, gen_kwargs: Mapping[str, Any], media: Mapping[str, Sequence[Any]]) -> Fit:
         """Say whether a prompt fits as it is sent, with room for its answer."""
