@@ -18,12 +18,16 @@ _NOTHING = frozenset({"", "none", "null", "undefined"})
 
 _MEANINGS: tuple[tuple[str, Outcome | None], ...] = (
     ("error|abort|cancel|fail|time_?out|interrupt|tool|function|malformed|unexpected|unspecified|unknown", None),
-    ("resource|unavailable|overload|disconnect|not_?(?:stop|finish|complete)|incomplete|unfinish", None),
+    (
+        "(?:rate|time|quota)_?limit|resource|unavailable|overload|disconnect|not_?(?:stop|finish|complete)|incomplete|unfinish",
+        None,
+    ),
     ("context.{0,12}(?:exceed|window|overflow)", Outcome.CONTEXT_EXCEEDED),
     ("refus", Outcome.REFUSED),
     ("filter|safety|block|prohibited|sensitive|moderation|recitation|guardrail|policy", Outcome.BLOCKED),
-    ("length|max_?(?:new_?|output_?|completion_?)?tokens?|(?:token|output)s?_?limit", Outcome.CUT_BY_OUTPUT_LIMIT),
-    ("stop|eos|eot|eog|end_?of|end_?turn|im_end|^end$|done|finish|complete|natural|normal|success", Outcome.COMPLETE),
+    ("length|max_?len|max_?(?:new_?|output_?|completion_?)?tokens?|limit", Outcome.CUT_BY_OUTPUT_LIMIT),
+    ("stop|eo[sgd]|eot|end_?of|end_?turn|im_end|^end(?:ed)?$|hit_?end", Outcome.COMPLETE),
+    ("done|finish|complete|natural|normal|success", Outcome.COMPLETE),
 )
 """From words in a marker to its meaning, most special first; ``None`` where it is no end of an answer."""
 
