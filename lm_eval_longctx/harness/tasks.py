@@ -200,6 +200,11 @@ class LongctxTask(ConfigurableTask):
         if model is None:
             assembly.refuse_if_too_large([instance.doc for instance in self._instances])
             self._window = self._asked.measure(self._instances, may_cut=self.sweep.truncate == "allow")
+        elif self.sweep.truncate == "allow":
+            raise ConfigError(
+                f"{self._config.task}: truncate=allow is for lm-eval's own models, which cut prompts themselves; "
+                "with --model longctx the server decides, and what it cuts is truncated_input: leave truncate out"
+            )
 
     def _generation(self, doc: Sample) -> dict[str, Any]:
         """Return lm-eval's generation settings; a sample may ask for a longer answer."""

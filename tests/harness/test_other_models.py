@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from lm_eval.api.model import LM, CachingLM
 
+from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness import other_models
 from lm_eval_longctx.harness.lm import LongctxLM
 
@@ -221,6 +222,12 @@ def test_the_user_may_let_a_model_cut(niah: Any, evaluate: Any, caplog: pytest.L
     assert "cut:" not in block_of(evaluate(Words(window), niah()))["summary"]["signature"]
 
 
+def test_our_model_has_nothing_to_allow(niah: Any, evaluate: Any) -> None:
+    """With our own model a server cuts or does not: a setting without effect is refused before anything is sent."""
+    with pytest.raises(ConfigError, match="truncate=allow is for lm-eval's own models"):
+        evaluate(ours(), niah(truncate="allow"))
+
+
 def with_attributes(**attributes: Any) -> Client:
     """Make a model that tells things of itself in its own way."""
     lm = Client()
@@ -365,7 +372,6 @@ def test_equal_signatures_are_equal_questions_scored_equally(niah: Any, evaluate
         ({}, {"limit": 2}),
         ({}, {"samples": [0, 3]}),
         ({"refusals": "wrong"}, {}),
-        ({"truncate": "allow"}, {}),
         ({"reasoning_tags": ["ponder"]}, {}),
         ({"seed": 1}, {}),
     ]
