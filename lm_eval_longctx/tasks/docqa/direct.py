@@ -146,11 +146,17 @@ class ToldOrNot(Kind):
 
     def propose(self, told: Statements, rng: Rng, lots: Lots) -> Question | None:
         """Choose what is asked for, then something of which it is told, or something else that the document names."""
-        asked = (*self._PERSONAL, *self._OTHERS)
-        relation = asked[lots.of("asked", len(asked), slower=2)]
-        wanted = bool(lots.of("told", 2))
-        subjects = told.once(f"subjects {relation}", lambda: self._named(relation, told))[wanted]
-        return {"kind": self.NAME, "relation": relation, "subject": rng.choice(subjects)} if subjects else None
+        sides = told.once("sides", lambda: self._sides(told))
+        if not sides:
+            return None
+        relation = list(sides)[lots.of("asked", len(sides), slower=2)]
+        subjects = sides[relation][lots.of("told", 2)]
+        return {"kind": self.NAME, "relation": relation, "subject": rng.choice(subjects)}
+
+    def _sides(self, told: Statements) -> dict[str, tuple[list[str], list[str]]]:
+        """Return what can be asked for both ways, with what the document names without telling, and what it tells."""
+        named = {relation: self._named(relation, told) for relation in (*self._PERSONAL, *self._OTHERS)}
+        return {relation: both for relation, both in named.items() if all(both)}
 
     def _named(self, relation: str, told: Statements) -> tuple[list[str], list[str]]:
         """Return what the document names without telling, and what it tells."""

@@ -46,6 +46,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_LENGTH = 12
 _OPENING = 60
+_GUESSES = 4
 _TEXT, _TURNS = "text", "turns"
 
 
@@ -135,6 +136,7 @@ class MrcrBuilder(Builder[ConversationSample]):
             "target": texts[before],
             "openings": [text[:_OPENING] for text in texts],
             "noise_floor": noise_floor(texts, before),
+            "chance": self._chance(plan, request, texts[before]),
             "realised_length": fitting.tokens(found),
             "realised_depth": fitting.realised_depth(found, before),
             "max_gen_toks": 64 + 2 * self.corpus.tokenizer.count(texts[before]),
@@ -161,6 +163,13 @@ class MrcrBuilder(Builder[ConversationSample]):
             text = write(request, rng)
             texts.setdefault(text[:_OPENING], text)
         return request, list(texts.values())
+
+    @staticmethod
+    def _chance(plan: PlannedSample, request: Request, right: str) -> float:
+        """Return the mean match of other writings for the request: the score of who writes and does not read."""
+        rng = plan.rng("guesses")
+        ratios = [SequenceMatcher(a=right, b=write(request, rng)).ratio() for _ in range(_GUESSES)]
+        return round(sum(ratios) / len(ratios), 4)
 
     def _question(self, prefix: str, before: int, request: Request) -> str:
         return str(self._options["question"]).format(prefix=prefix, ordinal=ORDINALS[before], piece=request.piece)

@@ -224,7 +224,7 @@ class NeedleBuilder(_TextBuilder[OneNeedleSample]):
         pairs = others if absent else [wanted, *others]
         fitted = self._fit(plan, question, pairs, depths if absent else [float(plan.depth or 0), *depths])
         placed = list(zip(pairs, fitted.layout.positions, strict=True))
-        return {
+        made: OneNeedleSample = {
             **planned_part(plan, self.sweep.tokenizer),
             **self._hay(plan, fitted),
             "question": question,
@@ -236,6 +236,9 @@ class NeedleBuilder(_TextBuilder[OneNeedleSample]):
             "planted": [[key, value, position] for (key, value), position in placed],
             "distractors": {key: value for (key, value), _ in placed},
         }
+        if share := self._options["absent"]:  # so often is right who always says that it is not there
+            made["chance"] = share
+        return made
 
     def render(self, sample: OneNeedleSample) -> Prompt:
         """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
