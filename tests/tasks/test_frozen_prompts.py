@@ -23,14 +23,14 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "docqa_retrieved_longctx": ("2", "5a193963977f2121"),
     "longctx_text_docqa": ("2", "69129658d5345c75"),
     "longctx_text_manyshot": ("1", "ce86e3865b6c8592"),
-    "longctx_text_mrcr": ("2", "0e8a04bfee40e0df"),
+    "longctx_text_mrcr": ("2", "76421d13ac0a25bb"),
     "longctx_text_niah": ("2", "1ac68704f5142f56"),
     "longctx_text_niah_multi": ("2", "2d1f2e2764f229a8"),
     "longctx_text_translation": ("1", "068cc9ce00830247"),
     "manyshot_three_longctx": ("1", "3b23eadf7045d1f7"),
-    "mrcr_2needle_longctx": ("2", "cdd37784268c279b"),
-    "mrcr_8needle_longctx": ("2", "217265f2189ea997"),
-    "niah_absent_longctx": ("2", "bd8ac0d0949461e1"),
+    "mrcr_2needle_longctx": ("2", "6891f18d12b3d465"),
+    "mrcr_8needle_longctx": ("2", "b50f9539eb9afd82"),
+    "niah_absent_longctx": ("2", "dc4b6e4bd27083bb"),
     "niah_distractors_longctx": ("2", "b65c55614d19eaf3"),
     "niah_multi_50_longctx": ("2", "f5c1eebc4c45a9cc"),
     "niah_ruler_noise_longctx": ("2", "417d90ffc908b286"),
@@ -47,7 +47,7 @@ UNRENDERED: dict[str, tuple[str, str]] = {
     "longctx_image_niah_shape": ("1", "12b85efd2ffd6629"),
     "longctx_video_niah": ("1", "9b2d94d4454e76c2"),
     "longctx_video_niah_multi": ("1", "575ec764458a41e8"),
-    "longctx_video_qa": ("1", "bbb1d2192d780fcc"),
+    "longctx_video_qa": ("2", "32da986a06ed0e8b"),
 }
 """Version, and digest of the first samples; what is drawn for them is frozen by the tests of film."""
 

@@ -164,7 +164,11 @@ class Order(Kind):
         if not dated:
             return None
         relation = rng.choice(dated)
-        facts = rng.sample(_older(told, relation), _THREE)
+        first = rng.choice(_older(told, relation))
+        near = [f for f in _older(told, relation) if f is not first and abs(_number(f) - _number(first)) <= _YEARS]
+        if len(near) < _THREE - 1:
+            return None
+        facts = [first, *rng.sample(near, _THREE - 1)]
         last = bool(lots.of("last", 2, slower=_THREE * _THREE))
         chosen = _extreme(facts, last=last)
         rank = sorted(facts, key=lambda fact: fact.sentence).index(chosen)

@@ -46,7 +46,9 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_LENGTH = 12
 _OPENING = 60
-_GUESSES = 4
+_GUESSES, _GUESS = 4, 199
+"""How many guesses are matched, and their characters: in longer ones ``difflib`` leaves common letters out."""
+
 _TEXT, _TURNS = "text", "turns"
 
 
@@ -166,9 +168,9 @@ class MrcrBuilder(Builder[ConversationSample]):
 
     @staticmethod
     def _chance(plan: PlannedSample, request: Request, right: str) -> float:
-        """Return the mean match of other writings for the request: the score of who writes and does not read."""
+        """Return the mean match of short other writings for the request: the score of who writes and does not read."""
         rng = plan.rng("guesses")
-        ratios = [SequenceMatcher(a=right, b=write(request, rng)).ratio() for _ in range(_GUESSES)]
+        ratios = [SequenceMatcher(a=right, b=write(request, rng)[:_GUESS]).ratio() for _ in range(_GUESSES)]
         return round(sum(ratios) / len(ratios), 4)
 
     def _question(self, prefix: str, before: int, request: Request) -> str:

@@ -9,6 +9,7 @@ script, so that every answer is exact and nobody can have trained on them.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,7 +39,7 @@ from lm_eval_longctx.tasks.filmed import (
     film_contents,
     frame_counts,
 )
-from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask, supply
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -100,22 +101,27 @@ class VideoQaBuilder(Builder[DayQuestion]):
         kind, frames = (part.partition("=")[2] for part in plan.variant.split(","))
         return kind, frames if frames == ALL else int(frames)
 
-    def _film(self, plan: PlannedSample) -> DayFilm:
-        number = plan.index // self.options["samples_per_film"]
-        name = filmed.hay_name(replace(plan, index=number))
-        return DayFilm(self._day(name, int(plan.length.amount)), self.look)
+    def _asked(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
+        """Return a film and a question about it, the same whatever the number of frames.
 
-    def _question(self, plan: PlannedSample, film: DayFilm) -> Question:
-        """Return the same question whatever the number of frames."""
+        Where a film has no more questions of the kind, a further one is asked about, so that none comes twice.
+        """
         kind, _ = self._parsed(plan)
-        number = plan.index % self.options["samples_per_film"]
-        return ask(film.day, kind, number, Rng(f"{film.identity}|{kind}"))
+        number, left = divmod(plan.index, self.options["samples_per_film"])
+        for further in itertools.count():
+            name = filmed.hay_name(replace(plan, index=number)) + (f"|{further}" if further else "")
+            film = DayFilm(self._day(name, int(plan.length.amount)), self.look)
+            rng = Rng(f"{film.identity}|{kind}")
+            has = supply(film.day, kind, rng)
+            if left < has or not has:
+                break
+            left -= has
+        return film, ask(film.day, kind, left, rng)
 
     def sample(self, plan: PlannedSample) -> DayQuestion:
         """Work out one sample; nothing is drawn."""
-        film = self._film(plan)
+        film, question = self._asked(plan)
         kind, frames = self._parsed(plan)
-        question = self._question(plan, film)
         pictures = self.look.pictures(film.day.seconds)
         shown = pictures if frames == ALL else min(int(frames), pictures)
         share = shown / pictures
@@ -142,7 +148,7 @@ class VideoQaBuilder(Builder[DayQuestion]):
 
     def render(self, sample: DayQuestion) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
-        film = self._film(planned(sample))
+        film, _ = self._asked(planned(sample))
         question = TextPart(asked(sample["question"], sample["options"]))
         return Prompt.user(*self._shown(film, sample), question)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LETTERS = "ABCDE"
 _OPTIONS = len(LETTERS)
-_FAR = 0.3
+_FAR = 1 / 3
 """Two moments are far apart if at least this share of the film lies between them."""
 
 
@@ -74,7 +74,7 @@ def ask(day: Day, kind: str, number: int, rng: Rng) -> Question:
     Raises:
         LengthError: The day is too short for that kind.
     """
-    drafts = list(KINDS[kind](day, rng.fork("drafts")))
+    drafts = _drafts(day, kind, rng)
     if not drafts:
         raise LengthError(f"a day of {day.seconds} s has no question of the kind {kind!r}; ask for a longer one")
     rng.fork("order").shuffle(drafts)
@@ -83,6 +83,16 @@ def ask(day: Day, kind: str, number: int, rng: Rng) -> Question:
     order = rng.fork(f"options {number}").sample(range(_OPTIONS), _OPTIONS)
     shown = tuple(options[i] for i in order)
     return Question(kind, draft.text, shown, order.index(0), draft.evidence)
+
+
+def supply(day: Day, kind: str, rng: Rng) -> int:
+    """Return how many different questions of a kind a day has; arguments as for ``ask``."""
+    return len(_drafts(day, kind, rng))
+
+
+def _drafts(day: Day, kind: str, rng: Rng) -> list[_Draft]:
+    """Return a kind's questions, those of the same words with the same answer once."""
+    return list({(draft.text, draft.right): draft for draft in KINDS[kind](day, rng.fork("drafts"))}.values())
 
 
 def _name(thing: Thing) -> str:

@@ -15,6 +15,7 @@ from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
+from lm_eval_longctx.stats.blind import blind_floor
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.mrcr.builder import ORDINALS, MrcrBuilder
 from lm_eval_longctx.tasks.mrcr.conversation import RoundsSource, rounds_of
@@ -72,6 +73,15 @@ def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles):
     assert mean["guess"] == pytest.approx(mean["floor"], abs=0.08)
     assert 1 / needles < mean["floor"] < 1 / needles + 0.12
     assert mean["blind"] < 0.1
+
+
+def test_who_does_not_read_scores_what_the_samples_say(cache):
+    """The best of all blind solvers matches no more of the right text than another writing for the request does."""
+    builders = [make(cache, context_lengths=["2k"], depths=3, samples_per_cell=4, seed=seed) for seed in (1, 2)]
+    scorer = SequenceMatchScorer(dict(builders[0].sweep.options))
+    (floor,) = blind_floor(*(b.samples() for b in builders), lambda sample, said: scorer.score(sample, said)["match"])
+    assert 0.05 < floor.score <= floor.bound
+    assert floor.bound < 0.35
 
 
 @settings(max_examples=12)

@@ -183,6 +183,7 @@ def test_absent_needles(make, book):
         assert sample["realised_length"] <= 1024
     assert {sample["target"] for sample in absent} == {"It is not there."}
     assert {sample["realised_depth"] for sample in absent} == {None}
+    assert {sample["chance"] for sample in samples} == {0.5}
 
 
 def test_distractors(make, book):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.choice import ChoiceScorer
+from lm_eval_longctx.stats.blind import blind_floor
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.filmed import evenly
 from lm_eval_longctx.tasks.video_qa.builder import SEEN, VideoQaBuilder
@@ -114,3 +115,23 @@ def test_bad_settings_are_refused(
     """Each gets one line that names what would be right."""
     with pytest.raises(error, match=says):
         build(**metadata).samples()
+
+
+def test_no_question_comes_twice(build: Callable[..., VideoQaBuilder]) -> None:
+    """Samples that share a film ask different things, and two moments far apart lie at least a third of it apart."""
+    samples = build(samples_per_cell=20, kinds=list(KINDS)).samples()
+    asked = {(s["kind"], s["cluster"], s["question"], tuple(sorted(s["options"]))) for s in samples}
+    assert len(asked) == len(samples) == 100
+    for sample in samples:
+        if sample["kind"] == "far":
+            first, last = sorted(sample["evidence"])
+            assert last - first >= sample["realised_length"] / 3 - 1
+
+
+def test_who_does_not_watch_is_at_chance(build: Callable[..., VideoQaBuilder]) -> None:
+    """No blind solver chooses the right option of any kind more often than one in five."""
+    train, test = (build(samples_per_cell=60, kinds=list(KINDS), seed=seed).samples() for seed in (5, 6))
+    scorer = ChoiceScorer({})
+    floors = blind_floor(train, test, lambda sample, said: scorer.score(sample, said)["accuracy"])
+    assert {floor.kind for floor in floors} == set(KINDS)
+    assert not [floor for floor in floors if floor.exceeds or floor.bound != 0.2]
