@@ -51,7 +51,7 @@ class Mailbox:
                 waiter.set_exception(error)
 
 
-_STOPPING = "waiting for calls in flight, which are paid; the same again abandons them"
+_STOPPING = "waiting for calls in flight, which are paid{}; the same signal again abandons them"
 _ABANDONING = "abandoning calls in flight; the ledger counts them as possibly billed"
 _STANDARD_ERROR = 2
 
@@ -126,7 +126,7 @@ class Interrupts:
             return
         self.first = signal.Signals(number)
         limited = self.first != signal.SIGINT
-        self._say(_STOPPING + (f", and so do {self._limit.interval:g} seconds" if limited else ""))
+        self._say(_STOPPING.format(f", {self._limit.interval:g} seconds at most" if limited else ""))
         self._drain()
         if limited:
             self._limit.start()

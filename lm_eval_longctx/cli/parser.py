@@ -45,7 +45,7 @@ class Command:
 COMMANDS = (
     Command("run", "lm_eval_longctx.cli.run", "run lm-eval, also where its hook does not work", forwards=True),
     Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid"),
-    Command("ledger", "lm_eval_longctx.cli.ledger", "show, export or prune the record of all paid calls"),
+    Command("ledger", "lm_eval_longctx.cli.ledger", "show, export, prune or repair the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
     Command("tasks", "lm_eval_longctx.cli.tasks", "list our tasks with what they need, or all that can be set on one"),
     Command(
