@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from lm_eval_longctx.scorers.base import mean
 from lm_eval_longctx.stats.blind import blind_floor, chance_of, kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lm_eval_longctx.check.subject import Subject
     from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.stats.blind import Floor
@@ -19,6 +20,7 @@ APART = 1 / 3
 """How far apart, as a share of the context, the places lie that a question claims to join."""
 
 _ALL = 1 - 1e-6
+_ROUNDED = 1e-3
 _AGAIN = 4
 _SENTENCE = 80
 """Longer answers are given as they are: nobody wraps a whole text into a sentence."""
@@ -63,9 +65,9 @@ def _text(target: Any) -> str:
 
 def blind(subject: Subject) -> Verdict:
     """What does an answer get that never reads the context, by kind of question and by length?"""
-    floors = _floors(subject, subject.effort.questions)
-    if any(floor.exceeds for floor in floors):  # luck is told from a fault by asking more
-        floors = _floors(subject, subject.effort.questions * _AGAIN)
+    floors = _floors(subject, subject.seed, subject.effort.questions)
+    if any(floor.exceeds for floor in floors):  # luck is told from a fault by asking more, of other seeds
+        floors = _floors(subject, subject.seed + 2, subject.effort.questions * _AGAIN)
     if not floors:
         raise Skipped("nobody knows the right answers")
     worst = max(floors, key=lambda floor: floor.score - floor.bound)
@@ -81,16 +83,16 @@ def blind(subject: Subject) -> Verdict:
     return Verdict("blind floor", state, f"{told}, {sum(floor.samples for floor in floors)} questions", tuple(lines))
 
 
-def _floors(subject: Subject, count: int) -> list[Floor]:
-    return blind_floor(*_pupils(subject, count), subject.score)
+def _floors(subject: Subject, seed: int, count: int) -> list[Floor]:
+    return blind_floor(*_pupils(subject, seed, count), subject.score)
 
 
-def _pupils(subject: Subject, count: int) -> tuple[list[Sample], list[Sample]]:
+def _pupils(subject: Subject, seed: int, count: int) -> tuple[list[Sample], list[Sample]]:
     """Return samples to learn from and samples to answer; of published data one half each."""
-    test = subject.many(subject.seed, count)
+    test = subject.many(seed, count)
     if subject.published:
         return [_with_chance(subject, s) for s in test[1::2]], [_with_chance(subject, s) for s in test[::2]]
-    train = subject.many(subject.seed + 1, count)
+    train = subject.many(seed + 1, count)
     return [_with_chance(subject, s) for s in train], [_with_chance(subject, s) for s in test]
 
 
@@ -101,19 +103,50 @@ def _with_chance(subject: Subject, sample: Sample) -> Sample:
 
 
 def half(subject: Subject) -> Verdict:
-    """Do questions that join several places of the context need more than one half of it?"""
-    reach: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    for sample in subject.many(subject.seed, subject.effort.questions):
-        depths = evidence_of(sample)
-        if len(depths) > 1 and not sample.get("control"):
-            reach[kind_of(sample)].append((max(depths) - min(depths), sample["id"]))
-    if not reach:
-        raise Skipped("no question claims to join several places (evidence with two depths or more)")
-    near = [f"{kind}: {name} spans {far:.2f}" for kind, found in reach.items() for far, name in found if far < APART]
-    least = min(far for found in reach.values() for far, _ in found)
-    count = sum(map(len, reach.values()))
-    told = f"the places of {count} questions lie at least {least:.2f} apart, bound {APART:.2f}"
-    return Verdict("half the context", FAILED if near else OK, told, some(near))
+    """Do questions that claim to join several places of the context need more than one part of it?"""
+    asked = [s for s in subject.many(subject.seed, subject.effort.questions) if _claims(s)]
+    if not asked:
+        raise Skipped("no question claims to join several places (spans_halves, or evidence with two depths or more)")
+    wrong = [fault for sample in asked for fault in _answered_early(subject, sample)]
+    least = min((_reach(sample) for sample in asked), default=0.0)
+    told = f"the places of {len(asked)} questions lie at least {least:.2f} apart, bound {APART:.2f}"
+    read = [sample for sample in asked if subject.task.builder.answer_from(sample, 0, 1) is not None]
+    if read:
+        halves = [any(_follows(subject, sample, *part) for part in ((0, 0.5), (0.5, 1))) for sample in read]
+        told += f"; no side of a cut between them tells; the first or last half tells {mean(halves):.2f}"
+    return Verdict("half the context", FAILED if wrong else OK, told, some(wrong))
+
+
+def _claims(sample: Sample) -> bool:
+    found: Any = sample
+    return not sample.get("control") and bool(found.get("spans_halves", len(evidence_of(sample)) > 1))
+
+
+def _reach(sample: Sample) -> float:
+    depths = evidence_of(sample)
+    return max(depths, default=0.0) - min(depths, default=0.0)
+
+
+def _answered_early(subject: Subject, sample: Sample) -> Iterator[str]:
+    """Yield how a question can be answered without one of its places, or not even with all."""
+    depths, name = evidence_of(sample), f"{kind_of(sample)} {sample['id']}".strip()
+    if _reach(sample) < APART - _ROUNDED:
+        yield f"{name}: its places span {_reach(sample):.2f} of the context"
+        return
+    if subject.task.builder.answer_from(sample, 0, 1) is None:
+        return
+    middle = (min(depths) + max(depths)) / 2
+    if not _follows(subject, sample, 0, 1):
+        yield f"{name}: the whole context does not give the answer"
+    for part in ((0, middle), (middle, 1)):
+        if _follows(subject, sample, *part):
+            yield f"{name}: the part from {part[0]:.2f} to {part[1]:.2f} gives the answer"
+
+
+def _follows(subject: Subject, sample: Sample, first: float, last: float) -> bool:
+    """Whether the right answer follows from a part of the context alone."""
+    answer = subject.task.builder.answer_from(sample, first, last)
+    return answer is not None and (subject.score(sample, answer) or 0.0) >= _ALL
 
 
 def evidence_of(sample: Sample) -> list[float]:

@@ -42,7 +42,8 @@ def needle(subject: Subject) -> Verdict:
     """Does each needle stand in the context once, at its depth, and its value nowhere else?"""
     wrong, count = [], 0
     for sample in subject.looked_at if subject.is_text else subject.samples:
-        found = list(_needles(sample))
+        closed = subject.task.parts.floors.of(sample, subject.task.scorer) > 0  # then the question lists the answers
+        found = [] if closed else list(_needles(sample))
         count += len(found)
         text = subject.prompt(sample).text() if subject.is_text else str(sample.get("question", ""))
         for value, depth in found:
@@ -56,7 +57,11 @@ def needle(subject: Subject) -> Verdict:
 def _needles(sample: Sample) -> Iterator[tuple[str, float | None]]:
     """Yield the values that were hidden, with the depth of each where it is known."""
     target, lead = sample["target"], str(sample.get("prefix", ""))
-    if sample.get("options") or (sample["realised_depth"] is None and not isinstance(target, Mapping)):
+    if (
+        sample.get("options")
+        or sample.get("absent")
+        or (sample["realised_depth"] is None and not isinstance(target, Mapping))
+    ):
         return
     if isinstance(target, str):
         yield target.removeprefix(lead), sample["realised_depth"]

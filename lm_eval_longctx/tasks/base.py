@@ -89,6 +89,19 @@ class Builder(ABC, Generic[S]):
         """
         return sample
 
+    def answer_from(self, sample: S, first: float, last: float) -> str | None:  # noqa: ARG002 - only some can tell
+        """Return the answer that follows from a part of the context alone; ``None`` if none does.
+
+        For checks: a question that needs several places has no answer in any
+        part that lacks one of them. Builders that cannot tell leave it at ``None``.
+
+        Args:
+            sample: The sample.
+            first: Where the part begins, as a fraction of the context.
+            last: Where it ends.
+        """
+        return None
+
     def contents(self, sample: S) -> tuple[str, ...]:  # noqa: ARG002 - what a family's samples decide
         """Return which kinds of content the prompt holds, of ``text``, ``image``, ``audio``, ``video``.
 

@@ -21,13 +21,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What makes the hay of some tasks quickly, by how their names begin."""
 
 OPEN: dict[str, set[str]] = {
-    "longctx_text_docqa": {"blind floor", "half the context"},
-    "docqa_retrieved_longctx": {"blind floor", "half the context", "overlap"},
-    "docqa_closed_book_longctx": {"blind floor", "half the context"},
-    "longctx_image_niah_shape": {"blind floor", "needle"},
-    "longctx_text_mrcr": {"blind floor"},
-    "mrcr_2needle_longctx": {"blind floor"},
-    "mrcr_8needle_longctx": {"blind floor"},
     "longctx_text_translation": {"settings", "overlap"},
     "translation_book_longctx": {"settings", "overlap"},
     "translation_none_longctx": {"settings"},

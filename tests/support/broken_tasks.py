@@ -86,6 +86,9 @@ class Healthy(Builder):
         number, letter = lines.index(needles[1]), lines.index(needles[0])
         return lines, number / len(lines), letter / len(lines)
 
+    def answer_from(self, sample, first, last):
+        return sample["target"] if all(first <= depth < last for _, depth in sample["evidence"]) else None
+
     def letter_depth(self, depth):
         return (depth + 0.5) % 1 if depth != 0.5 else 0.0
 
@@ -125,6 +128,14 @@ class AlwaysTheSameAnswer(Healthy):
 class NearTogether(Healthy):
     def letter_depth(self, depth):
         return depth
+
+
+class NeedsNoLetter(Healthy):
+    """The number alone gives the answer, since it is the only one."""
+
+    def answer_from(self, sample, first, last):
+        number = dict(sample["evidence"])["number"]
+        return sample["target"] if first <= number < last else None
 
 
 class SaysItTwice(Healthy):

@@ -243,6 +243,15 @@ class DocQABuilder(Builder[DocumentQuestion]):
             "realised_depth": round(told.depth(solution.main), 6),
         }
 
+    def answer_from(self, sample: DocumentQuestion, first: float, last: float) -> str | None:
+        """Return what follows from the facts that a part of the document states."""
+        land = self._lands(int(sample["haystack"]["spec"].partition(":")[2]))
+        start, stop = sample["document"]
+        low, high = (start + round(place * (stop - start)) for place in (first, last))
+        told = Statements(land.log.between(low, high), start, stop)
+        solution = KINDS[sample["kind"]].solve(sample["query"], told)
+        return solution.accepted[0] if solution else None
+
     def render(self, sample: DocumentQuestion) -> Prompt:
         """Slice the prompt of a sample out of the chronicle."""
         corpus = self._lands(int(sample["haystack"]["spec"].partition(":")[2])).corpus
