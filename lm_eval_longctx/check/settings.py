@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.check.subject import FAILED, OK, Skipped, Verdict, some
 from lm_eval_longctx.errors import LongctxError, nearest
-from lm_eval_longctx.sweep import DEFAULT_PRESET, SWEEP_KEYS, TASK_KEYS, Sweep
+from lm_eval_longctx.sweep import DEFAULT_PRESET, SWEEP_KEYS, TASK_KEYS, Sweep, refuse_ignored
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def _asked(subject: Subject, **changes: Any) -> list[str] | None:
 
 def _parsed(kind: Any) -> set[str]:
     """Return the keys that the harness and the parsing of the sweep read for a kind of task."""
-    idle = set() if kind.HAS_DEPTH else {"depths"}
-    return _ELSEWHERE - idle - (set() if kind.HAS_LENGTH else {"context_lengths", "max_seq_lengths"})
+    return {key for key in _ELSEWHERE if key not in kind.unread()}
 
 
 def _taken(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -149,6 +148,7 @@ def _taken(subject: Subject) -> Iterator[tuple[str, str]]:
             continue
         try:
             task = subject.changed(**{key: value})
+            refuse_ignored([task.sweep])
             task.builder.render(task.test_docs()[0])
         except LongctxError:
             continue

@@ -156,7 +156,8 @@ class Subject:
     @property
     def published(self) -> bool:
         """Whether the samples are somebody's data, and no seed makes others."""
-        return "longctx-public" in self.listed.tags or not self.task.builder.HAS_LENGTH
+        builder = self.task.builder
+        return "longctx-public" in self.listed.tags or not builder.HAS_LENGTH or "seed" in builder.unread()
 
     @property
     def seed(self) -> int:
