@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.evaluation import gathers
 from lm_eval_longctx.results.floors import corrected
-from lm_eval_longctx.results.numbers import error
+from lm_eval_longctx.results.numbers import error, finite
 from lm_eval_longctx.results.rows import by_length
 from lm_eval_longctx.scorers.base import Metric, mean
 
@@ -57,22 +57,33 @@ class Numbers(dict):  # type: ignore[type-arg]
     numbers can travel between processes as one.
     """
 
-    def __init__(self, numbers: Mapping[str, Any], words: Mapping[str, Any], share: Share | None = None) -> None:
+    def __init__(self, numbers: Mapping[str, Any], logged: Mapping[str, Any], share: Share | None = None) -> None:
         """Keep all.
 
         Args:
             numbers: What is averaged.
-            words: What is only logged.
+            logged: What is in the log.
             share: What travels in the place of the numbers, with several processes.
         """
-        super().__init__({**numbers, **words})
-        self._words, self._share = frozenset(words), share
+        super().__init__(logged)
+        self._numbers, self._share = numbers, share
 
     def items(self) -> Any:
-        """Return the numbers only, or what travels for them."""
-        if self._share is not None:
-            return [(_SHARED, self._share)]
-        return [(name, value) for name, value in super().items() if name not in self._words]
+        """Return the numbers, or what travels for them."""
+        return self._numbers.items() if self._share is None else [(_SHARED, self._share)]
+
+
+def in_log(numbers: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, float | None]:
+    """Return each metric of one sample as a plain number for whoever reads the log; ``None`` where there is none.
+
+    What is only a number over many samples (counts for a corpus chrF) is given
+    as that of this sample alone: trackers take nothing but numbers.
+    """
+    return {metric.name: _alone(metric, numbers[metric.name]) if metric.name in numbers else None for metric in metrics}
+
+
+def _alone(metric: Metric, value: Any) -> float | None:
+    return finite(metric.aggregate(value if isinstance(value, _Repeats) else [value]))
 
 
 def refuse_uneven(task: str, samples: int, asked: Mapping[str, Any]) -> None:

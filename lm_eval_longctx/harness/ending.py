@@ -53,32 +53,35 @@ class TaskEnd:
         scored: How many have a score.
         kinds: The others, by outcome or by why nobody can score them.
         reasons: The first reason of each, in words.
+        wanted: What was to come of each sample: ``scored``, or ``answered`` where nothing is scored.
     """
 
     samples: int
     scored: int
     kinds: Mapping[str, int]
     reasons: Mapping[str, str]
+    wanted: str = "scored"
 
     @classmethod
-    def of(cls, results: Iterable[SampleResult]) -> TaskEnd:
-        """Count results."""
+    def of(cls, results: Iterable[SampleResult], *, answers_only: bool = False) -> TaskEnd:
+        """Count results; with ``--predict_only`` an answer is all that is wanted."""
         kinds: Counter[str] = Counter()
         reasons: dict[str, str] = {}
         samples = scored = 0
         for result in sorted(results, key=lambda result: result.completion.attempts == 0):  # who was asked knows why
-            samples, scored = samples + 1, scored + result.scored
-            if not result.scored:
+            good = result.completion.outcome.answered if answers_only else result.scored
+            samples, scored = samples + 1, scored + good
+            if not good:
                 kinds[result.kind] += 1
                 reasons.setdefault(result.kind, result.completion.detail or result.note)
-        return cls(samples, scored, kinds, reasons)
+        return cls(samples, scored, kinds, reasons, "answered" if answers_only else "scored")
 
     def lines(self, task: str) -> list[str]:
         """Say what has no score; nothing if everything has."""
         if self.scored == self.samples:
             return []
         about = "the numbers above are about these only" if self.scored else "there is no result"
-        counts = f"{self.scored:,} of {self.samples:,} samples scored"
+        counts = f"{self.scored:,} of {self.samples:,} samples {self.wanted}"
         lines = [f"{task}: coverage {self.scored / self.samples:.3g}: {counts}; {about}"]
         for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
             lines.append(counted(kind, count, self.reasons[kind]))
@@ -109,9 +112,9 @@ class Ending:
         """Forget what was noted before."""
         vars(self).update(vars(Ending()))
 
-    def task(self, name: str, results: Iterable[SampleResult]) -> None:
+    def task(self, name: str, results: Iterable[SampleResult], *, answers_only: bool = False) -> None:
         """Note how a task of ours ended."""
-        self.tasks[name] = TaskEnd.of(results)
+        self.tasks[name] = TaskEnd.of(results, answers_only=answers_only)
 
     def other_task(self, name: str, answer: Completion) -> None:
         """Note an answer to another lm-eval task."""

@@ -98,6 +98,9 @@ def watch_evaluate(module: ModuleType) -> None:
         loaded = given.arguments["task_dict"]
         tasks: Mapping[str, Any] = loaded.get("tasks") or {}
         refuse_ignored(task.sweep for task in tasks.values() if hasattr(task, "sweep"))
+        for task in tasks.values():
+            if hasattr(task, "write_out"):
+                task.write_out = bool(given.arguments.get("write_out"))
         aside = _stand_aside(given.arguments["lm"], tasks)
         if aside:
             rest = {name: task for name, task in tasks.items() if name not in aside}
@@ -248,12 +251,16 @@ def in_order(row: Mapping[str, Any], amounts: Mapping[str, float]) -> dict[str, 
         row: What lm-eval has under ``results`` for a task: ``recall@2k,none``, ``recall@2k_stderr,none``, ``alias``.
         amounts: The length behind each label.
     """
-    placed: list[tuple[Placed, Any]] = []
+    placed: dict[str, Any] = {}
+    metrics: list[tuple[Placed, Any]] = []
     for key, value in row.items():
         metric, comma, _ = key.partition(",")
+        if not comma:  # `alias` and the like stay plain texts: W&B refuses any other type
+            placed[key] = value
+            continue
         name, _, label = metric.removesuffix("_stderr").partition("@")
         spelt = Placed(key)
-        spelt.place = (name if comma else "", amounts.get(label, -1.0), key if comma else "")
-        placed.append((spelt, value))
-    placed.sort(key=lambda pair: pair[0].place)
-    return dict(placed)
+        spelt.place = (name, amounts.get(label, -1.0), key)
+        metrics.append((spelt, value))
+    metrics.sort(key=lambda pair: pair[0].place)
+    return {**placed, **dict(metrics)}

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lm_eval_longctx.harness.lm import LongctxLM
-    from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.prompt import Part, Prompt
     from lm_eval_longctx.sample import Sample
     from lm_eval_longctx.tasks.base import Builder
+
+
+_WRITTEN = 10_000
+"""Characters of the beginning and of the end of a prompt that ``--write_out`` prints."""
 
 
 class SampleInstance(Instance):
@@ -84,6 +88,16 @@ class SampleInstance(Instance):
         self._sent = _digest([context, self.gen_kwargs, media])
         return (context, *rest)
 
+    def written_out(self) -> str:
+        """Return the prompt as people read it: turns by role, media by file; a very long one without its middle."""
+        prompt = self.prompt()
+        turns = [f"[{turn.role}]\n{''.join(_readable(part) for part in turn.parts)}" for turn in prompt.turns]
+        text = "\n\n".join([*turns, *([f"[assistant]\n{prompt.answer_prefix}"] if prompt.answer_prefix else [])])
+        left_out = len(text) - 2 * _WRITTEN
+        if left_out <= 0:
+            return text
+        return f"{text[:_WRITTEN]}\n[{left_out:,} characters are not printed here; they are sent]\n{text[-_WRITTEN:]}"
+
     @property
     def arguments(self) -> tuple[Any, ...]:
         """What lm-eval sends or logs: (context, settings, media) or the short form."""
@@ -99,6 +113,10 @@ class SampleInstance(Instance):
     def arguments(self, given: tuple[Any, ...]) -> None:
         """Take what ``Instance.__init__`` assigns."""
         self._given = given
+
+
+def _readable(part: Part) -> str:
+    return part.text if isinstance(part, TextPart) else f"<{part.mime} {part.path}>"
 
 
 def short_form(sample: Sample) -> str:

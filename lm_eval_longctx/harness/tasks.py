@@ -30,6 +30,7 @@ from lm_eval_longctx.harness.aggregation import (
     Share,
     aggregate,
     corrected_mean,
+    in_log,
     refuse_uneven,
     silence_expected_warnings,
     standard_errors,
@@ -70,10 +71,12 @@ class LongctxTask(ConfigurableTask):
         builder: Makes samples and prompts.
         scorer: Makes numbers of answers.
         named: Whether somebody asked for this very task, or for a group, a tag or a pattern that has it.
+        write_out: Whether the first prompt is to be printed (``--write_out``).
         unsupported: What the prompts hold that the model does not take; such a task does not run.
     """
 
     named: bool = True
+    write_out: bool = False
     unsupported: tuple[str, ...] = ()
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -102,7 +105,8 @@ class LongctxTask(ConfigurableTask):
         self.sweep, self.builder, self.scorer = self.parts.sweep, self.parts.builder, self.parts.scorer
         self.VERSION = self._config.metadata.get("version", 0)
         self.MULTIMODAL = self.builder.MODALITY != "text"
-        self._filters = [build_filter_ensemble("none", [])]
+        once = (self._config.repeats or 1) == 1  # as lm-eval's own tasks: whoever reads the log finds a text
+        self._filters = [build_filter_ensemble("none", [["take_first", None]] if once else [])]
         self._metric_fn_list = {metric.name: None for metric in self.scorer.METRICS}
         self._samples: list[Sample] | None = None
         self._results: dict[str, list[SampleResult]] = {}
@@ -197,6 +201,8 @@ class LongctxTask(ConfigurableTask):
             )
             for doc_id, doc in docs
         ]
+        if model is not None and self.write_out:  # lm-eval prints what it logs, which is short
+            logger.info("%s: the first prompt:\n%s", self._config.task, self._instances[0].written_out())
         if model is None:
             assembly.refuse_if_too_large([instance.doc for instance in self._instances])
             self._window = self._asked.measure(self._instances, may_cut=self.sweep.truncate == "allow")
@@ -243,10 +249,9 @@ class LongctxTask(ConfigurableTask):
             judged = [replace(self._judge(doc, answer), floor=floor) for answer in answers]
             numbers = self._numbers(doc, judged)
         self._results[doc["id"]] = judged
-        # Whatever reads the log finds every metric in every line.
-        unknown = {metric["metric"]: None for metric in self._metric_list() if metric["metric"] not in numbers}
-        words = {**unknown, "reading": [_reading(result) for result in judged]}
-        return Numbers(numbers, words, Share(doc["id"], numbers, judged) if self._world_size > 1 else None)
+        read = {"reading": [_reading(result) for result in judged]}
+        logged = {**numbers, **(in_log(numbers, self.scorer.METRICS) if COVERAGE in numbers else {}), **read}
+        return Numbers(numbers, logged, Share(doc["id"], numbers, judged) if self._world_size > 1 else None)
 
     def _numbers(self, doc: Sample, judged: Sequence[SampleResult]) -> dict[str, Any]:
         """Return lm-eval's value for each metric of one sample."""
@@ -352,11 +357,12 @@ class LongctxTask(ConfigurableTask):
 
     def _block(self) -> dict[str, Any]:
         judged = [result for results in self._results.values() for result in results]
+        answers_only = BYPASS in self._metric_fn_list
         if not self.unsupported:
-            ENDING.task(self._config.task, judged)
+            ENDING.task(self._config.task, judged, answers_only=answers_only)
         sent = {**self._sent, "temp": self._sampling()}
         block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=sent)
-        asked = {"unsupported": list(self.unsupported), "predict_only": BYPASS in self._metric_fn_list}
+        asked = {"unsupported": list(self.unsupported), "predict_only": answers_only}
         return {**block, **asked, "window": self._window, "world_size": self._world_size}
 
 

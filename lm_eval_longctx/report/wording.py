@@ -74,6 +74,9 @@ def sentences(block: Row, metric: str | None = None) -> list[str]:
         return [
             f"unsupported: the prompts hold {' and '.join(lacking)}, which the model does not take; nothing was sent"
         ]
+    if block.get("predict_only"):
+        counted = f"{block['summary']['n']} samples; their answers are in the log of samples"
+        return [f"answers only (--predict_only), nothing was scored: {counted}", *_outcomes(block, metric)]
     return [
         line
         for part in (_score, _variants, _bounds, _outcomes, _effective, _bias, _money, _repeats)

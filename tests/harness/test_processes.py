@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,6 @@ from lm_eval_longctx.harness.aggregation import refuse_uneven
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.report.terminal import as_text
 from lm_eval_longctx.results.reading import read_runs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TASK = """
 task: {name}
@@ -125,6 +123,62 @@ def test_what_cannot_be_shared_ends_every_process(
     said = told(folders[processes], case)
     assert len(said) == processes
     assert all(says in error for error in said)
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, repo_root: Path) -> Path:
+    """A model for lm-eval's ``hf``."""
+    for needed in ("torch", "transformers", "accelerate"):
+        pytest.importorskip(needed, reason="lm-eval's hf needs it")
+    folder = tmp_path_factory.mktemp("tiny-model")
+    maker = str(repo_root / "tests" / "support" / "tiny_llama.py")
+    subprocess.run([sys.executable, maker, "make", str(folder)], check=True, capture_output=True, timeout=400)
+    return folder
+
+
+HF = {"tasks": ["longctx_text_niah"], "limit": 5, "gen_kwargs": {"max_gen_toks": 4}}
+HF_METADATA = {"context_lengths": [256, 512], "haystack": "repeat"}
+
+
+@pytest.mark.slow
+def test_hf_shares_samples_out_under_torchrun(tiny_model: Path, repo_root: Path, tmp_path: Path) -> None:
+    """lm-eval's own class with torch's own gathering: two processes say what one says."""
+    script = str(repo_root / "tests" / "support" / "torch_processes.py")
+    found = []
+    for processes in (1, 2):
+        file = tmp_path / f"{processes}.json"
+        told = json.dumps({**HF, "metadata": HF_METADATA})
+        run_torch([f"--nproc_per_node={processes}", script, str(tiny_model), str(file), told], repo_root)
+        found.append(json.loads(file.read_text(encoding="utf-8")))
+    logs = [[(line["doc_id"], line["resps"]) for line in one["samples"]["longctx_text_niah"]] for one in found]
+    assert len(logs[0]) == HF["limit"]
+    assert logs[0] == logs[1]
+    kept = [numbers(one) for one in found]
+    for one in kept:
+        del one["config"], one["git_hash"], one["pretty_env_info"]
+    assert kept[0] == kept[1]
+
+
+@pytest.mark.slow
+def test_where_every_process_answers_all_one_result_is_written(
+    tiny_model: Path, repo_root: Path, tmp_path: Path
+) -> None:
+    """lm-eval's command on processors, where ``hf`` shares nothing out: one result, over all samples."""
+    command = ["--no-python", str(Path(sys.executable).with_name("lm-eval")), "run", "--model", "hf", "--device", "cpu"]
+    command += ["--model_args", f"pretrained={tiny_model}", "--tasks", "longctx_text_niah", "--limit", "3"]
+    command += ["--metadata", json.dumps(HF_METADATA), "--output_path", str(tmp_path / "out"), "--log_samples"]
+    run_torch(["--nproc_per_node=2", *command, "--gen_kwargs", "max_gen_toks=4"], repo_root)
+    (run,) = read_runs([tmp_path / "out"])
+    assert (run.block["summary"]["n"], run.block["world_size"]) == (3, 1)
+    assert len(list((tmp_path / "out").rglob("results_*.json"))) == 1
+
+
+def run_torch(arguments: list[str], folder: Path) -> None:
+    """Start processes as ``torchrun`` does."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", *arguments]
+    environment = {**os.environ, "TQDM_DISABLE": "1", "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.mark.parametrize(
