@@ -232,7 +232,7 @@ def test_write_out_prints_the_prompt(run: Callable[..., Path], caplog: pytest.Lo
     arguments = ["--write_out", "--limit", "1", "--system_instruction", "Be brief.", "--model_args"]
     with caplog.at_level(logging.INFO, logger="lm_eval_longctx"):
         run(*arguments, "ledger=none,progress=False", model="longctx", tasks="tracked_niah")
-    (shown,) = [record.getMessage() for record in caplog.records if "the first prompt:" in record.getMessage()]
+    (shown,) = {record.getMessage() for record in caplog.records if "the first prompt:" in record.getMessage()}
     assert "[system]\nBe brief." in shown
     assert "What is the special magic" in shown
 
