@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.activation import activate_now, is_lm_eval
+from lm_eval_longctx.harness.origin import parameter_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,25 @@ def check_output(command: Sequence[str]) -> None:
             pass
     except OSError as error:
         raise ConfigError(f"--output_path {named} cannot be written ({error.strerror}); give another folder") from error
+
+
+def refuse_flags() -> None:
+    """Refuse flags of lm-eval that cannot do for our tasks what they say, before anything is asked.
+
+    Raises:
+        ConfigError: ``--check_integrity``, or ``--num_fewshot`` of more than 0.
+    """
+    if parameter_of("simple_evaluate", "check_integrity"):
+        raise ConfigError(
+            "--check_integrity runs tests of lm-eval's repository, which are not installed and know no task of ours; "
+            "leave it out: lm-eval-longctx check TASK asks our tasks questions of their own"
+        )
+    shots = parameter_of("simple_evaluate", "num_fewshot")
+    if shots:
+        raise ConfigError(
+            f"--num_fewshot {shots}: our samples hold their whole prompt, examples included, and have no place for "
+            "more; leave it out, and run tasks that take examples in a run of their own"
+        )
 
 
 def _output_path(command: Sequence[str]) -> str | None:

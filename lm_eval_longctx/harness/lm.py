@@ -31,6 +31,7 @@ from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.providers.base import Settings
+from lm_eval_longctx.settings import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.prompt import Prompt
+
+GENERATION = ("until", "max_gen_toks", "max_new_tokens", "max_tokens", "do_sample", "temperature", "seed")
+"""What of lm-eval's generation settings is sent; of our own tasks any other is refused."""
 
 _TOUCHING = (
     "lm-eval",
@@ -124,6 +128,19 @@ class LongctxLM(LM):
         """Keep the turns; the provider's wire carries them as they are."""
         return ChatText(chat_history)
 
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """Name no template: the provider applies its own.
+
+        Raises:
+            ConfigError: One was asked for by name.
+        """
+        if isinstance(chat_template, str):
+            raise ConfigError(
+                f"--apply_chat_template {chat_template}: whoever serves {self.name} applies its own template; "
+                "leave the name out"
+            )
+        return ""
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Completion]:
         """Answer all requests, in order; a failed call is an outcome, never an exception or ``None``."""
         repeats: Counter[int] = Counter()
@@ -155,6 +172,7 @@ class LongctxLM(LM):
     def _job(self, request: Instance, repeat: int) -> Job:
         if not isinstance(request, SampleInstance):
             return self._foreign_job(request, repeat)
+        refuse_unknown("setting of --gen_kwargs for --model longctx", request.gen_kwargs, GENERATION)
         sample = request.doc
         expected = prompt_tokens(sample, request.builder.MODALITY, self.provider.capabilities)
         tokens = int(sample.get("planned_tokens") or sum(expected.values()))

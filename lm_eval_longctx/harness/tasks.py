@@ -37,7 +37,7 @@ from lm_eval_longctx.harness.aggregation import (
     together,
     unfold,
 )
-from lm_eval_longctx.harness.command_line import check_output
+from lm_eval_longctx.harness.command_line import check_output, refuse_flags
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import SampleInstance, model_of, temperature_of
 from lm_eval_longctx.harness.labels import labelled
@@ -86,6 +86,7 @@ class LongctxTask(ConfigurableTask):
             ConfigError: A key is unknown or a value cannot be used.
             MissingExtraError: The task needs a part that is not installed.
         """
+        refuse_flags()
         given = dict(config or {})
         try:
             given["metadata"] = own_part(given.get("metadata") or {})

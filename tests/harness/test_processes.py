@@ -59,7 +59,7 @@ def folders(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[i
         for rank in range(processes):
             command = [*script, str(rank), str(processes), str(found[processes]), json.dumps(cases)]
             running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    said = [process.communicate(timeout=240)[1] for process in running]
+    said = [process.communicate(timeout=600)[1] for process in running]
     assert not any(process.returncode for process in running), "\n".join(said)
     return found
 

@@ -22,7 +22,7 @@ from lm_eval.api.model import LM
 
 from lm_eval_longctx.errors import LongctxError
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 class Tensor(np.ndarray):  # type: ignore[type-arg]
