@@ -52,22 +52,27 @@ class OtherModel:
         return found
 
     def make_ready(self) -> None:
-        """Let it answer no questions with no answers, and never with ``None``; safe to repeat.
+        """Let it answer once no questions with no answers, and never with ``None``; safe to repeat.
 
         Several of lm-eval's classes fail on an empty list. And its
         ``--use_cache`` gives the answer after a ``None`` to the wrong question.
+        The object is a stranger's: once it has answered, it is as it was.
         """
         original = getattr(self.lm, "generate_until", None)
         if original is None or hasattr(original, _MARK):
             return
+        own = vars(self.lm)
+        before = {name: own[name] for name in ("generate_until",) if name in own}
 
         @functools.wraps(original)
         def generate_until(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+            own.pop("generate_until", None)
+            own.update(before)
             answers = original(requests, *args, **kwargs) if requests else []
             return [self.completion(answer) if answer is None else answer for answer in answers]
 
         setattr(generate_until, _MARK, True)
-        vars(self.lm)["generate_until"] = generate_until
+        own["generate_until"] = generate_until
 
     @property
     def think_end(self) -> str:

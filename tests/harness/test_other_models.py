@@ -97,6 +97,19 @@ def test_lm_evals_cache_asks_again_where_there_was_no_answer(
     assert asked == [(6, 0.5), (3, 1.0), (0, 1.0)]
 
 
+def test_a_strangers_object_is_left_as_it_was(niah: Any, evaluate: Any) -> None:
+    """After a run, and after several of one object, nothing of ours hangs on it."""
+    lm = Client()
+    before = set(vars(lm))
+    for _ in range(2):
+        evaluate(lm, niah())
+        assert set(vars(lm)) == before
+    own = Client()
+    own.generate_until = own.loglikelihood
+    evaluate(own, niah())
+    assert own.generate_until == own.loglikelihood
+
+
 class Words(LM):
     """A model of a stranger's with a window, which counts words, is asked in whole prompts and cuts from the left."""
 
