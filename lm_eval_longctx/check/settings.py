@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -160,6 +161,12 @@ def readme(subject: Subject) -> Verdict:
     file = subject.listed.path.with_name(_README)
     if not file.is_file():
         return Verdict("readme", FAILED, f"there is no {_README} beside {subject.listed.path.name}")
-    named = subject.listed.name in file.read_text(encoding="utf-8")
+    named = _is_named(subject.listed.name, file.read_text(encoding="utf-8"))
     told = f"{file.parent.name}/{_README}" + ("" if named else f" does not name {subject.listed.name}")
     return Verdict("readme", OK if named else FAILED, told)
+
+
+def _is_named(name: str, page: str) -> bool:
+    """Whether a page names a task, in full or by its ending: `kalamang_ke` and `..._book` name `kalamang_ke_book`."""
+    endings = [ending for ending in re.findall(r"`\.\.\.(\w+)`", page) if name.endswith(ending)]
+    return any(re.search(rf"\b{re.escape(one)}\b", page) for one in (name, *map(name.removesuffix, endings)))
