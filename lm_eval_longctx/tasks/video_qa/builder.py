@@ -39,7 +39,7 @@ from lm_eval_longctx.tasks.filmed import (
     film_contents,
     frame_counts,
 )
-from lm_eval_longctx.tasks.video_qa.questions import KINDS, Question, ask, supply
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Question, ask, supply
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class VideoQaBuilder(Builder[DayQuestion]):
             if left < has or not has:
                 break
             left -= has
-        return film, ask(film.day, kind, left, rng)
+        first = Rng(f"{filmed.hay_name(replace(plan, index=0))}|{kind}|{plan.length.label}|place").below(len(LETTERS))
+        return film, ask(film.day, kind, left, rng, (first + plan.index) % len(LETTERS))
 
     def sample(self, plan: PlannedSample) -> DayQuestion:
         """Work out one sample; nothing is drawn."""

@@ -4,7 +4,7 @@ The kinds follow the report's aims for questions over hours of film (Gemini
 1.5, section 5.2.2): one moment, an order of events, a count over the whole
 film (of things, or of sounds), and two moments far apart. What blind guessing could use is taken away:
 wrong options are drawn like right ones, numbers lie evenly around the right
-one, and the right option's place is shuffled.
+one, and the right option stands in each place equally often.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Draft:
     evidence: tuple[float, ...]
 
 
-def ask(day: Day, kind: str, number: int, rng: Rng) -> Question:
+def ask(day: Day, kind: str, number: int, rng: Rng, place: int) -> Question:
     """Return one question about a day.
 
     Args:
@@ -69,7 +69,8 @@ def ask(day: Day, kind: str, number: int, rng: Rng) -> Question:
         kind: A key of ``KINDS``.
         number: Which of the kind's questions; different numbers give
             different questions as long as the day has enough of them.
-        rng: Private to the day and the kind; also shuffles the options.
+        rng: Private to the day and the kind; also shuffles the wrong options.
+        place: Where the right option stands, from 0.
 
     Raises:
         LengthError: The day is too short for that kind.
@@ -79,10 +80,9 @@ def ask(day: Day, kind: str, number: int, rng: Rng) -> Question:
         raise LengthError(f"a day of {day.seconds} s has no question of the kind {kind!r}; ask for a longer one")
     rng.fork("order").shuffle(drafts)
     draft = drafts[number % len(drafts)]
-    options = [draft.right, *draft.wrong[: _OPTIONS - 1]]
-    order = rng.fork(f"options {number}").sample(range(_OPTIONS), _OPTIONS)
-    shown = tuple(options[i] for i in order)
-    return Question(kind, draft.text, shown, order.index(0), draft.evidence)
+    shown = rng.fork(f"options {number}").sample(draft.wrong[: _OPTIONS - 1], _OPTIONS - 1)
+    shown.insert(place, draft.right)
+    return Question(kind, draft.text, tuple(shown), place, draft.evidence)
 
 
 def supply(day: Day, kind: str, rng: Rng) -> int:
