@@ -75,7 +75,7 @@ def test_questions_that_share_a_film_sent_as_frames(
             "task": "longctx_video_qa",
             "output_type": "generate_until",
             "generation_kwargs": {"until": [], "max_gen_toks": 64},
-            "metadata": {"version": 1.0, "builder": "video_qa", "scorer": "choice", "haystack": "film", **sweep},
+            "metadata": {"version": 1.0, "builder": "video_qa", "scorer": "choice", **sweep},
         }
     )
     numbers = evaluate(model(server, provider, ledger=ledger), task)["results"]["longctx_video_qa"]
