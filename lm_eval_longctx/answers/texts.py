@@ -26,7 +26,9 @@ _KEPT_WORDS = frozenset(
     "not no never or nor either neither maybe perhaps possibly probably but except without unlike".split()
 )
 _REASON = re.compile(
-    r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|which is|who was|\(see)\b.*", re.DOTALL
+    r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|\(see)\b.*"
+    r"|,\s+(?:as|who|which|whose)\b(?![^.]*\b(?:not|never|or|nor|but)\b).*",
+    re.DOTALL,
 )
 _TABLE_HEAD = re.compile(r"\A\s*\|[^\n]*\n[ \t]*\|[ \t:|-]{3,}\n")
 _DENIED = re.compile(r"[,;]?\s*\(?\b(?:and |but )?not\s+[^,.;()]{1,60}\)?")

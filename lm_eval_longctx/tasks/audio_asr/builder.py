@@ -23,6 +23,7 @@ from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart, file_digest
 from lm_eval_longctx.sample import Sample, planned, planned_part
+from lm_eval_longctx.scorers.transcript_text import is_unspaced
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.units import Length, Unit
@@ -63,7 +64,7 @@ class TranscriptSample(Sample):
     """Made speech to write down.
 
     Attributes:
-        words_by_minute: Words that are said in each minute.
+        words_by_minute: Words that are said in each minute; characters in languages without spaces.
         snr_db: Speech above noise, in dB; ``None`` without noise.
         codec: How the file is coded.
     """
@@ -116,7 +117,9 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "target": " ".join(texts),
-            "words_by_minute": words_by_minute(texts, [bench.packets[i] * bench.store.grid for i in timeline.hay]),
+            "words_by_minute": words_by_minute(
+                texts, [bench.packets[i] * bench.store.grid for i in timeline.hay], self.sweep.options["language"]
+            ),
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
             "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats),
             "realised_length": timeline.total / SAMPLE_RATE,
@@ -142,13 +145,14 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         return made, lay(made.packets, total, made.store.grid, (), rng, shuffled=shuffled)
 
 
-def words_by_minute(texts: list[str], samples: list[int]) -> list[int]:
-    """Count the words of the utterances that begin in each minute."""
+def words_by_minute(texts: list[str], samples: list[int], language: str = "en") -> list[int]:
+    """Count the words of the utterances that begin in each minute; their characters where there are no spaces."""
+    spaced = not is_unspaced(language)
     counts: list[int] = []
     at = 0
     for text, length in zip(texts, samples, strict=True):
         counts.extend([0] * (at // _MINUTE + 1 - len(counts)))
-        counts[at // _MINUTE] += len(text.split())
+        counts[at // _MINUTE] += len(text.split() if spaced else "".join(text.split()))
         at += length
     return counts
 

@@ -39,6 +39,7 @@ def test_noise_may_be_a_ladder(build):
 def test_words_are_counted_by_minute():
     """Each word counts in the minute in which its utterance begins."""
     assert words_by_minute(["a b", "c", "d e f"], [30 * RATE, 100 * RATE, 5 * RATE]) == [3, 0, 3]
+    assert words_by_minute(["今天", "天气 好"], [70 * RATE, 5 * RATE], "zh") == [2, 3]
 
 
 def test_the_answer_is_given_room_for_its_duration(build):
