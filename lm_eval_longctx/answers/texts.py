@@ -31,7 +31,7 @@ _REASON = re.compile(
     re.DOTALL,
 )
 _TABLE_HEAD = re.compile(r"\A\s*\|[^\n]*\n[ \t]*\|[ \t:|-]{3,}\n")
-_DENIED = re.compile(r"[,;]?\s*\(?\b(?:and |but )?not\s+[^,.;()]{1,60}\)?")
+_DENIED = re.compile(r"[,;(]\s*(?:and |but )?not\s+[^,.;()]{1,60}\)?")
 _DECIMALS = re.compile(r"(?<=\d)\.0+(?![\d.])")
 _TRANSLATES = re.compile(
     r"\W*(?:in \w+,? )?(?:it|(?:the|this|your|a|an) (?:\w+ ){0,2}(?:sentence|phrase|text|line))\s+(?:means|says|reads|translates)"
