@@ -45,7 +45,7 @@ def _all_questions() -> list[tuple[Day, Question]]:
     kinds = sorted(KINDS)
     days = [write_day(f"day {number}", 180) for number in range(1500 // (4 * len(kinds)))]
     return [
-        (day, ask(day, kind, number, Rng(f"{day.name}|{kind}"), number % 5))
+        (day, ask(day, kind, number, Rng(f"{day.name}|{kind}"), Rng(f"{day.name}{kind}{number}").below(5)))
         for day in days
         for number in range(4)
         for kind in kinds
