@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.stretches import stretch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,15 +113,60 @@ class FilmSource(ABC):
         return self.argument.rstrip("/").rsplit("/", 1)[-1]
 
 
-def described(spec: str, source: FilmSource, hay: Hay, pictures: int) -> Haystack:
+@dataclass(frozen=True)
+class Later:
+    """Pictures from a later one on; implements ``Hay``."""
+
+    inner: Hay
+    first: int
+
+    @property
+    def identity(self) -> str:
+        """The pictures' name, with the first of them."""
+        return f"{self.inner.identity}+{self.first}"
+
+    @property
+    def look(self) -> Look:
+        """Size and rate."""
+        return self.inner.look
+
+    @property
+    def distinct(self) -> int | None:
+        """How many pictures there are before they repeat."""
+        return self.inner.distinct
+
+    @property
+    def parallel(self) -> bool:
+        """As of all the pictures."""
+        return self.inner.parallel
+
+    def pictures(self, start: int, stop: int) -> Iterator[Image]:
+        """Yield pictures, counted from the first."""
+        return self.inner.pictures(self.first + start, self.first + stop)
+
+
+def own_part(hay: Hay, index: int, pictures: int) -> tuple[Hay, float]:
+    """Return an index's own pictures, and the share of them that lower indexes show too; see ``stretches``.
+
+    Drawn films differ by index anyway; films and pictures of the user's are one series.
+    """
+    if hay.distinct is None:
+        return hay, 0.0
+    found = stretch(index, hay.distinct, pictures)
+    first = int(found.start)
+    return (Later(hay, first) if first else hay), found.overlap
+
+
+def described(spec: str, source: FilmSource, part: tuple[Hay, float], pictures: int) -> Haystack:
     """Return a sample's ``haystack`` entry.
 
     Args:
         spec: As the user wrote it.
         source: What it opened.
-        hay: The sample's pictures.
+        part: The sample's pictures, as ``own_part`` gives them.
         pictures: How many of them are used.
     """
+    hay, overlap = part
     name, colon, _ = spec.partition(":")
     repeats = 0 if hay.distinct is None else max(0, -(-pictures // hay.distinct) - 1)
-    return {"spec": f"{name}{colon}{source.shown}", "digest": hay.identity, "repeats": repeats}
+    return {"spec": f"{name}{colon}{source.shown}", "digest": hay.identity, "repeats": repeats, "overlap": overlap}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.hay.film import needles
 from lm_eval_longctx.hay.film.render import picture_parts
-from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
+from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described, own_part
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import ImagePart, Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -111,7 +111,7 @@ class ImageNeedleBuilder(Builder[PictureNeedleSample]):
             "needles": [needles.placed(shown, count) for shown in hidden.needles],
             "distractors": [shown.value for shown in hidden.distractors],
             "distractors_placed": [needles.placed(shown, count) for shown in hidden.distractors],
-            "haystack": described(self.sweep.haystack, source, hay, count),
+            "haystack": described(self.sweep.haystack, source, own_part(hay, plan.index, count), count),
             "realised_length": count,
             "realised_depth": hidden.needles[0].picture / max(1, count - 1) if hidden.needles else None,
             "media_tokens": round(count * self.options["tokens_per_image"]),
@@ -131,8 +131,8 @@ class ImageNeedleBuilder(Builder[PictureNeedleSample]):
     def render(self, sample: PictureNeedleSample) -> Prompt:
         """Draw the pictures (or find them drawn) and put the question after them."""
         plan = planned(sample)
-        _, hay = self._hay(hay_name(plan))
         count = int(plan.length.amount)
+        hay, _ = own_part(self._hay(hay_name(plan))[1], plan.index, count)
         cache = self.context.cache_dir / "video" / "pictures"
         pictures = picture_parts(hay, range(count), self._hidden(plan).marks(), cache)
         before = TextPart(BEFORE.format(count=count))

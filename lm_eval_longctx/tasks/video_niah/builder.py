@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lm_eval_longctx.hay.film import needles
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.render import film_part, frame_parts
-from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described
+from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look, described, own_part
 from lm_eval_longctx.hay.film.splice import Cut
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
@@ -94,7 +94,7 @@ class VideoNeedleBuilder(Builder[FilmNeedleSample]):
             "needles": [self._placed(shown, pictures) for shown in hidden.needles],
             "distractors": [shown.value for shown in hidden.distractors],
             "distractors_placed": [self._placed(shown, pictures) for shown in hidden.distractors],
-            "haystack": described(self.sweep.haystack, source, hay, pictures),
+            "haystack": described(self.sweep.haystack, source, own_part(hay, plan.index, pictures), pictures),
             "realised_length": seconds,
             "realised_depth": hidden.needles[0].picture / max(1, pictures - 1) if hidden.needles else None,
             "pictures": pictures,
@@ -118,7 +118,7 @@ class VideoNeedleBuilder(Builder[FilmNeedleSample]):
         """Write the film or its pictures (or find them written) and put the question after."""
         plan = planned(sample)
         pictures, hidden = self._hidden(plan)
-        _, hay = self._hay(hay_name(plan))
+        hay, _ = own_part(self._hay(hay_name(plan))[1], plan.index, pictures)
         cache, question = self.context.cache_dir / "video", TextPart("\n" + sample["question"])
         if self.options["form"] == "frames":
             parts = frame_parts(hay, range(pictures), hidden.marks(), cache / "pictures")

@@ -14,7 +14,7 @@ from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.hay.film import files
 from lm_eval_longctx.hay.film.files import FramesSource, VideoSource, whole_film
 from lm_eval_longctx.hay.film.library import Library
-from lm_eval_longctx.hay.film.source import Look, described
+from lm_eval_longctx.hay.film.source import Look, described, own_part
 from lm_eval_longctx.hay.film.splice import Cut, write_film
 
 if TYPE_CHECKING:
@@ -49,11 +49,27 @@ def test_films_follow_each_other_and_repeat(two_films: Path, context: BuildConte
     levels = _levels(list(hay.pictures(0, 15)))
     assert levels[:5] == levels[5:10] == levels[10:15]
     assert len(set(levels[:5])) > 1
-    assert described("video:/secret/folder", source, hay, 15) == {
+    assert described("video:/secret/folder", source, (hay, 0.0), 15) == {
         "spec": "video:films",
         "digest": hay.identity,
         "repeats": 2,
+        "overlap": 0.0,
     }
+
+
+def test_samples_show_other_pictures_while_there_are_enough(two_films: Path, context: BuildContext) -> None:
+    """Each index has pictures of its own as long as the films have enough; then the shared part is told."""
+    hay = VideoSource(str(two_films), context).hay("", LOOK)
+    parts = [own_part(hay, index, 2) for index in range(4)]
+    assert [overlap == 0 for _, overlap in parts] == [True, True, False, False]
+    assert parts[0][0] is hay
+    assert len({part.identity for part, _ in parts[:2]}) == 2
+    shown = [{p.tobytes() for p in part.pictures(0, 2)} for part, _ in parts[:2]]
+    assert not shown[0] & shown[1]
+    later = parts[1][0]
+    assert [p.tobytes() for p in later.pictures(0, 1)] == [
+        p.tobytes() for p in hay.pictures(later.first, later.first + 1)
+    ]
 
 
 def test_a_stretch_from_the_middle_is_the_same(two_films: Path, context: BuildContext) -> None:
