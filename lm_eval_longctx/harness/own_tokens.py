@@ -69,6 +69,10 @@ def in_own_tokens(builder: Builder[Any], model: LongctxLM | None) -> tuple[Build
     sweep = builder.sweep
     if builder.UNIT is not Unit.TOKENS or builder.MODALITY != "text":
         raise ConfigError(f"{sweep.task} is not measured in tokens of text; leave tokenizer out")
+    if not sweep.context_lengths:
+        raise ConfigError(
+            f"{sweep.task} is as long as its data, so nothing is cut to the model's own tokens; name a tokenizer"
+        )
     text = replace(sweep, tokenizer=REFERENCE)
     counted, realised = _probe(type(builder), replace(text, **_small(sweep.context_lengths[-1])), builder, model)
     ratio = counted / realised

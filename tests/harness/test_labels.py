@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_sweeps import write_results
 
+from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.activation import activate_now
 from lm_eval_longctx.harness.labels import labelled
 from lm_eval_longctx.harness.planning import make_model, planned_calls
@@ -164,3 +165,13 @@ def test_the_plan_follows_the_label(tmp_path: Path) -> None:
     asked = list(planned_calls(model, ["translation_none_longctx"], metadata='{"context_lengths": ["16k"]}'))
     (label,) = {call.sample["context_label"] for call in asked}
     assert int(label) < 100
+
+
+def test_data_of_their_own_length_are_not_cut_to_a_model_s_tokens() -> None:
+    """``tokenizer: model`` is refused in words where no length is asked, before the data are opened."""
+    activate_now()
+    from lm_eval.tasks.manager import TaskManager
+
+    (task,) = TaskManager(include_defaults=False, metadata={"tokenizer": "model"}).load(["lesmis_qa"])["tasks"].values()
+    with pytest.raises(ConfigError, match="as long as its data"):
+        task.build_all_requests()
