@@ -61,7 +61,7 @@ def test_a_line_of_preamble_costs_nothing_in_translations(tasks: dict[str, Longc
     task = tasks["longctx_text_translation"]
     sample = first(task)
     polite = f"Certainly! Based on the grammar book, here is the translation:\n\n{sample['target']}"
-    scores = task.process_results(sample, [polite])
+    scores = dict(task.process_results(sample, [polite]).items())  # what lm-eval averages, not what it logs
     assert task.aggregation()["chrf"]([scores["chrf"]]) == pytest.approx(100)
 
 
