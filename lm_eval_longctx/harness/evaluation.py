@@ -66,6 +66,8 @@ def watch_names(cls: Any) -> None:
         for name, task in loaded["tasks"].items():
             if hasattr(task, "named"):
                 task.named = name in asked - (brought - named)
+        named.clear()
+        brought.clear()  # a manager may be asked again, for other names
         return loaded
 
     cls.match_tasks, cls.load = match_tasks, load_and_tell
@@ -101,7 +103,7 @@ def watch_evaluate(module: ModuleType) -> None:
         for task in tasks.values():
             if hasattr(task, "write_out"):
                 task.write_out = bool(given.arguments.get("write_out"))
-        aside = _stand_aside(given.arguments["lm"], tasks)
+        aside = stand_aside(given.arguments["lm"], tasks)
         if aside:
             rest = {name: task for name, task in tasks.items() if name not in aside}
             given.arguments["task_dict"] = {**loaded, "tasks": rest}
@@ -138,7 +140,7 @@ def gathers() -> bool:
     return hasattr(getattr(module, _GATHERED, None), _MARK)
 
 
-def _stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
+def stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
     """Return the tasks that nobody named and the model does not take, and say so in one line.
 
     Raises:

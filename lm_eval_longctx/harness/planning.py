@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.harness.activation import activate_now
+from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.sweep import refuse_ignored
 
@@ -69,8 +70,11 @@ def planned_calls(
 
     Raises:
         ConfigError: No task matches, or a setting cannot be used.
+        UnsupportedError: The model takes nothing of what a group or a pattern has.
     """
-    for task in _load(tasks, read_metadata(metadata), include_path):
+    loaded = {task.config.task: task for task in _load(tasks, read_metadata(metadata), include_path)}
+    aside = stand_aside(model, loaded)
+    for task in (task for name, task in loaded.items() if name not in aside):
         task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):

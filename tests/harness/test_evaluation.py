@@ -19,6 +19,7 @@ from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.evaluation import in_order
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.report.terminal import as_comparison, as_text
 from lm_eval_longctx.results.reading import read_runs
 
@@ -148,6 +149,14 @@ def test_our_own_model_goes_by_its_provider(run: Callable[..., Any], monkeypatch
     results = run(lm, "mixed_*")
     assert {request.doc["task"] for request in asked} == {"mixed_text"}
     assert results["results"]["mixed_image"]["unsupported,none"] == "image"
+
+
+def test_a_plan_leaves_out_what_a_run_leaves_out(folder: Path) -> None:
+    """Calls are planned, and priced, for what the model takes of a pattern."""
+    planned = planned_calls(blind(), ["mixed_*"], include_path=[str(folder)], limit=2)
+    assert {asked.sample["task"] for asked in planned} == {"mixed_text"}
+    with pytest.raises(UnsupportedError, match="none of the tasks"):
+        next(planned_calls(blind(), ["mixed_i*"], include_path=[str(folder)]))
 
 
 @pytest.mark.parametrize("lm", [TemplateAPI, Unknown])
