@@ -107,7 +107,7 @@ class Caller:
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""
         job, provider = self.job, self.session.provider
-        request = Request(job.render(), job.settings, job.repeat, leads=self.leads)
+        request = Request(job.render(), job.settings, job.repeat, job.scored, leads=self.leads)
         key, identity, former = named(job, request, provider, self.session.ledger)
         standing, earlier = self.session.ledger.look_up(key), None
         if standing.final is not None and not self.session.settles(standing.final):

@@ -40,6 +40,7 @@ class Job:
         tokens: Prompt tokens, as planned; 0 if unknown.
         formerly: Settings under which earlier versions asked the same: what
             the ledger has of that is not asked again.
+        scored: See ``Request.scored``.
     """
 
     sample: str
@@ -53,6 +54,7 @@ class Job:
     modalities: tuple[str, ...] = ("text",)
     tokens: int = 0
     formerly: Settings | None = None
+    scored: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _MARK = "_lm_eval_longctx_evaluation"
 _GATHERED = "_process_results"
 """lm-eval's function that makes numbers of what all processes found, in the first of them."""
 
+LIKELIHOODS = "log-likelihoods"
+"""What a task asks for that is no kind of content."""
+
 _TAKES = {
     "HFMultimodalLM": ("text", "image"),
     "VLLM_VLM": ("text", "image"),
@@ -162,9 +165,12 @@ def stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
 
 def _refused(lm: Any, task: LongctxTask) -> tuple[str, ...]:
     """Return which kinds of content of a task a model does not take; empty where nothing is known."""
-    from lm_eval_longctx.harness.instances import model_of
+    from lm_eval_longctx.harness.instances import LIKELIHOOD, model_of
 
     model = model_of(lm.rank)
+    if task.OUTPUT_TYPE == LIKELIHOOD:
+        tells = model.provider.capabilities.prompt_logprobs if model else not _only_chats(getattr(lm, "lm", lm))
+        return () if tells else (LIKELIHOODS,)
     if model is not None:
         return tuple(dict.fromkeys(k for kinds in _contents(task) for k in model.provider.refused(kinds)))
     takes = _taken(getattr(lm, "lm", lm))  # behind lm-eval's cache
@@ -175,6 +181,11 @@ def _refused(lm: Any, task: LongctxTask) -> tuple[str, ...]:
     # Film goes to lm-eval's own models as pictures.
     shown = {"video": "image"}
     return tuple(dict.fromkeys(k for kinds in _contents(task) for k in kinds if shown.get(k, k) not in takes))
+
+
+def _only_chats(lm: Any) -> bool:
+    """Whether a model is one of lm-eval's clients of chat interfaces, which tell no likelihoods."""
+    return any("Chat" in cls.__name__ and cls.__module__.startswith("lm_eval.models.") for cls in type(lm).__mro__)
 
 
 def _taken(lm: Any) -> tuple[str, ...] | None:

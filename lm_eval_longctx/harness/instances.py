@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _WRITTEN = 10_000
 """Characters of the beginning and of the end of a prompt that ``--write_out`` prints."""
 
+GENERATES, LIKELIHOOD = "generate_until", "loglikelihood"
+"""lm-eval's names of the kinds of request that there are here."""
+
 
 class SampleInstance(Instance):
     """One request of one of our tasks; see the module.
@@ -49,6 +52,7 @@ class SampleInstance(Instance):
         builder: Builder[Any],
         metadata: tuple[str | None, int | None, int | None],
         model: str | None,
+        kind: str = GENERATES,
         system_instruction: str = "",
         chat_template: Callable[..., Any] | None = None,
     ) -> None:
@@ -60,6 +64,7 @@ class SampleInstance(Instance):
             builder: What renders the sample.
             metadata: lm-eval's (task name, document id, repeats).
             model: The name of our own model, if it is ours that will answer.
+            kind: lm-eval's kind of request: to generate text, or to tell the likelihood of the target.
             system_instruction: The user's ``--system_instruction``.
             chat_template: lm-eval's template function, for other models.
         """
@@ -69,7 +74,7 @@ class SampleInstance(Instance):
         self.chat_template = chat_template
         self.fit = Fit()
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
-        super().__init__("generate_until", sample, (sample["id"], gen_kwargs), 0, metadata)
+        super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
 
     def prompt(self) -> Prompt:
         """Render the sample: the whole context, in memory from now on."""
@@ -81,8 +86,13 @@ class SampleInstance(Instance):
         return dict(self._given[1])
 
     def sent(self) -> tuple[Any, ...]:
-        """Return what another lm-eval model is sent: context, settings and media."""
+        """Return what another lm-eval model is sent: context, settings and media; or context and continuation."""
         prompt = self.prompt()
+        if self.request_type == LIKELIHOOD:
+            target = str(self.doc["target"])
+            context = prompt.text().removesuffix(target)
+            self._sent = _digest([context, target])
+            return (context, target)
         context, *rest = for_other_models(prompt, self.gen_kwargs, self.chat_template)
         media = [part.digest for part in prompt.parts() if not isinstance(part, TextPart)]
         self._sent = _digest([context, self.gen_kwargs, media])

@@ -26,6 +26,7 @@ from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance, says_how_to_sample, temperature_of
+from lm_eval_longctx.harness.likelihood import Documents
 from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
@@ -252,9 +253,24 @@ class LongctxLM(LM):
         }
         return {"longctx": info}
 
-    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """Hosted chat models give no log-probabilities of a prompt."""
-        raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Any]:
+        """Tell how likely each continuation is after its context.
+
+        Our own samples of one document are asked for together: one request
+        tells of all its positions. What is beyond the model's window is
+        ``context_exceeded``, and shorter positions are asked for again without it.
+
+        Returns:
+            A ``Completion`` for each sample of ours, ``(log-likelihood, False)`` for other requests.
+
+        Raises:
+            UnsupportedError: The provider tells no log-probabilities of a prompt, or lost one of another task.
+        """
+        if not self.provider.capabilities.prompt_logprobs:
+            raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
+        answers = Documents(requests).ask(self.backend.run)
+        ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
+        return answers
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Hosted chat models give no log-probabilities of a prompt."""

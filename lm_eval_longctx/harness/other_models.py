@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.model import CachingLM, hash_args
 
 from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.harness.instances import GENERATES, LIKELIHOOD
 from lm_eval_longctx.harness.origin import parameter_of
 from lm_eval_longctx.harness.window import Fit, Window
+from lm_eval_longctx.scorers.likelihood import as_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lm_eval.api.model import LM
 
@@ -58,21 +60,24 @@ class OtherModel:
         ``--use_cache`` gives the answer after a ``None`` to the wrong question.
         The object is a stranger's: once it has answered, it is as it was.
         """
-        original = getattr(self.lm, "generate_until", None)
-        if original is None or hasattr(original, _MARK):
-            return
+        for name in (GENERATES, LIKELIHOOD):
+            original = getattr(self.lm, name, None)
+            if original is not None and not hasattr(original, _MARK):
+                self._make_ready(name, original)
+
+    def _make_ready(self, name: str, original: Callable[..., list[Any]]) -> None:
         own = vars(self.lm)
-        before = {name: own[name] for name in ("generate_until",) if name in own}
+        before = {name: own[name]} if name in own else {}
 
         @functools.wraps(original)
-        def generate_until(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
-            own.pop("generate_until", None)
+        def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+            own.pop(name, None)
             own.update(before)
             answers = original(requests, *args, **kwargs) if requests else []
             return [self.completion(answer) if answer is None else answer for answer in answers]
 
-        setattr(generate_until, _MARK, True)
-        own["generate_until"] = generate_until
+        setattr(asked, _MARK, True)
+        own[name] = asked
 
     @property
     def think_end(self) -> str:
@@ -123,6 +128,8 @@ class OtherModel:
     @staticmethod
     def _measured(window: Window, request: SampleInstance, may_cut: bool) -> Fit:
         context, gen_kwargs, *media = request.sent()
+        if request.request_type == LIKELIHOOD:
+            context, gen_kwargs = context + gen_kwargs, {"max_gen_toks": 1}
         fit = request.fit = window.fit(context, gen_kwargs, media[0] if media else {})
         if not may_cut and (fit.too_long or fit.dropped):
             outcome = Outcome.CONTEXT_EXCEEDED if fit.too_long else Outcome.UNSUPPORTED
@@ -135,6 +142,8 @@ class OtherModel:
         """Return what an answer is: complete, or none at all."""
         if isinstance(answer, Completion):
             return answer
+        if isinstance(answer, tuple):  # (log-likelihood, whether it is the likeliest)
+            return Completion(as_answer(-float(answer[0])))
         if answer is None or (str(answer) in {"", _placeholder()} and not self.runs_here):
             detail = f"{self.name} gave no text and no reason: a filter, a lost call or an empty answer"
             return Completion("", Outcome.NO_ANSWER, detail=detail)
@@ -144,7 +153,7 @@ class OtherModel:
         """Put what they are in the place of a request's answers; lm-eval's ``--use_cache`` would keep none for ever."""
         request.resps = [_as_sent(self.completion(answer), request.fit) for answer in request.resps]
         if self._cache and any(answer.outcome is Outcome.NO_ANSWER for answer in request.resps):
-            self._cache.pop(hash_args("generate_until", request.sent()), None)
+            self._cache.pop(hash_args(request.request_type, request.sent()), None)
 
 
 def _as_sent(answer: Completion, fit: Fit) -> Completion:

@@ -39,7 +39,7 @@ from lm_eval_longctx.harness.aggregation import (
 )
 from lm_eval_longctx.harness.command_line import check_output, refuse_flags
 from lm_eval_longctx.harness.ending import ENDING
-from lm_eval_longctx.harness.instances import SampleInstance, model_of, temperature_of
+from lm_eval_longctx.harness.instances import LIKELIHOOD, SampleInstance, model_of, temperature_of
 from lm_eval_longctx.harness.labels import labelled
 from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.origin import own_part
@@ -188,6 +188,8 @@ class LongctxTask(ConfigurableTask):
             samples=settings.get("samples"),
             world_size=self._world_size,
         )
+        if self.OUTPUT_TYPE == LIKELIHOOD:
+            self._refuse_wrapping(settings)
         template = settings.get("chat_template") if settings.get("apply_chat_template") else None
         self._sent = self._beside(settings.get("system_instruction"), None if model else template)
         self._instances = [
@@ -197,6 +199,7 @@ class LongctxTask(ConfigurableTask):
                 builder=self.builder,
                 metadata=(self._config.task, doc_id, self._config.repeats),
                 model=model.name if model else None,
+                kind=self.OUTPUT_TYPE,
                 system_instruction=self._system(settings.get("system_instruction")),
                 chat_template=template,
             )
@@ -212,6 +215,12 @@ class LongctxTask(ConfigurableTask):
                 f"{self._config.task}: truncate=allow is for lm-eval's own models, which cut prompts themselves; "
                 "with --model longctx the server decides, and what it cuts is truncated_input: leave truncate out"
             )
+
+    def _refuse_wrapping(self, settings: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` for what would put something else around a document whose likelihood is asked."""
+        for flag in ("apply_chat_template", "system_instruction"):
+            if settings.get(flag):
+                raise ConfigError(f"{self._config.task} reads documents as they are: leave --{flag} out")
 
     def _generation(self, doc: Sample) -> dict[str, Any]:
         """Return lm-eval's generation settings; a sample may ask for a longer answer."""

@@ -85,6 +85,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "multi_needle": (GEMINI, RULER),
     "exact_f1": (SQUAD,),
     "choice": (GEMINI,),
+    "likelihood": (GEMINI,),
     "label": (MANY_SHOT,),
     "translation": (CHRF, SACREBLEU),
     "sequence_match": (MRCR,),

@@ -117,6 +117,11 @@ SOURCES: tuple[SourceRecord, ...] = (
 
 BUILDERS: tuple[BuilderRecord, ...] = (
     BuilderRecord(
+        "likelihood",
+        "lm_eval_longctx.tasks.likelihood.builder:LikelihoodBuilder",
+        help="documents with a window of text at growing positions",
+    ),
+    BuilderRecord(
         "needle", "lm_eval_longctx.tasks.text_niah.builder:NeedleBuilder", help="one needle at a depth of a text"
     ),
     BuilderRecord(
@@ -194,6 +199,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
 )
 
 SCORERS: tuple[ScorerRecord, ...] = (
+    ScorerRecord(
+        "likelihood",
+        "lm_eval_longctx.scorers.likelihood:LikelihoodScorer",
+        help="how surprising a text is, by position, with its power law",
+    ),
     ScorerRecord(
         "translation", "lm_eval_longctx.scorers.translation:TranslationScorer", help="chrF and BLEU of translations"
     ),

@@ -64,6 +64,11 @@ class Request:
         prompt: The content.
         settings: How to answer.
         repeat: Tells deliberate repetitions of the same question apart.
+        scored: Ranges of bytes of the prompt's text, first and after the last,
+            in order: the negative log-likelihood of each, given all before it,
+            is asked for, and no answer. Only for providers with
+            ``Capabilities.prompt_logprobs``; the completion's text is then
+            JSON, ``{"nats": [...]}`` with a number for each range.
         counted: The prompt's length by the provider's own counting, where it
             was asked; ``decode`` compares it with what was billed. Not part of
             the request's identity.
@@ -78,6 +83,7 @@ class Request:
     prompt: Prompt
     settings: Settings = field(default_factory=Settings)
     repeat: int = 0
+    scored: tuple[tuple[int, int], ...] = ()
     counted: int | None = field(default=None, compare=False)
     leads: bool = field(default=False, compare=False)
     accepted: Callable[[str], Awaitable[None]] | None = field(default=None, compare=False, repr=False)

@@ -167,6 +167,7 @@ class HostedProvider(HttpProvider):
             **({"video": self.media.policy} if films else {}),
             "prompt": request.prompt.digest,
             "repeat": request.repeat,
+            **({"scored": [list(pair) for pair in request.scored]} if request.scored else {}),
         }
 
     def describe(self) -> dict[str, Any]:

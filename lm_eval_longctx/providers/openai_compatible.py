@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.prompt import TextPart, VideoPart
-from lm_eval_longctx.providers import chat_completions
+from lm_eval_longctx.providers import chat_completions, completions
+from lm_eval_longctx.providers.base import Decoded
 from lm_eval_longctx.providers.capabilities import probed
 from lm_eval_longctx.providers.dialect import laid_out
 from lm_eval_longctx.providers.failures import wants_other_field
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.dialect import Wire
     from lm_eval_longctx.providers.media import Ready
     from lm_eval_longctx.providers.segments import Body
+
+_OK = 200
 
 _OPENROUTER: dict[str, Any] = {"provider": {"allow_fallbacks": False, "require_parameters": True}, "transforms": []}
 """What keeps OpenRouter from changing the model, the settings or the prompt."""
@@ -69,6 +73,11 @@ class OpenAICompatibleProvider(HostedProvider):
             minimum=1,
         ),
         Option("tokenize", default=True, help="false to leave the server's own /tokenize alone (vLLM, llama.cpp)"),
+        Option(
+            "prompt_logprobs",
+            default=False,
+            help="true where /completions echoes a prompt with its log-probabilities (vLLM, SGLang)",
+        ),
     )
 
     def __init__(self, model: str, **args: Any) -> None:
@@ -76,6 +85,7 @@ class OpenAICompatibleProvider(HostedProvider):
         super().__init__(model, **args)
         self.frame_tokens = self.args["video_frame_tokens"] or 0
         self.tokenize = self.args["tokenize"]
+        self.declared = self.known = replace(self.declared, prompt_logprobs=self.args["prompt_logprobs"])
         host = urlsplit(self.base_url).hostname or ""
         self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
         self.dialect = chat_completions.DIALECT.pinned(self.pins)
@@ -96,6 +106,19 @@ class OpenAICompatibleProvider(HostedProvider):
     def _choices(self) -> dict[str, Any]:
         return {"pins": self.pins} if self.pins else {}
 
+    def _streams(self, request: Request) -> bool:
+        return not request.scored and super()._streams(request)
+
+    def _tree(self, ready: Ready, wire: Wire) -> dict[str, Any]:
+        return completions.encode(ready.request, self.model) if ready.request.scored else super()._tree(ready, wire)
+
+    def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
+        """Read a response; see ``Provider``."""
+        if request is None or not request.scored or raw.status != _OK or raw.error:
+            return super().decode(raw, request)
+        told = completions.as_chat(raw, request)
+        return told if isinstance(told, Decoded) else super().decode(told, request)
+
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
         super().check(request)
@@ -113,6 +136,10 @@ class OpenAICompatibleProvider(HostedProvider):
 
     async def _exchange(self, wire: Wire, body: Body, request: Request) -> Raw:
         """Ask once, and learn from a refusal under which name the server wants the output limit."""
+        if request.scored:
+            headers = {**self.headers(), "Content-Type": "application/json"}
+            most = completions.BYTES_A_BYTE * request.prompt.text_bytes + (1 << 20)
+            return await self.transport.send("POST", self.base_url + completions.PATH, headers, body, most=most)
         raw = await super()._exchange(wire, body, request)
         self.renamed = self.renamed or wants_other_field(raw)
         return raw

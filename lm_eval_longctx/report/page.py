@@ -176,6 +176,7 @@ def _together(runs: Sequence[Run], pictures: Pictures, metric: str | None) -> st
     told = f"{name} by context length"
     note = "" if same_questions(runs) else element("p", _OTHERS, class_="note")
     shown = table(*comparison(runs, metric)) + image(pictures.get(task), told)
+    shown += image(pictures.get(f"{task} by position"), f"{name} by position, with its power law")
     differ = listed(line for pair in pairs(runs, metric) for line in paired_lines(pair))
     return element("h3", escape(told)) + note + shown + differ + _published(task, name)
 

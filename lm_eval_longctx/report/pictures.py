@@ -56,14 +56,14 @@ def heatmap(run: Run, metric: str | None = None) -> bytes:
     grid = make_grid(run.block, metric)
     wide = min(_WIDEST, _MARGIN_X + _COLUMN * len(grid.lengths))
     tall = min(_TALLEST, _MARGIN_Y + _ROW * len(grid.depths))
-    figure, axes = _canvas(max(wide, 6.0), max(tall, 3.2))
+    figure, axes = canvas(max(wide, 6.0), max(tall, 3.2))
     room = (max(wide, 6.0) - _MARGIN_X) / max(1, len(grid.lengths))
     for column, length in enumerate(grid.lengths):
         for row, depth in enumerate(grid.depths):
             _cell(axes, grid, grid.cell(length, depth), column, row, written=room >= _READABLE)
     _frame(axes, grid, run)
     _scale(figure, axes, grid)
-    return _png(figure)
+    return png(figure)
 
 
 def lines(runs: Sequence[Run], metric: str | None = None) -> bytes:
@@ -76,16 +76,21 @@ def lines(runs: Sequence[Run], metric: str | None = None) -> bytes:
         MissingExtraError: matplotlib is not installed.
         UnknownOptionError: A sweep has no such metric.
     """
-    figure, axes = _canvas(8.0, 4.8)
+    figure, axes = canvas(8.0, 4.8)
     for index, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
         _line(axes, run, metric, name, LINES[index % len(LINES)])
     grid = make_grid(runs[0].block, metric)
     _published(axes, runs[0].task, grid.metric)
     _axes_of_lines(axes, runs, grid)
-    return _png(figure)
+    return png(figure)
 
 
-def _canvas(wide: float, tall: float) -> tuple[Figure, Axes]:
+def canvas(wide: float, tall: float) -> tuple[Figure, Axes]:
+    """Return an empty figure of so many inches, with its axes.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     if not available():
         raise MissingExtraError("drawing pictures", "report")
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # heavy, optional
@@ -96,7 +101,8 @@ def _canvas(wide: float, tall: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": "lm-eval-longctx"})
     return buffer.getvalue()
@@ -137,14 +143,14 @@ def _frame(axes: Axes, grid: Grid, run: Run) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_title(f"{run.task} · {run.model}\n{_head(run, grid)}", fontsize=10, loc="left")
-    _sign(axes, run.signature)
+    sign(axes, run.signature)
 
 
 def _head(run: Run, grid: Grid) -> str:
     return sentences(run.block, grid.metric)[0]
 
 
-def _sign(axes: Axes, signature: str) -> None:
+def sign(axes: Axes, signature: str) -> None:
     """Print the signature under the picture."""
     wrapped = "\n".join(textwrap.wrap(signature.replace("|", " | "), 100))
     axes.figure.supxlabel(wrapped, fontsize=5.5, color="#555555", x=0.01, ha="left")
@@ -220,7 +226,7 @@ def _axes_of_lines(axes: Axes, runs: Sequence[Run], grid: Grid) -> None:
     axes.grid(visible=True, color="#e5e5e5", linewidth=0.6)
     axes.set_title(f"{runs[0].task} · {grid.metric} by context length", fontsize=10, loc="left")
     axes.legend(fontsize=7, frameon=False)
-    _sign(axes, runs[0].block["summary"].get("signature", ""))
+    sign(axes, runs[0].block["summary"].get("signature", ""))
 
 
 def _unit(run: Run) -> str:

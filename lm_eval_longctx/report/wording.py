@@ -79,7 +79,7 @@ def sentences(block: Row, metric: str | None = None) -> list[str]:
         return [f"answers only (--predict_only), nothing was scored: {counted}", *_outcomes(block, metric)]
     return [
         line
-        for part in (_score, _variants, _bounds, _outcomes, _effective, _bias, _money, _repeats)
+        for part in (_score, _loss, _variants, _bounds, _outcomes, _effective, _bias, _money, _repeats)
         for line in part(block, metric)
     ]
 
@@ -96,6 +96,33 @@ def _score(block: Row, metric: str | None) -> Iterator[str]:
             "nothing can be told from the score" if left is None else f"corrected for that, {name} is {number(left)}"
         )
         yield f"an answer that never reads the context gets {number(summary['floor'])} on average: {above}"
+
+
+def _loss(block: Row, metric: str | None) -> Iterator[str]:
+    """Say what power law the loss follows, where it is a loss by position."""
+    law = block.get("power_law")
+    if not law or metric not in (None, block["summary"]["metric"]):
+        return
+    over = f"R2 {law['r2']:.3f}, documents: {law['documents']}, positions: {law['positions']}"
+    yield f"loss by position: {formula(law)} ({over})"
+    rivals = {"without an offset": law["aic_plain"], "a logarithm": law["aic_log_linear"]}
+    best = min(rivals, key=lambda name: rivals[name])
+    if law["aic"] > rivals[best] and math.isfinite(law["aic"]):
+        yield f"{best} describes it no worse (AIC {rivals[best]:.1f}, the power law with an offset {law['aic']:.1f})"
+    if law["leaves_at"]:
+        share = next(point["repeated"] for point in block["curve"] if point["length"] == law["leaves_at"])
+        place = law["leaves_at"]
+        yield f"from {place} on it leaves the fit to what is before; {share:.0%} of the text there stood before it"
+
+
+def formula(law: Mapping[str, Any]) -> str:
+    """Spell a fitted power law with the interval of its exponent."""
+    scale, exponent, offset = (law[key] for key in ("scale", "exponent", "offset"))
+    sign_ = "-" if offset["value"] < 0 else "+"
+    return (
+        f"{scale['value']:.3g} x^{exponent['value']:.3f} {sign_} {abs(offset['value']):.3g}, "
+        f"exponent [{exponent['low']:.3f}, {exponent['high']:.3f}]"
+    )
 
 
 def _variants(block: Row, metric: str | None) -> Iterator[str]:

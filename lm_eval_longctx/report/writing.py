@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ResultsError, unknown_option
 from lm_eval_longctx.files import write_whole
-from lm_eval_longctx.report import pictures
+from lm_eval_longctx.report import loss, pictures
 from lm_eval_longctx.report.compare import by_task, shown_metric
 from lm_eval_longctx.report.grid import metric_names
 from lm_eval_longctx.report.page import page, run_name
@@ -82,6 +82,8 @@ def _draw(runs: Sequence[Run], metric: str | None) -> dict[str, bytes]:
     """Return one heatmap a run and, where there are several lengths, one line chart a task."""
     drawn = {run_name(run): pictures.heatmap(run, metric) for run in runs if not run.block.get("unsupported")}
     for task, group in by_task(runs).items():
+        if curved := [run for run in group if loss.has_curve(run)]:
+            drawn[f"{task} by position"] = loss.draw(curved)
         if any(len(run.block["lengths"]) > 1 for run in group):
             drawn[task] = pictures.lines(group, metric)
     return drawn

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
+from lm_eval_longctx.results.curve import loss_curve
 from lm_eval_longctx.results.rows import cell_rows, length_rows, score_columns, variant_rows
 from lm_eval_longctx.results.summary import summarise
 from lm_eval_longctx.scorers.base import SCORING
@@ -172,6 +173,7 @@ def sweep_block(
         "scores": score_columns(ordered, metrics[0]),
         "summary": {**summarise(ordered, metrics, line), "signature": line},
         "plugins": list(plugins or ()),
+        **loss_curve(ordered, metrics),
     }
 
 

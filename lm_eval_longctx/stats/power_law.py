@@ -10,7 +10,7 @@ straight line in log position (``a + b ln x``).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _FEWEST = 4
+_FEWEST_DOCUMENTS = 5
+_SURE = 6
+"""Positions from which on a fit foretells the next one: three parameters from fewer are no forecast."""
+_GRID = np.linspace(-3, 1.5, 226)
+"""Exponents that are tried where single documents are left out, which needs no more digits than an error has."""
 _TINY = 1e-300
 _EXPONENTS = [i / 20 for i in range(-60, 31) if i]
 """Where the search for the exponent starts: -3 to 1.5."""
@@ -154,3 +159,102 @@ def _aic(residual: Array, parameters: int) -> float:
     """Return Akaike's criterion under normal errors of unknown size (the variance counts as a parameter)."""
     n = len(residual)
     return n * math.log(max(float(np.sum(residual**2)), _TINY) / n) + 2 * (parameters + 1)
+
+
+def cumulative(positions: Array, losses: Array) -> Array:
+    """Return the mean loss of all text up to each position, from losses at growing positions.
+
+    Between two positions the loss is taken to change evenly; before the first
+    it is what it is there.
+
+    Args:
+        positions: Of one document, growing, above 0.
+        losses: At each, the last axis over positions.
+    """
+    steps = np.diff(positions) * (losses[..., 1:] + losses[..., :-1]) / 2
+    first = positions[0] * losses[..., :1]
+    return np.asarray(np.concatenate([first, first + np.cumsum(steps, axis=-1)], axis=-1) / positions)
+
+
+def fit_documents(positions: Sequence[float], losses: Array, *, level: float = LEVEL) -> PowerLawFit:
+    """Fit the mean loss of several documents by position, with intervals over documents.
+
+    With five documents and more the intervals are Student's around the fit,
+    with the jackknife's standard error, from fits without each document; with
+    fewer they are those of ``fit_power_law``, over positions.
+
+    Args:
+        positions: Above 0, at least four different ones.
+        losses: One row a document, one column a position.
+        level: Confidence level.
+
+    Raises:
+        ConfigError: As ``fit_power_law``.
+    """
+    found = fit_power_law(positions, losses.mean(axis=0), level=level)
+    if len(losses) < _FEWEST_DOCUMENTS:
+        return found
+    fits = np.array(_fits(np.asarray(positions, dtype=float), _without_each(losses)))
+    values = zip("abc", (found.a, found.b, found.c), fits, strict=True)
+    ends = {name: _around(value, spread, level) for name, value, spread in values}
+    return replace(found, intervals=ends)
+
+
+def departure(positions: Sequence[float], losses: Array, *, level: float = LEVEL) -> int | None:
+    """Return the first position, by number, from which on losses leave the fit to all positions before; else ``None``.
+
+    Each position is predicted from the fit to those before it. It has left if
+    the interval of the difference, by the jackknife over documents, excludes 0 (at a level divided
+    among all positions that are looked at), and every later one is on the same
+    side of that fit.
+
+    Args:
+        positions: Growing, above 0.
+        losses: One row a document, one column a position; five documents at least, else ``None``.
+        level: That no position is said to leave where none does.
+    """
+    x = np.asarray(positions, dtype=float)
+    looked_at = range(_SURE, len(x))
+    if len(losses) < _FEWEST_DOCUMENTS or not looked_at:
+        return None
+    means = np.vstack([losses.mean(axis=0), _without_each(losses)])
+    strict = 1 - (1 - level) / len(looked_at)
+    for number in looked_at:
+        a, b, c = _fits(x[:number], means[:, :number])
+        beyond = means[:, number:] - (a[:, None] * x[None, number:] ** b[:, None] + c[:, None])
+        reach = _around(float(beyond[0, 0]), beyond[1:, 0], strict)
+        if reach.low * reach.high > 0 and np.all(beyond[0] * reach.low > 0):
+            return number
+    return None
+
+
+def _without_each(losses: Array) -> Array:
+    """Return the mean curve without each of the documents, one row a document."""
+    count = len(losses)
+    return np.asarray((losses.sum(axis=0) - losses) / (count - 1))
+
+
+def _around(value: float, without: Array, level: float) -> Interval:
+    """Return Student's interval with the jackknife's standard error."""
+    from scipy.stats import t  # heavy
+
+    count = len(without)
+    error = math.sqrt((count - 1) / count * float(np.sum((without - without.mean()) ** 2)))
+    reach = float(t.ppf((1 + level) / 2, count - 1)) * error
+    return Interval(value - reach, value + reach, level, "jackknife")
+
+
+def _fits(x: Array, curves: Array) -> tuple[Array, Array, Array]:
+    """Fit many curves at the same positions at once, each by the best exponent of a grid and a parabola through it."""
+    scale = float(np.exp(np.mean(np.log(x))))
+    bases = [np.linalg.qr(_design(x / scale, b or _GRID[1] - _GRID[0], offset=True))[0] for b in _GRID]
+    rest = np.array([np.sum(curves**2, axis=1) - np.sum((curves @ basis) ** 2, axis=1) for basis in bases])
+    best = np.clip(np.argmin(rest, axis=0), 1, len(_GRID) - 2)
+    low, mid, high = (rest[best + i, np.arange(len(curves))] for i in (-1, 0, 1))
+    bend = low - 2 * mid + high
+    shift = np.where(bend > 0, np.clip((low - high) / (2 * np.where(bend > 0, bend, 1)), -1, 1), 0)
+    b = _GRID[best] + shift * (_GRID[1] - _GRID[0])
+    power = (x / scale) ** b[:, None]
+    even, middle = power - power.mean(axis=1, keepdims=True), curves.mean(axis=1)
+    a = np.sum(even * curves, axis=1) / np.maximum(np.sum(even**2, axis=1), _TINY)
+    return a * scale**-b, b, middle - a * power.mean(axis=1)

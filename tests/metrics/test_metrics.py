@@ -43,6 +43,12 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     """Return the samples with answers that a scorer is asked about."""
     if name == "transcript":
         return [{"target": said, "answer": written} for said, written in zip(SAID, WRITTEN, strict=True)]
+    if name == "likelihood":
+        told = ({"nats": [7.5]}, {"nats": [40.0, 900.0]}, {"nats": []})
+        return [
+            {"target": "some text", "window_tokens": 3, "window_bytes": 9, "repeated": share, "answer": json.dumps(one)}
+            for share, one in zip((0.0, 0.5, 1.0), told, strict=True)
+        ]
     lines = [line for table in ("made", "by_hand") for line in (VERDICTS / f"{table}.jsonl").read_text().splitlines()]
     rows = [json.loads(line) for line in lines]
     return [

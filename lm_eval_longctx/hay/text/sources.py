@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,7 @@ from lm_eval_longctx.hay.tables import named, opened
 from lm_eval_longctx.hay.text.reading import Document
 from lm_eval_longctx.hay.text.splitting import LINES, PIECES, SENTENCES
 from lm_eval_longctx.hay.text.store import atomic_file
+from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,10 +88,27 @@ class FixedSource:
     open_texts: Callable[[], Iterable[str]] = field(repr=False)
     kind: str = SENTENCES
     endless: bool = False
+    documents: tuple[Document, ...] = ()
 
     def texts(self) -> Iterator[str]:
         """Yield the text from its beginning."""
         return iter(self.open_texts())
+
+    def arranged(self, seed: int | None, *, unique: bool) -> FixedSource:
+        """Return the same text with its files in another order; itself where it is of one piece.
+
+        Args:
+            seed: Decides the order; ``None`` keeps it.
+            unique: Whether a file that is the same as an earlier one is left out.
+        """
+        named = {document.digest(): document for document in self.documents}
+        documents = list(named.values()) if unique else list(self.documents)
+        if seed is not None:
+            Rng(f"order of files|{seed}").shuffle(documents)
+        if len(self.documents) < 2 or documents == list(self.documents):  # noqa: PLR2004 - one file has one order
+            return self
+        digest = _digest(self.digest, (document.digest() for document in documents))
+        return replace(self, digest=digest, open_texts=lambda: _texts(documents), documents=tuple(documents))
 
 
 def chronicle(argument: str, context: BuildContext) -> ChronicleSource:  # noqa: ARG001 - every source is called so
@@ -153,7 +171,7 @@ def _digest(kind: str, parts: Iterable[str]) -> str:
 
 def _from_documents(name: str, argument: str, documents: Sequence[Document], kind: str) -> FixedSource:
     digest = _digest(name, (document.digest() for document in documents))
-    return FixedSource(_spec(name, argument), digest, lambda: _texts(documents), kind)
+    return FixedSource(_spec(name, argument), digest, lambda: _texts(documents), kind, documents=tuple(documents))
 
 
 def _texts(documents: Sequence[Document]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import time
 from functools import lru_cache
@@ -14,6 +15,7 @@ import orjson
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import LongctxError, UnsupportedError
+from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.providers.base import Capabilities, Decoded, Provider, Raw, Request
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ class Cascade(Provider):
     @property
     def capabilities(self) -> Capabilities:
         """All modalities, any length, no sampling: it is a fixed function of the prompt."""
-        return Capabilities(modalities=("text", "image", "audio", "video"), stop=False, prefill=True)
+        return Capabilities(
+            modalities=("text", "image", "audio", "video"), stop=False, prefill=True, prompt_logprobs=True
+        )
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
         """Nothing is refused, but ears and eyes have to be installed; see ``Provider.refused``."""
@@ -65,6 +69,7 @@ class Cascade(Provider):
             "version": reader_version(),
             "prompt": request.prompt.digest,
             "max_output_tokens": request.settings.max_output_tokens,
+            **({"scored": [list(pair) for pair in request.scored]} if request.scored else {}),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -106,7 +111,13 @@ def reader_version() -> str:
 
 
 def _answer(request: Request, reader: str) -> dict[str, Any]:
-    """Perceive, read, answer."""
+    """Perceive, read, answer; or say how surprising the text is."""
+    if request.scored:
+        from lm_eval_longctx.providers.cascade.language import log_likelihoods
+
+        texts = (part.text for part in request.prompt.parts() if isinstance(part, TextPart))
+        nats = log_likelihoods(texts, request.scored)
+        return {"text": json.dumps({"nats": nats}), "notes": ["reader=ppmd"]}
     from lm_eval_longctx.providers.cascade.perception import perceive
 
     page = perceive(request.prompt)

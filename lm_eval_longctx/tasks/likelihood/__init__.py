@@ -1,0 +1,1 @@
+"""Negative log-likelihood by position in long documents."""

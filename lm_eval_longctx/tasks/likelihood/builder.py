@@ -1,0 +1,190 @@
+"""Long documents with a short stretch at each position: how surprising is it, given all before?
+
+The protocol of the Gemini 1.5 report (arXiv 2403.05530, section 5.2 in its
+later version, "negative log-likelihood"): documents are read from their
+beginning, and loss falls with position as a power law. A sample is one
+document at one position: its context length is the position, its target the
+*window* of text that follows. All positions of a document share its beginning,
+so that a model which tells log-probabilities of a whole prompt answers all of
+them with one request.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, ClassVar
+
+from lm_eval_longctx.errors import CorpusError, LengthError
+from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.measure import Span, count_tokens, text_parts
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
+from lm_eval_longctx.plan import expand
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.sample import Sample, planned_part
+from lm_eval_longctx.settings import Option
+from lm_eval_longctx.tasks.base import Builder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.sweep import Sweep
+
+logger = logging.getLogger(__name__)
+
+CHRONICLE = "chronicle"
+_WORLDS = 10_007
+"""Between the seeds of two documents' chronicles."""
+
+_MATCH = 32
+"""Bytes that must be the same for a passage to count as a repetition: some seven words."""
+
+_STEP = 8
+"""Bytes between the places at which a repetition is looked for."""
+
+
+class LikelihoodSample(Sample, total=False):
+    """One document at one position.
+
+    Attributes:
+        start: The byte of the corpus where the document begins.
+        prefix_bytes: Of the document before the window.
+        window_bytes: Of the window.
+        window_tokens: Of the window, as the sweep's tokenizer counts it by itself.
+        repeated: Share of the window that stands before it already, in passages of 32 bytes and more; only for
+            the scorer.
+    """
+
+    start: int
+    prefix_bytes: int
+    window_bytes: int
+    window_tokens: int
+    repeated: float
+
+
+class LikelihoodBuilder(Builder[LikelihoodSample]):
+    """Windows of text at growing positions of documents."""
+
+    HAS_DEPTH: ClassVar[bool] = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option(
+            "window", 128, "tokens of the window at each position; it ends where a sentence or line ends", minimum=8
+        ),
+        Option("shuffle", default=True, help="whether files of a folder are put in an order that belongs to the seed"),
+        Option("unique", default=False, help="leave out files that are the same as another one, byte for byte"),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Open nothing yet."""
+        super().__init__(sweep, context)
+        self._corpora: dict[str, Corpus] = {}
+        self._repeated: dict[str, float] = {}
+
+    def _corpus(self, index: int) -> Corpus:
+        """Return the text that a document is from: a chronicle of its own, or the one text that there is."""
+        name, _, argument = (self.sweep.haystack or CHRONICLE).partition(":")
+        spec = f"{CHRONICLE}:{int(argument or 0) + index * _WORLDS}" if name == CHRONICLE else self.sweep.haystack
+        if spec not in self._corpora:
+            self._corpora[spec] = self._opened(spec)
+        return self._corpora[spec]
+
+    def _opened(self, spec: str) -> Corpus:
+        source = self.context.source(spec)
+        arranged = getattr(source, "arranged", None)
+        if arranged is not None:
+            seed = self.sweep.seed if self.sweep.options["shuffle"] else None
+            source = arranged(seed, unique=self.sweep.options["unique"])
+        return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
+
+    def plans(self) -> Iterator[PlannedSample]:
+        """Yield document by position; positions beyond the end of a document are left out, and that is logged."""
+        for plan in expand(self.sweep):
+            if self._range(plan) is None:
+                logger.warning("%s: document %d ends before %s", self.sweep.task, plan.index, plan.length.label)
+            else:
+                yield plan
+
+    def sample(self, plan: PlannedSample) -> LikelihoodSample:
+        """Work out prefix and window.
+
+        Raises:
+            CorpusError: The text cannot be had or is too short.
+            LengthError: The position is before the first sentence's end.
+        """
+        corpus, found = self._corpus(plan.index), self._range(plan)
+        if found is None:
+            raise CorpusError(f"{corpus.source.spec} is too short for document {plan.index} at {plan.length.label}")
+        start, stop, end = found
+        tokens, source = count_tokens(corpus, [Span(start, stop)]), corpus.source
+        if stop == start:
+            raise LengthError(f"{plan.length.label} is before the end of the first sentence; give longer lengths")
+        window = corpus.read(stop, end)
+        return {
+            **planned_part(plan, self.sweep.tokenizer),
+            "haystack": {"spec": source.spec, "digest": source.digest, "repeats": corpus.repeats(start, end)},
+            "question": "",
+            "target": window,
+            "realised_length": tokens,
+            "realised_depth": None,
+            "start": start,
+            "prefix_bytes": stop - start,
+            "window_bytes": end - stop,
+            "window_tokens": load_tokenizer(self.sweep.tokenizer).count(window),
+        }
+
+    def render(self, sample: LikelihoodSample) -> Prompt:
+        """Slice document and window out of the corpus."""
+        corpus = self._corpus(sample["index"])
+        if sample["haystack"]["digest"] != corpus.source.digest:
+            raise CorpusError(f"{corpus.source.spec} is not the text that sample {sample['id']} was made from")
+        stop = sample["start"] + sample["prefix_bytes"]
+        return Prompt.user(*text_parts(corpus, [Span(sample["start"], stop)]), TextPart(sample["target"]))
+
+    def reveal(self, sample: LikelihoodSample) -> LikelihoodSample:
+        """Add how much of the window has been read before: worked out once, and only for what is scored."""
+        if sample["id"] not in self._repeated:
+            corpus, stop = self._corpus(sample["index"]), sample["start"] + sample["prefix_bytes"]
+            before = b"".join(corpus.views(sample["start"], stop))
+            self._repeated[sample["id"]] = _repeated(before, sample["target"].encode())
+        return {**sample, "repeated": self._repeated[sample["id"]]}
+
+    def _range(self, plan: PlannedSample) -> tuple[int, int, int] | None:
+        """Return where document, window and rest begin, in bytes; ``None`` where the text ends before."""
+        corpus = self._corpus(plan.index)
+        start = self._start(corpus, plan.index)
+        stop = corpus.unit_start(corpus.unit_at(corpus.advance(start, plan.length.amount)))
+        while stop > start and count_tokens(corpus, [Span(start, stop)]) > plan.length.amount:
+            stop = corpus.unit_start(corpus.unit_at(stop) - 1)
+        end = corpus.unit_start(corpus.unit_at(corpus.advance(stop, self.sweep.options["window"])) + 1)
+        period = corpus.store.period_bytes
+        return None if period is not None and end > period else (start, stop, end)
+
+    def _start(self, corpus: Corpus, index: int) -> int:
+        """Return the byte where a document begins: at evenly spread places of a text, however many there are.
+
+        The places are van der Corput's: 0, 1/2, 1/4, 3/4, ... of the text, so
+        that a further document changes no other. A chronicle is read from its
+        beginning, and so is the one document of any other endless text.
+        """
+        if corpus.source.endless:
+            return 0
+        share, scale = 0.0, 0.5
+        while index:
+            share, index, scale = share + scale * (index & 1), index >> 1, scale / 2
+        return corpus.unit_start(int(share * (corpus.store.period_units or 1)))
+
+
+def _repeated(prefix: bytes, window: bytes) -> float:
+    """Return the share of a window that stands before it already, in passages of 32 bytes and more."""
+    covered, place = 0, 0
+    while place + _MATCH <= len(window):
+        if prefix.find(window[place : place + _MATCH]) < 0:
+            place += _STEP
+            continue
+        size = _MATCH
+        while place + size < len(window) and prefix.find(window[place : place + size + _STEP]) >= 0:
+            size += _STEP
+        size = min(size, len(window) - place)
+        covered, place = covered + size, place + size
+    return covered / len(window)

@@ -1,0 +1,90 @@
+"""Documents with a window at each position: nested, disjoint, and what has been read before."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from lm_eval_longctx.harness.listing import find_task
+from lm_eval_longctx.harness.tasks import LongctxTask
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Make the task with some metadata changed, with a cache of its own."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
+
+    def made(**metadata):
+        own = find_task("longctx_text_nll").metadata
+        settings = {**own, "context_lengths": ["256", "1k", "4k"], "samples_per_cell": 3, **metadata}
+        return LongctxTask({"task": "longctx_text_nll", "output_type": "loglikelihood", "metadata": settings})
+
+    return made
+
+
+def test_positions_of_a_document_share_its_beginning(make):
+    """Each shorter prefix, with its window, begins the longer ones; realised lengths are never more than asked."""
+    task = make()
+    texts = {}
+    for doc in task.test_docs():
+        text = task.doc_to_text(doc)
+        assert text.endswith(doc["target"])
+        assert doc["realised_length"] <= doc["context_length"]
+        assert len(text.encode()) == doc["prefix_bytes"] + doc["window_bytes"]
+        texts.setdefault(doc["index"], []).append((doc["context_length"], text))
+    for document in texts.values():
+        ordered = [text for _, text in sorted(document)]
+        assert all(longer.startswith(shorter) for shorter, longer in pairwise(ordered))
+    assert len({min(document)[1] for document in texts.values()}) == 3
+
+
+def test_a_text_that_ends_gives_what_it_has(make, tmp_path, caplog):
+    """Positions beyond the end of a document are left out with a line, and another document changes none."""
+    book = tmp_path / "book.txt"
+    book.write_text("".join(f"Sentence number {i} says something of its own. " for i in range(900)), encoding="utf-8")
+    task = make(haystack=f"books:{book}", context_lengths=["256", "1k", "8k"])
+    places = {(doc["index"], doc["context_label"]): doc["start"] for doc in task.test_docs()}
+    assert (0, "8k") in places
+    assert (1, "8k") not in places
+    assert "document 1 ends before 8k" in caplog.text
+    fewer = make(haystack=f"books:{book}", context_lengths=["256", "1k"], samples_per_cell=2)
+    assert all(places[doc["index"], doc["context_label"]] == doc["start"] for doc in fewer.test_docs())
+
+
+def test_files_are_shuffled_by_seed_and_copies_can_be_left_out(make, tmp_path):
+    """The order of files belongs to the seed; ``unique`` reads equal files once."""
+    for i in range(12):
+        text = "".join(f"value_{i % 6}_{j} = {i % 6 * 1000 + j}\n" for j in range(300))
+        (tmp_path / f"{i:02d}.py").write_text(text, encoding="utf-8")
+    made = {
+        name: make(haystack=f"code:{tmp_path}", context_lengths=["1k"], samples_per_cell=1, **settings).test_docs()[0]
+        for name, settings in {
+            "plain": {"shuffle": False},
+            "zero": {},
+            "again": {},
+            "one": {"seed": 1},
+            "unique": {"unique": True},
+        }.items()
+    }
+    digests = {name: doc["haystack"]["digest"] for name, doc in made.items()}
+    assert digests["zero"] == digests["again"]
+    assert len({digests[name] for name in ("plain", "zero", "one", "unique")}) == 4
+
+
+@pytest.mark.parametrize(("copies", "length", "low", "high"), [(0, "2k", 0.0, 0.05), (1, "4k", 0.9, 1.0)])
+def test_what_was_read_before_is_measured(make, tmp_path, copies, length, low, high):
+    """What stands before a window already is nearly all of it where the text comes again, and nearly none elsewhere."""
+    words = "".join(
+        f"The {i * 7919 % 100_003}th bell of {i * 104_729 % 99_991} rang {i * 31 % 977}. " for i in range(200)
+    )
+    book = tmp_path / "book.txt"
+    book.write_text(words + words * copies + "The end is here, with other words. " * 3, encoding="utf-8")
+    task = make(haystack=f"books:{book}", context_lengths=[length], samples_per_cell=1)
+    doc = task.builder.reveal(task.test_docs()[0])
+    assert low <= doc["repeated"] <= high
+
+
+def test_revealed_samples_are_not_logged_with_it(make):
+    """How much was read before is worked out for the scorer only: planning makes no such work."""
+    assert "repeated" not in make().test_docs()[0]
