@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.check import answers, content, sameness, settings
 from lm_eval_longctx.check.subject import FAILED, OK, SKIPPED, Skipped, Verdict
 from lm_eval_longctx.errors import MissingExtraError
+from lm_eval_longctx.harness.instances import LIKELIHOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,11 +24,13 @@ class Row:
         name: As tables show it.
         find: Answers it for a task; raises ``Skipped`` where it does not apply.
         needs_samples: Whether samples must have been made.
+        about_answers: Whether it is about answers in words.
     """
 
     name: str
     find: Callable[[Subject], Verdict]
     needs_samples: bool = True
+    about_answers: bool = False
 
 
 def samples(subject: Subject) -> Verdict:
@@ -40,9 +43,9 @@ ROWS = (
     Row("readme", settings.readme, needs_samples=False),
     Row("samples", samples),
     Row("settings", settings.keys),
-    Row("oracle", answers.oracle),
-    Row("blind floor", answers.blind),
-    Row("half the context", answers.half),
+    Row("oracle", answers.oracle, about_answers=True),
+    Row("blind floor", answers.blind, about_answers=True),
+    Row("half the context", answers.half, about_answers=True),
     Row("needle", content.needle),
     Row("length", content.lengths),
     Row("label", content.label),
@@ -69,6 +72,8 @@ def check(subject: Subject) -> Iterator[Verdict]:
 
 def _asked(row: Row, subject: Subject) -> Verdict:
     try:
+        if row.about_answers and subject.task.OUTPUT_TYPE == LIKELIHOOD:
+            return Verdict(row.name, SKIPPED, "nothing is answered: the likelihood of a text is told")
         return row.find(subject)
     except (Skipped, MissingExtraError) as reason:
         return Verdict(row.name, SKIPPED, str(reason))

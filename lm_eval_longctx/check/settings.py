@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.check.subject import FAILED, OK, Skipped, Verdict, some
 from lm_eval_longctx.errors import LongctxError, nearest
+from lm_eval_longctx.scorers.base import Unparsed
 from lm_eval_longctx.sweep import DEFAULT_PRESET, SWEEP_KEYS, TASK_KEYS, Sweep, refuse_ignored
 from lm_eval_longctx.units import Unit
 
@@ -100,8 +101,9 @@ def _read(subject: Subject) -> set[str]:
         for sample in samples[: len(subject.looked_at)]:
             builder.render(sample)
     for sample in subject.samples[:1]:
-        scorer.score(sample, "It is not there.")
-        scorer.details(sample, "It is not there.")
+        with suppress(Unparsed):
+            scorer.score(sample, "It is not there.")
+            scorer.details(sample, "It is not there.")
     unseen = set() if subject.is_text or subject.effort.media else set(options)  # some are read in rendering only
     return options.read | unseen | _parsed(kind)
 

@@ -84,7 +84,7 @@ def _job(group: Group) -> Job:
         render=request.prompt,
         settings=Settings(1),
         size=ends[-1][1],
-        tokens=int(sample["realised_length"]) + sample["window_tokens"],
+        tokens=int(sample["realised_length"]),
         scored=tuple(ranges),
     )
 

@@ -65,7 +65,7 @@ def _whole(document: Sequence[SampleResult], positions: int) -> bool:
 
 def _position(result: SampleResult) -> float:
     """Return the middle of a window, in tokens from the document's beginning."""
-    middle: float = result.sample["realised_length"] + result.sample["window_tokens"] / 2
+    middle: float = result.sample["realised_length"] - result.sample["window_tokens"] / 2
     return middle
 
 

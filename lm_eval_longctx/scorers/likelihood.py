@@ -32,7 +32,7 @@ class LikelihoodScorer(Scorer):
         Column("target", "the window of text whose likelihood is told", required=True),
         Column("window_tokens", "its tokens", "number", required=True),
         Column("window_bytes", "its bytes of UTF-8", "number", required=True),
-        Column("realised_length", "tokens of the text before it", "number"),
+        Column("realised_length", "tokens of the text up to its end", "number"),
         Column("repeated", "share of the window that stands before it already", "number"),
     )
 
@@ -57,8 +57,8 @@ class LikelihoodScorer(Scorer):
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return ``up_to``: nats a token of all text up to the window's end, where the model tells."""
         _, *up_to = nats_of(answer)
-        tokens = (sample.get("realised_length") or 0) + sample["window_tokens"]
-        return {"up_to": up_to[0] / tokens} if up_to else {}
+        tokens = sample.get("realised_length")
+        return {"up_to": up_to[0] / tokens} if up_to and tokens else {}
 
 
 def nats_of(answer: str) -> list[float]:

@@ -3,8 +3,8 @@
 The protocol of the Gemini 1.5 report (arXiv 2403.05530, section 5.2 in its
 later version, "negative log-likelihood"): documents are read from their
 beginning, and loss falls with position as a power law. A sample is one
-document at one position: its context length is the position, its target the
-*window* of text that follows. All positions of a document share its beginning,
+document up to one position: its context length is the position, its target the
+*window* of text that ends there. All positions of a document share its beginning,
 so that a model which tells log-probabilities of a whole prompt answers all of
 them with one request.
 """
@@ -18,7 +18,7 @@ from lm_eval_longctx.errors import CorpusError, LengthError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens, text_parts
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
-from lm_eval_longctx.plan import expand
+from lm_eval_longctx.plan import Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 CHRONICLE = "chronicle"
 _WORLDS = 10_007
-"""Between the seeds of two documents' chronicles."""
+"""Between the seeds of two documents' chronicles; squared, between those of two sweeps'."""
 
 _MATCH = 32
 """Bytes that must be the same for a passage to count as a repetition: some seven words."""
@@ -84,7 +84,8 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
     def _corpus(self, index: int) -> Corpus:
         """Return the text that a document is from: a chronicle of its own, or the one text that there is."""
         name, _, argument = (self.sweep.haystack or CHRONICLE).partition(":")
-        spec = f"{CHRONICLE}:{int(argument or 0) + index * _WORLDS}" if name == CHRONICLE else self.sweep.haystack
+        world = int(argument or 0) + index * _WORLDS + self.sweep.seed * _WORLDS**2 if name == CHRONICLE else 0
+        spec = f"{CHRONICLE}:{world}" if name == CHRONICLE else self.sweep.haystack
         if spec not in self._corpora:
             self._corpora[spec] = self._opened(spec)
         return self._corpora[spec]
@@ -116,16 +117,16 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         if found is None:
             raise CorpusError(f"{corpus.source.spec} is too short for document {plan.index} at {plan.length.label}")
         start, stop, end = found
-        tokens, source = count_tokens(corpus, [Span(start, stop)]), corpus.source
+        source = corpus.source
         if stop == start:
-            raise LengthError(f"{plan.length.label} is before the end of the first sentence; give longer lengths")
+            raise LengthError(f"{plan.length.label} has no room for anything before the window; give longer lengths")
         window = corpus.read(stop, end)
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": source.spec, "digest": source.digest, "repeats": corpus.repeats(start, end)},
             "question": "",
             "target": window,
-            "realised_length": tokens,
+            "realised_length": count_tokens(corpus, [Span(start, end)]),
             "realised_depth": None,
             "start": start,
             "prefix_bytes": stop - start,
@@ -150,13 +151,13 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         return {**sample, "repeated": self._repeated[sample["id"]]}
 
     def _range(self, plan: PlannedSample) -> tuple[int, int, int] | None:
-        """Return where document, window and rest begin, in bytes; ``None`` where the text ends before."""
+        """Return where document, window and what follows begin, in bytes; ``None`` where the text ends before."""
         corpus = self._corpus(plan.index)
         start = self._start(corpus, plan.index)
-        stop = corpus.unit_start(corpus.unit_at(corpus.advance(start, plan.length.amount)))
-        while stop > start and count_tokens(corpus, [Span(start, stop)]) > plan.length.amount:
-            stop = corpus.unit_start(corpus.unit_at(stop) - 1)
-        end = corpus.unit_start(corpus.unit_at(corpus.advance(stop, self.sweep.options["window"])) + 1)
+        end = corpus.unit_start(corpus.unit_at(corpus.advance(start, plan.length.amount)))
+        while end > start and count_tokens(corpus, [Span(start, end)]) > plan.length.amount:
+            end = corpus.unit_start(corpus.unit_at(end) - 1)
+        stop = max(start, corpus.unit_start(corpus.unit_at(corpus.advance(end, -self.sweep.options["window"]))))
         period = corpus.store.period_bytes
         return None if period is not None and end > period else (start, stop, end)
 
@@ -164,15 +165,15 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         """Return the byte where a document begins: at evenly spread places of a text, however many there are.
 
         The places are van der Corput's: 0, 1/2, 1/4, 3/4, ... of the text, so
-        that a further document changes no other. A chronicle is read from its
-        beginning, and so is the one document of any other endless text.
+        that a further document changes no other; another seed moves them all. A
+        chronicle is read from its beginning, and so is any other endless text.
         """
         if corpus.source.endless:
             return 0
-        share, scale = 0.0, 0.5
+        share, scale = Rng(f"documents|{self.sweep.seed}").random() if self.sweep.seed else 0.0, 0.5
         while index:
             share, index, scale = share + scale * (index & 1), index >> 1, scale / 2
-        return corpus.unit_start(int(share * (corpus.store.period_units or 1)))
+        return corpus.unit_start(int(share % 1 * (corpus.store.period_units or 1)))
 
 
 def _repeated(prefix: bytes, window: bytes) -> float:
