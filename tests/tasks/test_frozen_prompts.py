@@ -27,7 +27,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_nll": ("1", "a2f84bfa809040ea"),
     "longctx_text_niah": ("2", "1ac68704f5142f56"),
     "longctx_text_niah_multi": ("2", "2d1f2e2764f229a8"),
-    "longctx_text_translation": ("1", "068cc9ce00830247"),
+    "longctx_text_translation": ("1", "f0bb47ce9359e59e"),
     "manyshot_three_longctx": ("1", "3b23eadf7045d1f7"),
     "mrcr_2needle_longctx": ("2", "6891f18d12b3d465"),
     "mrcr_8needle_longctx": ("2", "b50f9539eb9afd82"),
@@ -37,9 +37,9 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "niah_ruler_noise_longctx": ("2", "417d90ffc908b286"),
     "niah_uuid_longctx": ("2", "180c430f80e0b876"),
     "niah_words_longctx": ("2", "b2ada023e52d9e51"),
-    "translation_book_longctx": ("1", "8b76cd15b4392890"),
-    "translation_none_longctx": ("1", "d2bfa31286843b63"),
-    "translation_wordlist_longctx": ("1", "4f4e085b9ce5e847"),
+    "translation_book_longctx": ("1", "ed09531f23253feb"),
+    "translation_none_longctx": ("1", "043242887547d84c"),
+    "translation_wordlist_longctx": ("1", "7f94953bdf269b4d"),
 }
 """Version, and digest of the first samples with their whole prompts."""
 

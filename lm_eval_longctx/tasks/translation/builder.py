@@ -15,7 +15,7 @@ from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sample import Sample, planned_part
+from lm_eval_longctx.sample import Haystack, Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 
@@ -185,6 +185,13 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
         """Choose the sentence and how many parallel sentences fit."""
         question, target, clause = self._question(plan.index, plan.variant)
         count, realised = self._fit(question, int(plan.length.amount))
+        read = plan.index > 0 and self.sweep.options["resources"] != "none"  # one language has one book
+        tongue: Haystack = {
+            "spec": f"tongue:{self.tongue.difficulty}",
+            "digest": self.tongue.name.lower(),
+            "repeats": 0,
+            "overlap": float(read),
+        }
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "question": question.reminder.strip(),
@@ -195,7 +202,7 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
             "rules": list(clause.rules()),
             "source_words": len(question.source.split()),
             "words_in_list": 1.0 if "wordlist" in kinds_of(self.sweep.options["resources"]) else 0.0,
-            "haystack": {"spec": f"tongue:{self.tongue.difficulty}", "digest": self.tongue.name.lower(), "repeats": 0},
+            "haystack": tongue,
             "realised_length": realised,
             "realised_depth": None,
         }
