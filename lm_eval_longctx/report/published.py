@@ -56,7 +56,7 @@ DIFFERENCES = {
     "longctx_text_niah_multi": "their hay is essays by one author, repeated; their lengths are in Gemini tokens",
     "longctx_video_niah": "their film is seven copies of one documentary; figures over all lengths to 10.5 hours",
     "longctx_audio_niah": "their sound is parliament speech of many speakers; figures over 12 minutes to 11 hours",
-    "longctx_audio_asr": "their recordings are an internal set of 15-minute segments; the normaliser is not named",
+    "longctx_audio_asr": "their recordings are an internal set of 15-minute segments; the normalizer is not named",
     "onehour_videoqa": "theirs are 125 questions; 101 of them, on 21 films, are public",
     "mtob": "their translations are one sample at the default temperature; 50 sentences a direction",
     "mrcr_v2": "eight needles; up to 128k is an average over all lengths up to there",

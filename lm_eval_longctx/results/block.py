@@ -102,7 +102,7 @@ def signature(
 
 
 def _normalizer(options: Mapping[str, Any]) -> dict[str, str]:
-    """Name the normaliser of transcripts as it was chosen: rates under different ones cannot be compared."""
+    """Name the normalizer of transcripts as it was chosen: rates under different ones cannot be compared."""
     asked = options.get("normalizer")
     if asked == BY_LANGUAGE:
         asked = chosen(asked, str(options.get("language", "en")))

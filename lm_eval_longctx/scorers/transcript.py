@@ -3,9 +3,9 @@
 The arithmetic is jiwer's: its engine (rapidfuzz) is called as jiwer calls it,
 with a hint of how different the texts are likely to be. The result is the same
 (the tests compare it with jiwer's) and a day of speech takes seconds. Before
-it, both texts go through a normaliser, chosen by language unless one is named
+it, both texts go through a normalizer, chosen by language unless one is named
 (``transcript_text``); its name is kept with every sample and stands in the
-signature, for rates under different normalisers cannot be compared. Where a
+signature, for rates under different normalizers cannot be compared. Where a
 script has no spaces between words (Chinese, Japanese, Thai, Lao, Khmer,
 Burmese, Tibetan), characters take the place of words, spaces do not count, and
 the character error rate is the main metric.
@@ -134,10 +134,10 @@ class TranscriptScorer(Scorer):
     READS = (Column("target", "what was said", required=True),)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """Choose the normaliser, and characters instead of words where the language has no spaces.
+        """Choose the normalizer, and characters instead of words where the language has no spaces.
 
         Raises:
-            ConfigError: The normaliser does not fit the language.
+            ConfigError: The normalizer does not fit the language.
         """
         super().__init__(options)
         self.language = str(self.options.get("language", "en"))
@@ -155,7 +155,7 @@ class TranscriptScorer(Scorer):
         if not self._warned and breaks_words(self.normalizer, sample["target"]):
             self._warned = True
             logger.warning(
-                "the normaliser whisper-basic breaks words of this text apart at their vowel signs, so that its error "
+                "the normalizer whisper-basic breaks words of this text apart at their vowel signs, so that its error "
                 "rates come out too low; use whisper-marks unless you compare with published rows"
             )
 

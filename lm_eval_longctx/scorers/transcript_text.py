@@ -1,4 +1,4 @@
-"""Normalisers: what is done to both texts before they are compared, chosen by language.
+"""Normalizers: what is done to both texts before they are compared, chosen by language.
 
 ``whisper-english``, ``whisper-basic`` and ``whisper-marks`` are those of the
 package whisper-normalizer. The first (Radford et al. 2022, appendix C) spells
@@ -65,28 +65,28 @@ def is_unspaced(language: str) -> bool:
 
 
 def chosen(name: str, language: str) -> str:
-    """Return the name of the normaliser for a language.
+    """Return the name of the normalizer for a language.
 
     Args:
-        name: A normaliser, or ``by-language``.
+        name: A normalizer, or ``by-language``.
         language: Of the speech.
 
     Raises:
-        ConfigError: The normaliser is made for another language.
+        ConfigError: The normalizer is made for another language.
     """
     english = base_language(language) == "en"
     if name == BY_LANGUAGE:
         return "whisper-english" if english else "whisper-marks"
     if name == "whisper-english" and not english:
         raise ConfigError(
-            f"the normaliser whisper-english rewrites English words and numbers, and the speech is in {language!r}; "
+            f"the normalizer whisper-english rewrites English words and numbers, and the speech is in {language!r}; "
             f"leave normalizer at {BY_LANGUAGE!r}, or set language to 'en'"
         )
     return name
 
 
 def breaks_words(name: str, text: str) -> bool:
-    """Whether a normaliser would break the words of a text at their combining marks."""
+    """Whether a normalizer would break the words of a text at their combining marks."""
     marks = (unicodedata.category(c).startswith("M") for c in unicodedata.normalize("NFKC", text.lower()))
     return name == "whisper-basic" and any(marks)
 
@@ -152,7 +152,7 @@ NORMALIZERS: dict[str, Callable[[str], Normalizer]] = {
 
 @lru_cache(maxsize=32)
 def normalizer(name: str, language: str) -> Normalizer:
-    """Return a normaliser by name.
+    """Return a normalizer by name.
 
     Args:
         name: One of ``NORMALIZERS``.
@@ -167,4 +167,4 @@ def normalizer(name: str, language: str) -> Normalizer:
     try:
         return NORMALIZERS[name](language)
     except ImportError as error:
-        raise MissingExtraError(f"the normaliser {name!r}", "embedded") from error
+        raise MissingExtraError(f"the normalizer {name!r}", "embedded") from error

@@ -113,8 +113,8 @@ def test_a_configuration_that_does_not_exist_is_refused() -> None:
         Longctx()
 
 
-def test_transcripts_in_a_language_tell_their_normaliser() -> None:
-    """The word error rate is pooled over texts, and the settings say which normaliser was chosen."""
+def test_transcripts_in_a_language_tell_their_normalizer() -> None:
+    """The word error rate is pooled over texts, and the settings say which normalizer was chosen."""
     found = Longctx("transcript").compute(predictions=WRITTEN, references=SAID, language="hi")
     assert (found["wer"], found["settings"]["normalizer"]) == (1 / 6, "whisper-marks")
 

@@ -136,7 +136,7 @@ def test_transcripts_in_indic_scripts_keep_their_words(load: Callable[..., Longc
 
 
 def test_english_rules_are_not_laid_on_other_languages(load: Callable[..., LongctxTask]) -> None:
-    """Fault 10: the normaliser follows the language, and the English one is refused where another is spoken."""
+    """Fault 10: the normalizer follows the language, and the English one is refused where another is spoken."""
     assert load("longctx_audio_asr", language="de").scorer.normalizer != "whisper-english"
     assert load("longctx_audio_asr").scorer.normalizer == "whisper-english"
     with pytest.raises(ConfigError, match="by-language"):

@@ -94,7 +94,7 @@ def test_a_perfect_transcript_has_no_errors(text):
     assert set(details["wer_by_tenth"]) <= {0.0, None}
 
 
-def test_normalisers_forgive_what_they_say():
+def test_normalizers_forgive_what_they_say():
     """Whisper's English evens out numbers, spelling and contractions, its basic only case and signs, none nothing."""
     said, written = "Mister Smith's colour cost twenty dollars.", "mr smith's color cost $20"
     assert _score(said, written, "whisper-english")[0]["wer"] == 0
@@ -104,8 +104,8 @@ def test_normalisers_forgive_what_they_say():
         normalizer("whisper-basics", "de")
 
 
-def test_the_normaliser_is_named_in_the_result():
-    """Each sample tells which normaliser its rates belong to."""
+def test_the_normalizer_is_named_in_the_result():
+    """Each sample tells which normalizer its rates belong to."""
     assert _score("a", "a", "whisper-basic")[1]["normalizer"] == "whisper-basic"
 
 

@@ -39,7 +39,7 @@ def test_errors_are_those_counted_by_hand(row):
 
 @BY_NAME
 def test_canonical_forms_are_one(row):
-    """Composed and decomposed spellings of both texts give the same rate, under every normaliser of the language."""
+    """Composed and decomposed spellings of both texts give the same rate, under every normalizer of the language."""
     for name in ("by-language", "none", "whisper-basic"):
         scorer = TranscriptScorer({"language": row["language"], "normalizer": name})
         rates = {
@@ -95,14 +95,14 @@ def test_the_table_is_wide():
 
 
 def test_english_rules_for_other_languages_are_refused():
-    """Whisper's English normaliser for speech in German is an error that names the way out."""
+    """Whisper's English normalizer for speech in German is an error that names the way out."""
     with pytest.raises(ConfigError, match="by-language"):
         TranscriptScorer({"normalizer": "whisper-english", "language": "de"})
     assert TranscriptScorer({"normalizer": "whisper-english", "language": "en-GB"}).normalizer == "whisper-english"
 
 
 def test_breaking_words_is_said(caplog):
-    """Whisper's basic normaliser on Hindi is warned of once; on Spanish it is not."""
+    """Whisper's basic normalizer on Hindi is warned of once; on Spanish it is not."""
     with caplog.at_level(logging.WARNING):
         TranscriptScorer({"normalizer": "whisper-basic", "language": "es"}).validate({"target": "¿qué pasó?"})
         assert not caplog.records
@@ -126,7 +126,7 @@ NAMES = ("by-language", *(name for name in NORMALIZERS if name != "whisper-engli
 
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_name_what_was_done(name):
-    """Each sample tells the normaliser that was used, never 'by-language', and the unit of its counts."""
+    """Each sample tells the normalizer that was used, never 'by-language', and the unit of its counts."""
     told = TranscriptScorer({"language": "ja", "normalizer": name}).details({"target": "あ"}, "あ")
     assert told["normalizer"] == ("whisper-marks" if name == "by-language" else name)
     assert told["unit"] == "character"
