@@ -256,7 +256,7 @@ class LongctxTask(ConfigurableTask):
             judged, numbers = [self._unscored(doc, answer) for answer in answers], {BYPASS: None}
         else:
             floor = self.parts.floors.of(self.builder.reveal(doc), self.scorer)
-            judged = [replace(self._judge(doc, answer), floor=floor) for answer in answers]
+            judged = [replace(self._result(doc, answer), floor=floor) for answer in answers]
             numbers = self._numbers(doc, judged)
         self._results[doc["id"]] = judged
         read = {"reading": [_reading(result) for result in judged]}
@@ -298,7 +298,7 @@ class LongctxTask(ConfigurableTask):
         completion = self._asked.completion(answer)
         return SampleResult(doc, completion, None, "" if completion.outcome.answered else completion.outcome.value)
 
-    def _judge(self, doc: Sample, answer: str | None) -> SampleResult:
+    def _result(self, doc: Sample, answer: str | None) -> SampleResult:
         """Return the verdict on one answer."""
         completion = self._asked.completion(answer)
         if not self._is_scored(completion.outcome):

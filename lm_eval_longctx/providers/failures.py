@@ -254,7 +254,7 @@ def read_refusal_to_answer(raw: Raw, failure: Failure, *, status: int | None = N
             (an error inside a 200).
     """
     code = raw.status if status is None else status
-    ruling = _judge(code, failure, raw.headers)
+    ruling = _ruled(code, failure, raw.headers)
     said = " ".join(filter(None, (_elsewhere(raw), failure.message[:_WORDS]))) or "(the server said nothing)"
     detail = f"{code}: {said}"
     after = server_wait(raw.headers, failure) if ruling.kind in {"rate_limit", "transient"} else None
@@ -283,7 +283,7 @@ _AGAIN = Ruling(Outcome.TRANSPORT_FAILED, "transient")
 _NOT_NOW = Ruling(Outcome.TRANSPORT_FAILED, "never")
 
 
-def _judge(status: int, failure: Failure, headers: Mapping[str, str]) -> Ruling:
+def _ruled(status: int, failure: Failure, headers: Mapping[str, str]) -> Ruling:
     """Decide what a failure means: account, question, or server; most special case first."""
     said = " ".join((failure.message, *sorted(failure.codes)))
     ruling = _by_account(status, failure, said, headers) or _by_question(status, failure, said)
