@@ -116,7 +116,7 @@ h2 { border-bottom: 1px solid #ddd; margin-top: 2.5rem }
 article { margin: 2rem 0 }
 table { border-collapse: collapse; margin: .6rem 0; font-size: .9em }
 td, th { padding: .25rem .6rem; border: 1px solid #e2e2e2; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere }
+td { overflow-wrap: break-word }
 .heat { font-variant-numeric: tabular-nums }
 .heat td { text-align: center; min-width: 3.4rem; padding: 0; border-color: #fff }
 .heat td a { display: block; padding: .3rem .4rem; color: inherit; text-decoration: none }
