@@ -44,6 +44,7 @@ class WireCapabilities(Capabilities):
         audio_mimes: Kinds of sound that are taken.
         video_mimes: Kinds of film that are taken; empty for all.
         inline_bytes: Bytes of a whole request that may carry media inline.
+        file_bytes: Bytes of one uploaded file, or ``None`` if unknown.
         api: Which of a provider's interfaces the model is asked through.
     """
 
@@ -57,6 +58,7 @@ class WireCapabilities(Capabilities):
     audio_mimes: tuple[str, ...] = ()
     video_mimes: tuple[str, ...] = ()
     inline_bytes: int = 20 << 20
+    file_bytes: int | None = None
     api: str = ""
 
 

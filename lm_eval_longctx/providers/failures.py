@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NOT_SENT = "not sent: "
 """How the error of a request begins that could not even be made; asking again would not make it."""
 
+NOT_TAKEN = f"{NOT_SENT}unsupported: "
+"""How the error of a request begins that was made, and that the model does not take."""
+
 _NO_QUOTA = frozenset(
     {
         "insufficient_quota",
@@ -235,6 +238,8 @@ def _number(text: str | None) -> float | None:
 def read_broken(raw: Raw) -> Decoded:
     """Read a call whose wire failed before or during the answer."""
     detail = raw.error or "the answer ended before its end"
+    if raw.error.startswith(NOT_TAKEN):
+        return Decoded(_failed(raw, Outcome.UNSUPPORTED, detail), Retry("never"))
     if raw.error.startswith(NOT_SENT):
         return Decoded(_failed(raw, Outcome.TRANSPORT_FAILED, detail), Retry("never"))
     if certificate_refused(raw):

@@ -103,10 +103,12 @@ _STORAGE = "{tokens:,} tokens were stored until the end of the run: that is bill
 RESOLUTIONS = ("low", "medium", "high")
 
 
-def large_files(prompt: Prompt, least: int) -> list[MediaPart]:
-    """Return the media of ``least`` bytes and more, each content once."""
+def large_files(prompt: Prompt, least: int, inline_bytes: Callable[[], int]) -> list[MediaPart]:
+    """Return the media of ``least`` bytes and more, each content once; all, where the others would not fit inline."""
     unique = {part.digest: part for part in prompt.media()}
-    return [part for part in unique.values() if FileBytes.of(part.path).size >= least]
+    large = {digest: part for digest, part in unique.items() if FileBytes.of(part.path).size >= least}
+    rest = sum(FileBytes.of(part.path).length for part in prompt.media() if part.digest not in large)
+    return list((unique if rest and rest + prompt.text_bytes > inline_bytes() * 9 // 10 else large).values())
 
 
 class GeminiProvider(HostedProvider):
@@ -153,7 +155,7 @@ class GeminiProvider(HostedProvider):
         self.files = GeminiFiles(self.transport, self.base_url, self.version, self.headers)
         if self.args["upload"] != "never":
             least = 0 if self.args["upload"] == "always" else UPLOAD_FROM
-            self.media.uploads = Uploads(self.files, partial(large_files, least=least))
+            self.media.uploads = Uploads(self.files, partial(large_files, least=least, inline_bytes=self.inline_bytes))
 
     def _keys(self) -> Keys:
         return Keys(("GEMINI_API_KEY", "GOOGLE_API_KEY"))

@@ -11,7 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.completion import Outcome
-from lm_eval_longctx.errors import AnswerPendingError, ConfigError, LedgerError, LongctxError, ProviderError
+from lm_eval_longctx.errors import (
+    AnswerPendingError,
+    ConfigError,
+    LedgerError,
+    LongctxError,
+    ProviderError,
+    UnsupportedError,
+)
 from lm_eval_longctx.prompt import VideoPart
 from lm_eval_longctx.providers import dialect
 from lm_eval_longctx.providers.acceptance import Expected
@@ -19,7 +26,7 @@ from lm_eval_longctx.providers.base import Decoded, Raw, Request, Settings
 from lm_eval_longctx.providers.capabilities import WireCapabilities, look_up, override, reasoning_room
 from lm_eval_longctx.providers.checks import REFUSED_NOTE, SentSettings, check_content, check_settings, filled
 from lm_eval_longctx.providers.dialect import PREFIX_NOTE, Wire
-from lm_eval_longctx.providers.failures import NOT_SENT, failed_on_file, read_failure, refuses_temperature
+from lm_eval_longctx.providers.failures import NOT_SENT, NOT_TAKEN, failed_on_file, read_failure, refuses_temperature
 from lm_eval_longctx.providers.http import HttpProvider
 from lm_eval_longctx.providers.keys import ExtraHeaders, Keys, read_base_url, refuse_secrets
 from lm_eval_longctx.providers.media import MediaRoute, Ready
@@ -212,10 +219,18 @@ class HostedProvider(HttpProvider):
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""
         check_content(request.prompt, self.known, f"{self.NAME}/{self.model}", self.media.video)
+        self._check_sizes(request.prompt)
         sent = self._sent_settings(request.settings)
         check_settings(sent.settings, self.declared, f"{self.NAME}/{self.model}", sent.budget)
         if request.prompt.turns[0].role == "system" or len(request.prompt.turns) > 1:
             dialect.split_system(request.prompt.turns)
+
+    def _check_sizes(self, prompt: Prompt) -> None:
+        self.media.check_sizes(prompt, self.known, f"{self.NAME}/{self.model}")
+
+    async def _ready(self, request: Request) -> Ready:
+        """Make what travels."""
+        return await self.media.ready(self._settled(request), self.keys.account, self._check_sizes)
 
     def _settled(self, request: Request) -> Request:
         """Return the request with our own settings filled in."""
@@ -238,13 +253,15 @@ class HostedProvider(HttpProvider):
 
     async def _send(self, request: Request) -> Raw:
         try:
-            ready = await self.media.ready(self._settled(request), self.keys.account)
+            ready = await self._ready(request)
             wire, recorded = await self._cached(ready, self._wire(ready))
             raw = await self._exchange(wire, assemble(self._tree(ready, wire), self.texts), request)
         except (AnswerPendingError, LedgerError):
             raise  # the request is out: the answer is to come, or its name could not be recorded
         except UploadFailed as failed:
             return failed.raw
+        except UnsupportedError as error:
+            return Raw(0, error=f"{NOT_TAKEN}{error}", sent=False)
         except LongctxError as error:
             return Raw(0, error=f"{NOT_SENT}{error}", sent=False)
         if failed_on_file(raw):
@@ -326,7 +343,7 @@ class HostedProvider(HttpProvider):
         if not self.known.counts_tokens:
             return None
         try:
-            ready = await self.media.ready(self._settled(Request(prompt, Settings())), self.keys.account)
+            ready = await self._ready(Request(prompt, Settings()))
         except UploadFailed as failed:
             raise ProviderError(f"cannot count: {read_failure(failed.raw.body).message or failed.raw.error}") from None
         return await self._count(ready)
@@ -338,7 +355,7 @@ class HostedProvider(HttpProvider):
 
     async def tree_of(self, request: Request) -> dict[str, Any]:
         """Return a request's JSON tree as a batch carries it."""
-        ready = await self.media.ready(self._settled(request), self.keys.account)
+        ready = await self._ready(request)
         wire = self._wire(ready)
         return self._tree(ready, replace(wire, stream=False, options={**wire.options, "background": False}))
 

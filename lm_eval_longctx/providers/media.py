@@ -6,18 +6,25 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.errors import MediaError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
-from lm_eval_longctx.prompt import VideoPart
+from lm_eval_longctx.prompt import AudioPart, VideoPart
 from lm_eval_longctx.providers.dialect import without_empty
 from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
 from lm_eval_longctx.providers.media_store import MediaStore
+from lm_eval_longctx.providers.segments import FileBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Request
+    from lm_eval_longctx.providers.capabilities import WireCapabilities
     from lm_eval_longctx.providers.media_store import Uploader
+
+
+_WAV_SAMPLE = 2
+"""Bytes of one sample of one channel, as sound is converted."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,54 @@ class MediaRoute:
         silent = ", without its sound" if any(film.has_audio for film in films) else ""
         return (f"film sent as timestamped frames ({self._frames.name}){silent}", *converted)
 
-    async def ready(self, request: Request, account: Callable[[], str]) -> Ready:
+    def check_sizes(self, prompt: Prompt, takes: WireCapabilities, model: str) -> None:
+        """Raise ``UnsupportedError`` for media of more bytes than the model takes, by the way on which they go.
+
+        What is not yet made counts as little as it can: film that goes as frames nothing, sound that is converted
+        one channel. ``ready`` looks again at what was made.
+
+        Args:
+            prompt: What is to be sent.
+            takes: What the model takes.
+            model: Its name, for the message.
+        """
+        try:
+            files = self.uploads.wanted(prompt) if self.uploads else []
+            away = {part.digest for part in files}
+            self._check_files(files, takes, model)
+            inline = sum(self._length(part) for part in prompt.media() if part.digest not in away)
+        except MediaError:
+            return  # a file is gone: sending names it
+        if inline and inline + prompt.text_bytes > takes.inline_bytes:
+            raise UnsupportedError(
+                f"{model} takes {takes.inline_bytes / 1e6:,.1f} MB in a request that carries media, this one makes "
+                f"{(inline + prompt.text_bytes) / 1e6:,.1f} MB; lower the length, or leave out upload=never"
+            )
+
+    def _check_files(self, files: list[MediaPart], takes: WireCapabilities, model: str) -> None:
+        for part in files:
+            size = 0 if isinstance(part, VideoPart) and self.video == "frames" else FileBytes.of(part.path).size
+            if takes.file_bytes is not None and size > takes.file_bytes:
+                most = f"{takes.file_bytes / 1e6:,.0f} MB in a file"
+                raise UnsupportedError(f"{model} takes {most}, this one has {size / 1e6:,.0f} MB; lower the length")
+
+    def _length(self, part: MediaPart) -> int:
+        """Return the bytes that a file makes in a request, at least."""
+        if isinstance(part, VideoPart) and self.video == "frames":
+            return 0
+        if isinstance(part, AudioPart) and self._mimes and part.mime not in self._mimes:
+            return 4 * int(_WAV_SAMPLE * part.sample_rate * part.seconds) // 3
+        return FileBytes.of(part.path).length
+
+    async def ready(
+        self, request: Request, account: Callable[[], str], check: Callable[[Prompt], None] = lambda _: None
+    ) -> Ready:
         """Make frames, convert sound, upload what is large.
 
         Args:
             request: About to be sent.
             account: Tells accounts apart: uploaded files belong to one.
+            check: Looks at what was made before anything is uploaded.
 
         Raises:
             MediaError: A file cannot be decoded.
@@ -105,6 +154,7 @@ class MediaRoute:
             prompt = await asyncio.to_thread(with_frames, prompt, self._frames, self.cache)
         if converted_kinds(prompt, self._mimes):
             prompt = await asyncio.to_thread(as_wav, prompt, self._mimes, self.cache)
+        check(prompt)
         files = self.uploads.wanted(prompt) if self.uploads else []
         handles = await self._store.ensure(files, account(), self.uploads.uploader) if self.uploads and files else {}
         return Ready(replace(request, prompt=prompt), handles)

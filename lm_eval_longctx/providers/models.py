@@ -1,8 +1,10 @@
 """The built-in table of models: what is known of each, and when it was last checked.
 
 Facts of 2026-11-23 from the vendors' documentation, their SDKs' types and
-public price tables; none was measured on the live services. A probe of the
-server, where it offers one, and the user's own word stand above this table.
+public price tables; none was measured on the live services. The limits of one
+request (pictures, bytes, files) are of 2026-11-28, from the vendors' pages on
+pictures and files, named in ``docs/providers.md``. A probe of the server, where
+it offers one, and the user's own word stand above this table.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ GEMINI_DEFAULT = WireCapabilities(
     batch=True,
     dated=DATED,
     thinks=True,
+    max_images=3000,
     max_videos=10,
     native_video=True,
     audio_tokens=32,
@@ -50,11 +53,12 @@ GEMINI_DEFAULT = WireCapabilities(
     audio_mimes=_SOUNDS,
     video_mimes=_FILMS,
     inline_bytes=100_000_000,
+    file_bytes=2 << 30,
 )
 """Gemini's newest models: sampling settings are ignored, a model turn at the end is refused."""
 
 _GEMINI = replace(GEMINI_DEFAULT, context_window=1_048_576, max_output=65_536)
-_GEMINI_3 = replace(_GEMINI, frame_tokens={"default": 70, "low": 70, "medium": 70, "high": 280})
+_GEMINI_3 = replace(_GEMINI, max_images=900, frame_tokens={"default": 70, "low": 70, "medium": 70, "high": 280})
 
 GEMINI = {
     "gemini-4-argon": _GEMINI,
@@ -75,7 +79,9 @@ OPENAI_DEFAULT = WireCapabilities(
     dated=DATED,
     thinks=True,
     audio_mimes=("audio/wav", "audio/x-wav", "audio/mpeg", "audio/mp3"),
+    max_images=1500,
     inline_bytes=50_000_000,
+    file_bytes=512_000_000,
     api="responses",
 )
 """OpenAI's newest models, through the Responses API: no sampling settings, no stop texts, no seed."""
@@ -122,6 +128,7 @@ ANTHROPIC_DEFAULT = WireCapabilities(
     thinks=True,
     max_images=100,
     inline_bytes=32_000_000,
+    file_bytes=500_000_000,
 )
 """Anthropic under API version 2026-10-21: sampling settings are refused even at their defaults."""
 

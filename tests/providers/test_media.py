@@ -7,6 +7,7 @@ import base64
 import io
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tiny_media import film, picture, sound
 
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import UnsupportedError
-from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart
+from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, VideoPart
 from lm_eval_longctx.providers.base import Request, Settings
 from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, frame_times, frames_of, stamp
 from lm_eval_longctx.providers.media_store import Handle, MediaStore
@@ -153,6 +154,77 @@ def test_too_many_frames_are_an_error_before_anything_is_sent(server):
     with pytest.raises(UnsupportedError, match="takes 100 images in a prompt, this one makes 3600"):
         server.provider("anthropic", "claude-sonnet-5-5").check(about(hour))
     server.provider("anthropic", "claude-sonnet-5-5", max_images=4000).check(about(hour))
+
+
+LIMITED = [
+    ("gemini", "gemini-3.8-flash", 900, {"video": "frames"}),
+    ("gemini", "gemini-4-argon", 3000, {"video": "frames"}),
+    ("openai", "gpt-6.1-terra", 1500, {}),
+    ("anthropic", "claude-sonnet-5-5", 100, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "most", "args"), LIMITED)
+def test_each_model_has_a_number_of_pictures_and_frames(server, name, model, most, args):
+    """As many pictures or frames as the table says pass, one more is refused, whichever of both they are."""
+    provider = server.provider(name, model, **args)
+    frames = lambda n: VideoPart("none", "0" * 64, "video/mp4", float(n), 1.0, 64, 64)  # noqa: E731 - one line says it
+    image = ImagePart("none", "0" * 64, "image/png", 64, 64)
+    provider.check(about(frames(most)))
+    provider.check(about(*[image] * most))
+    for media in ([frames(most + 1)], [image] * (most + 1), [frames(most), image]):
+        with pytest.raises(UnsupportedError, match=f"takes {most} images in a prompt, this one makes {most + 1}"):
+            provider.check(about(*media))
+
+
+def test_sound_that_makes_too_large_a_body_is_refused_before_it_is_converted(server, tmp_path):
+    """Sound that is converted counts as it will be sent: 30 minutes in 16 bits are beyond 50 MB, whatever the file."""
+    provider = server.provider("openai", "gpt-audio")
+    half_hour = AudioPart(sound(tmp_path).path, "0" * 64, "audio/flac", 1800.0, 16_000)
+    with pytest.raises(UnsupportedError, match=r"takes 50\.0 MB in a request .*, this one makes 76\.8 MB"):
+        provider.check(about(half_hour))
+    provider.check(about(replace(half_hour, seconds=1000.0)))
+
+
+@pytest.mark.parametrize(("name", "model", "args"), [case[:2] + case[3:] for case in LIMITED])
+@pytest.mark.parametrize("upload", ["auto", "never"])
+def test_what_goes_inline_stays_below_the_limit(server, tmp_path, name, model, args, upload):
+    """Pictures beyond a request's bytes are uploaded; where that is forbidden the answer is `unsupported`, unasked."""
+    pictures = [picture(tmp_path, shade=shade, size=300) for shade in range(40)]
+
+    async def small(provider):
+        provider.known = replace(provider.known, inline_bytes=8_000)
+        return await ask(provider, about(*pictures))
+
+    provider = server.provider(name, model, upload=upload, probe=False, **args)
+    if upload == "auto":
+        assert run(lambda: provider, small)[1].completion.outcome is Outcome.COMPLETE
+        assert len(server.state.files) == len(pictures)
+    else:
+        provider.known = replace(provider.known, inline_bytes=8_000)
+        with pytest.raises(UnsupportedError, match="MB in a request that carries media"):
+            provider.check(about(*pictures))
+        assert not server.state.requests
+
+
+def test_frames_that_make_too_large_a_body_are_not_sent(server, tmp_path):
+    """Frames are weighed once they are made: a body beyond the limit is `unsupported` and never reaches the server."""
+    provider = server.provider("gemini", "gemini-3.8-flash", video="frames", upload="never", probe=False)
+    provider.known = replace(provider.known, inline_bytes=1_000)
+    _, decoded = run(lambda: provider, lambda p: ask(p, about(film(tmp_path))))
+    assert (decoded.completion.outcome, decoded.retry.kind) == (Outcome.UNSUPPORTED, "never")
+    assert "MB in a request that carries media" in decoded.completion.detail
+    assert not server.state.bills
+
+
+@pytest.mark.parametrize(("name", "model"), [("gemini", "gemini-3.8-flash"), ("openai", "gpt-6.1-terra")])
+def test_a_file_beyond_the_limit_of_files_is_refused(server, tmp_path, name, model):
+    """A file that is uploaded must not be larger than the provider's files may be."""
+    provider = server.provider(name, model, upload="always")
+    provider.known = replace(provider.known, file_bytes=100)
+    large = picture(tmp_path, size=300)
+    with pytest.raises(UnsupportedError, match="MB in a file"):
+        provider.check(about(large))
 
 
 def test_gemini_gets_pinned_film_and_bills_its_frames(server, tmp_path):
