@@ -20,7 +20,7 @@ from lm_eval_longctx.harness.window import Fit, Window
 from lm_eval_longctx.scorers.likelihood import as_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lm_eval.api.model import LM
 
@@ -47,25 +47,25 @@ class OtherModel:
         self._cache = lm.dbdict if isinstance(lm, CachingLM) else {}
 
     @classmethod
-    def running(cls) -> OtherModel:
-        """Return the model that lm-eval is about to ask, ready to be asked."""
+    def running(cls, kind: str = GENERATES) -> OtherModel:
+        """Return the model that lm-eval is about to ask, ready for a kind of request."""
         found = cls(parameter_of("evaluate", "lm"))
-        found.make_ready()
+        found.make_ready(kind)
         return found
 
-    def make_ready(self) -> None:
+    def make_ready(self, name: str) -> None:
         """Let it answer once no questions with no answers, and never with ``None``; safe to repeat.
 
         Several of lm-eval's classes fail on an empty list. And its
         ``--use_cache`` gives the answer after a ``None`` to the wrong question.
         The object is a stranger's: once it has answered, it is as it was.
-        """
-        for name in (GENERATES, LIKELIHOOD):
-            original = getattr(self.lm, name, None)
-            if original is not None and not hasattr(original, _MARK):
-                self._make_ready(name, original)
 
-    def _make_ready(self, name: str, original: Callable[..., list[Any]]) -> None:
+        Args:
+            name: The method of the kind of request.
+        """
+        original = getattr(self.lm, name, None)
+        if original is None or hasattr(original, _MARK):
+            return
         own = vars(self.lm)
         before = {name: own[name]} if name in own else {}
 

@@ -177,7 +177,7 @@ class LongctxTask(ConfigurableTask):
         if settings.get("cache_requests"):
             logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
         model = self._lm = model_of(settings.get("rank", 0))
-        self._asked = OtherModel(None) if model else OtherModel.running()
+        self._asked = OtherModel(None) if model else OtherModel.running(self.OUTPUT_TYPE)
         if self.sweep.tokenizer == OWN and self._own is None:
             self.builder, self._own = in_own_tokens(self.builder, model)
         self._world_size = int(settings.get("world_size", 1))

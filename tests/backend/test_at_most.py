@@ -29,7 +29,7 @@ MODELS = {
 
 TEXTS = {
     "longctx_text_niah": {"context_lengths": ["512", "2k"], "depths": 2},
-    "longctx_text_niah_multi": {"context_lengths": ["2k"], "depths": 1},
+    "longctx_text_niah_multi": {"context_lengths": ["2k"]},
     "longctx_text_manyshot": {"context_lengths": [8, 64]},
     "longctx_text_mrcr": {"context_lengths": ["2k"]},
     "longctx_text_docqa": {"context_lengths": ["8k"]},

@@ -160,7 +160,8 @@ def test_a_run_against_a_server_that_cuts(monkeypatch, run, tokenizer):
         assert {j.sample: f.outcome.answered for j, f in zip(jobs, found, strict=True)} == fits
         assert totals["outcomes"] == {"complete": sum(fits.values()), "truncated_input": len(jobs) - sum(fits.values())}
         assert totals["input"]["compared_with"] == {"our own count": len(jobs)}
-        assert totals["input"]["largest_unseen_cut"] < 0.2
+        # A text unlike the others is judged by itself: an old tokenizer's quarter more of tokens hides that much.
+        assert totals["input"]["largest_unseen_cut"] < (0.35 if tokenizer == "an old one" else 0.2)
         server.state.window = None
         again, totals = run(server.provider("openai-compatible", "tiny", tokenize=False, probe=False), jobs)
         assert totals["calls"] == len(jobs) - sum(fits.values())
