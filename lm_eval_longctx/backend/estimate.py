@@ -68,6 +68,7 @@ class PlannedCall:
         bytes: Of the prompt's text, at most.
         answer: Output tokens expected, hidden reasoning included.
         budget: Output tokens at most, hidden reasoning included.
+        refused: Why the model does not take it; empty if it does.
     """
 
     task: str
@@ -80,6 +81,7 @@ class PlannedCall:
     bytes: int
     answer: int
     budget: int
+    refused: str = ""
 
     @property
     def prompt(self) -> int:
@@ -102,6 +104,8 @@ class Cell:
         samples: Calls that the plan holds.
         known: Of those, calls that the ledger has answered.
         beyond: Of the others, calls whose prompt is longer than the model's window: refused unbilled.
+        refused: Of the others, calls that the model does not take, which are not sent.
+        why: The reason of the first of these.
         calls: Calls that will be paid.
         tokens: Their prompt tokens by modality.
         cached: Prompt tokens that a prefix cache may serve.
@@ -117,6 +121,8 @@ class Cell:
     samples: int = 0
     known: int = 0
     beyond: int = 0
+    refused: int = 0
+    why: str = ""
     calls: int = 0
     tokens: Mapping[str, int] = field(default_factory=dict)
     cached: int = 0
@@ -129,11 +135,12 @@ class Cell:
     def __add__(self, other: Cell) -> Cell:
         """Add numbers; names are this one's."""
         kinds = sorted({*self.tokens, *other.tokens})
-        counts = ("samples", "known", "beyond", "calls", "cached", "output", "bytes", "seconds")
+        counts = ("samples", "known", "beyond", "refused", "calls", "cached", "output", "bytes", "seconds")
         return replace(
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in counts},
             tokens={kind: self.tokens.get(kind, 0) + other.tokens.get(kind, 0) for kind in kinds},
+            why=self.why or other.why,
             expected=_add(self.expected, other.expected),
             most=_add(self.most, other.most),
         )
@@ -302,12 +309,16 @@ def estimate(
     """
     window = takes.context_window
     done = [call for call in calls if (call.task, call.sample, call.repeat) in known]
-    left = [call for call in calls if (call.task, call.sample, call.repeat) not in known]
+    unknown = [call for call in calls if (call.task, call.sample, call.repeat) not in known]
+    refused = [call for call in unknown if call.refused]
+    left = [call for call in unknown if not call.refused]
     beyond = [call for call in left if window is not None and call.prompt > window]
     paid = [call for call in left if window is None or call.prompt <= window]
     cells = {(call.task, call.label): Cell(call.task, call.label) for call in calls}
     for call in done:
         cells[call.task, call.label] += Cell(samples=1, known=1)
+    for call in refused:
+        cells[call.task, call.label] += Cell(samples=1, refused=1, why=call.refused)
     for call in beyond:
         cells[call.task, call.label] += Cell(samples=1, beyond=1)
     for call, (cached, written) in zip(paid, _cache_use(paid, takes), strict=True):

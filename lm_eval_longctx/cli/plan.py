@@ -17,6 +17,7 @@ from lm_eval_longctx.backend.estimate import (
     wall_seconds,
 )
 from lm_eval_longctx.backend.prices import unknown_price
+from lm_eval_longctx.backend.refusals import refusal
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import Prompt
@@ -164,7 +165,7 @@ def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
     names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
     text = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
-    return PlannedCall(*names, job.order, tokens, text, answer, budget)
+    return PlannedCall(*names, job.order, tokens, text, answer, budget, refusal(sample, job, provider))
 
 
 def as_text(plan: Plan) -> str:
@@ -178,6 +179,7 @@ def _row(cell: Cell, name: str = "") -> list[str]:
     prompt = sum(cell.tokens.values())
     left_out = [f"{cell.known} in the ledger"] if cell.known else []
     left_out += [f"{cell.beyond} beyond the window"] if cell.beyond else []
+    left_out += [f"{cell.refused} not taken"] if cell.refused else []
     return [
         name or cell.task,
         cell.label,
@@ -214,6 +216,8 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
     cap = plan.limits.max_cost
     if cap is not None and everything.expected is not None and everything.expected > cap:
         lines.append(f"max_cost       {cap:,.2f} USD is less than expected: what does not fit will be skipped_budget")
+    if everything.refused:
+        lines.append(f"not taken      {everything.refused} of {everything.samples} will not be sent: {everything.why}")
     if everything.beyond:
         lines.append(f"window         {plan.window:,} tokens; longer prompts are refused and not billed")
     return lines

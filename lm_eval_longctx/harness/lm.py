@@ -22,6 +22,7 @@ from lm_eval.api.model import LM, hash_args
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN, prompt_tokens
 from lm_eval_longctx.backend.prices import prices_for
+from lm_eval_longctx.backend.refusals import tell_refusals
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.ending import ENDING
@@ -149,6 +150,8 @@ class LongctxLM(LM):
         for request in requests:
             jobs.append(self._job(request, repeats[id(request)]))
             repeats[id(request)] += 1
+        ours = [(r.doc, job) for r, job in zip(requests, jobs, strict=True) if isinstance(r, SampleInstance)]
+        tell_refusals(ours, self.provider)
         answers: list[Completion] = self.backend.run(jobs)
         self._remember_failures(requests, answers)
         ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
+from lm_eval_longctx.backend import Job
+from lm_eval_longctx.backend.refusals import refusal
 from lm_eval_longctx.cli import main
+from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.harness.planning import make_model, one_task, planned_calls
+from lm_eval_longctx.prompt import Prompt
+from lm_eval_longctx.providers.base import Settings
 
 TASK = "longctx_text_niah"
 LENGTHS = '{"context_lengths": ["1k", "2k"], "depths": 3}'
@@ -17,8 +23,8 @@ def plan(tmp_path, monkeypatch, capsys):
     """Run the command with a ledger of this test; returns what it printed."""
     monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
 
-    def go(model_args: str, *more: str, metadata: str = LENGTHS) -> str:
-        arguments = ["plan", "--model_args", f"{model_args},progress=false", "--tasks", TASK, "--metadata", metadata]
+    def go(model_args: str, *more: str, metadata: str = LENGTHS, task: str = TASK) -> str:
+        arguments = ["plan", "--model_args", f"{model_args},progress=false", "--tasks", task, "--metadata", metadata]
         assert main([*arguments, *more]) == 0
         return capsys.readouterr().out
 
@@ -64,10 +70,84 @@ def test_a_tier_without_a_known_price_is_named(plan, capsys):
     assert "unknown" not in plan(f"{tier},max_cost=5,price_in=2,price_out=8")
 
 
+FRAMES = {"context_lengths": ["30s", "180s"], "depths": [0.5], "form": "frames"}
+FILM = {"context_lengths": ["30s", "180s"], "depths": [0.5]}
+PICTURES = {"context_lengths": [10, 1501], "depths": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("model_args", "task", "metadata", "words"),
+    [
+        (
+            "anthropic/claude-sonnet-5-5",
+            "longctx_video_niah",
+            FRAMES,
+            "takes 100 images in a prompt, this one makes 180",
+        ),
+        ("anthropic/claude-sonnet-5-5", "longctx_video_niah", FILM, "takes 100 images in a prompt, this one makes 180"),
+        ("anthropic/claude-sonnet-5-5", "longctx_image_niah", PICTURES, "this one makes 1501"),
+        ("openai/gpt-6.1-terra", "longctx_image_niah", PICTURES, "takes 1500 images"),
+        ("gemini/gemini-3.8-flash", "longctx_image_niah", PICTURES, "takes 900 images"),
+        ("gemini/gemini-3.8-flash,video=frames,max_images=50", "longctx_video_niah", FILM, "takes 50 images"),
+        ("gemini/gemini-3.8-flash", "longctx_video_niah", FILM, ""),
+        (
+            "openai-compatible/x,base_url=http://127.0.0.1:9/v1,modalities=text+image",
+            "longctx_image_niah",
+            PICTURES,
+            "",
+        ),
+    ],
+)
+def test_what_a_model_does_not_take_is_left_out_and_not_priced(plan, model_args, task, metadata, words):
+    """The longer cell of media beyond a model's limits costs nothing in a plan, and the reason stands below it."""
+    arguments = f"model={model_args},price_in=2,price_out=8"
+    found = json.loads(plan(arguments, "--json", "--limit", "2", metadata=json.dumps(metadata), task=task))
+    short, long = found["cells"]
+    assert (short["refused"], short["calls"]) == (0, 1)
+    assert (long["refused"], long["calls"], long["expected"] > 0) == ((1, 0, False) if words else (0, 1, True))
+    assert words in long["why"]
+    if words:
+        printed = plan(arguments, "--limit", "2", metadata=json.dumps(metadata), task=task)
+        assert "1 not taken" in printed
+        assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("model", "codec", "seconds", "words"),
+    [
+        ("openai/gpt-audio", "flac", 1800, "takes 50.0 MB in a request that carries media, this one makes 76.8 MB"),
+        ("openai/gpt-audio", "opus", 1800, "this one makes 76.8 MB"),
+        ("openai/gpt-audio", "flac", 1000, ""),
+        ("openai/gpt-6.1-terra", "flac", 60, "takes text+image, not audio"),
+        ("gemini/gemini-3.8-flash", "flac", 1800, ""),
+        ("gemini/gemini-3.8-flash", "opus", 36_000, ""),
+    ],
+)
+def test_sound_is_weighed_as_it_will_be_sent(tmp_path, monkeypatch, model, codec, seconds, words):
+    """Sound that a model gets as 16-bit WAV counts as such before it is made; sound that is uploaded does not."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
+    sample = {"context_length": seconds, "realised_length": float(seconds), "unit": "seconds", "codec": codec}
+    job = Job("s", "t", Prompt.user, Settings(), modalities=("text", "audio"))
+    why = refusal(sample, job, make_model(f"model={model},progress=false").provider)
+    assert words in why
+    assert bool(words) == bool(why)
+
+
+def test_a_run_says_first_what_it_will_not_send(tmp_path, monkeypatch, caplog):
+    """What a model does not take is named with count and reason before anything is sent, and is `unsupported`."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    model = make_model("model=anthropic/claude-sonnet-5-5,max_images=2,progress=false,probe=false")
+    task = one_task("longctx_image_niah", {"context_lengths": [3], "depths": [0.0, 1.0]})
+    task.build_all_requests(rank=0, world_size=1)
+    answers = model.generate_until(task.instances)
+    assert {answer.outcome for answer in answers} == {Outcome.UNSUPPORTED}
+    assert "longctx_image_niah: 2 of 2 questions will not be sent" in caplog.text
+    assert "takes 2 images in a prompt, this one makes 3" in caplog.text
+
+
 def test_it_knows_what_the_ledger_has(plan, tmp_path):
     """After a run of the same command the plan asks for nothing more."""
-    from lm_eval_longctx.harness.planning import make_model, planned_calls
-
     model = make_model("model=echo/tail,progress=false")
     model.backend.run([asked.job for asked in planned_calls(model, [TASK], metadata=LENGTHS)])
     model.backend.close()
