@@ -4,7 +4,8 @@ Known are the marks of the common families: ``<think>`` and its relatives in
 angle brackets (also with bars, as ``<|begin_of_thought|>``), Magistral's
 ``[THINK]``, Kimi's triangles, and the channels of gpt-oss, with and without
 their special tokens. Case and blanks inside a mark do not matter. A closing
-mark without an opening one ends a thought that the template opened.
+mark without an opening one ends a thought that the template opened; where the end of
+the prompt is known, a thought that was opened there and never closed is found.
 """
 
 from __future__ import annotations
@@ -75,23 +76,27 @@ def both_ends(text: str) -> str:
     return f"{kept}{_JOIN}{tail[begins.end() if begins else len(first) :]}"
 
 
-def without_thoughts(answer: str, tags: Sequence[str] = (), end_token: str = "") -> Said:
+def without_thoughts(answer: str, tags: Sequence[str] = (), end_token: str = "", opening: str = "") -> Said:
     """Take the thoughts out of an answer.
 
     Args:
         answer: The model's own text.
         tags: Further names of marks, such as ``ponder`` for ``<ponder>``.
         end_token: The mark that ends this model's thoughts, where it is known.
+        opening: What the chat template wrote between question and answer, where it is known. If it opens a thought,
+            all is thought up to a closing mark.
     """
-    return _parted(str(answer), tuple(tags), end_token)
+    return _parted(str(answer), tuple(tags), end_token, opening)
 
 
 @lru_cache(maxsize=4)
-def _parted(text: str, tags: tuple[str, ...], end_token: str) -> Said:
+def _parted(text: str, tags: tuple[str, ...], end_token: str, opening: str) -> Said:
     removed = []
     if end_token and end_token in text:
         before, _, text = text.rpartition(end_token)
         removed, text = [before], text.lstrip()
+    elif opening and _parted(opening, tags, "", "").unclosed:
+        text = f"<{_NAMES[0]}>{text}"  # any closing mark ends it, whatever its name
     said = _by_channel(text) if "<|" in text else Said(text)
     marked = _by_marks(said.text, tags) if _may_hold_marks(said.text, tags) else Said(said.text)
     bare = _bare(marked.text)

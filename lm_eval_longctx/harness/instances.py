@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _WRITTEN = 10_000
 """Characters of the beginning and of the end of a prompt that ``--write_out`` prints."""
 
+_LAST_WORDS = 100
+"""Characters of a prompt's end by which it is found in what was sent: templates cut blanks at its beginning."""
+
 GENERATES, LIKELIHOOD = "generate_until", "loglikelihood"
 """lm-eval's names of the kinds of request that there are here."""
 
@@ -42,6 +45,7 @@ class SampleInstance(Instance):
 
     Attributes:
         fit: Whether it fits into another lm-eval model.
+        opening: What the chat template wrote between the question and the answer, once it was sent.
     """
 
     def __init__(  # noqa: PLR0913 - what lm-eval gives, and what rendering needs
@@ -73,6 +77,7 @@ class SampleInstance(Instance):
         self.system_instruction = system_instruction
         self.chat_template = chat_template
         self.fit = Fit()
+        self.opening = ""
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
 
@@ -96,6 +101,7 @@ class SampleInstance(Instance):
         context, *rest = for_other_models(prompt, self.gen_kwargs, self.chat_template)
         media = [part.digest for part in prompt.parts() if not isinstance(part, TextPart)]
         self._sent = _digest([context, self.gen_kwargs, media])
+        self.opening = _after(prompt, str(context)) if self.chat_template else ""
         return (context, *rest)
 
     def written_out(self) -> str:
@@ -123,6 +129,14 @@ class SampleInstance(Instance):
     def arguments(self, given: tuple[Any, ...]) -> None:
         """Take what ``Instance.__init__`` assigns."""
         self._given = given
+
+
+def _after(prompt: Prompt, context: str) -> str:
+    """Return what stands in a context after the last words of its prompt; nothing if they do not stand there."""
+    texts = [part.text for part in prompt.parts() if isinstance(part, TextPart) and part.text.strip()]
+    words = (prompt.answer_prefix or "".join(texts[-1:])).strip()
+    _, found, rest = context.rpartition(words[-_LAST_WORDS:])
+    return rest if words and found else ""
 
 
 def _readable(part: Part) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.model import CachingLM, hash_args
 
+from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.harness.instances import GENERATES, LIKELIHOOD
 from lm_eval_longctx.harness.origin import parameter_of
@@ -31,6 +32,12 @@ logger = logging.getLogger(__name__)
 
 _MARK = "_lm_eval_longctx"
 
+_THINK_END_HIDES = (
+    "think_end_token: the chat template opens a thought, and lm-eval takes off what stands before that token without "
+    "saying whether it was there: a thought that was never closed is scored as an answer; leave think_end_token out, "
+    "closing marks are found without it (reasoning_tags names further ones)"
+)
+
 
 class OtherModel:
     """A model that is not ours, read without a word from its class: strangers' models are of any.
@@ -45,6 +52,7 @@ class OtherModel:
         self.lm = lm.lm if isinstance(lm, CachingLM) else lm
         self.name = type(self.lm).__name__
         self._cache = lm.dbdict if isinstance(lm, CachingLM) else {}
+        self._openings: dict[str, str] = {}
 
     @classmethod
     def running(cls, kind: str = GENERATES) -> OtherModel:
@@ -88,6 +96,23 @@ class OtherModel:
         mark = getattr(self.lm, "think_end_token", None)
         return mark if isinstance(mark, str) else ""
 
+    def opening(self, sample_id: str) -> str:
+        """Return what its chat template wrote before an answer; nothing if lm-eval takes the thoughts off by itself.
+
+        lm-eval takes off what stands before ``think_end_token`` and tells nobody
+        whether it was there.
+        """
+        opening = self._openings.get(sample_id, "")
+        if self._theirs and getattr(self.lm, "think_end_token", None) is not None:
+            if opening and without_thoughts(opening).unclosed:
+                _say_once(_THINK_END_HIDES)
+            return ""
+        return opening
+
+    @property
+    def _theirs(self) -> bool:
+        return any(kind.__module__.startswith("lm_eval.models.") for kind in type(self.lm).__mro__)
+
     @property
     def runs_here(self) -> bool:
         """Whether the weights, or the engine that has them, are in this process: then no call can be lost."""
@@ -96,9 +121,8 @@ class OtherModel:
     @property
     def _window(self) -> Window:
         """lm-eval's interfaces to servers have a ``max_length`` that is a mere default, unless they cut by it."""
-        theirs = any(kind.__module__.startswith("lm_eval.models.") for kind in type(self.lm).__mro__)
         cuts = bool(getattr(self.lm, "tokenized_requests", False))
-        return Window(self.lm, believed=self.runs_here or cuts or not theirs)
+        return Window(self.lm, believed=self.runs_here or cuts or not self._theirs)
 
     def measure(self, requests: Sequence[SampleInstance], *, may_cut: bool) -> dict[str, Any] | None:
         """Answer what would be cut in the model's stead, before anything is sent.
@@ -118,7 +142,7 @@ class OtherModel:
         unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if tells else [window.unknown])
         cut = [fit for fit in fits if fit.too_long or fit.dropped]
         for words in unsure:
-            _say_once(words)
+            _say_once(f"{words}; --model longctx asks a server and reads what it says of prompts that are too long")
         if cut:
             done = "are cut and scored all the same, as truncate=allow says" if may_cut else "are not sent"
             why = cut[0].too_long or cut[0].dropped
@@ -151,6 +175,7 @@ class OtherModel:
 
     def read(self, request: SampleInstance) -> None:
         """Put what they are in the place of a request's answers; lm-eval's ``--use_cache`` would keep none for ever."""
+        self._openings[request.doc["id"]] = request.opening
         request.resps = [_as_sent(self.completion(answer), request.fit) for answer in request.resps]
         if self._cache and any(answer.outcome is Outcome.NO_ANSWER for answer in request.resps):
             self._cache.pop(hash_args(request.request_type, request.sent()), None)
@@ -166,7 +191,7 @@ def _as_sent(answer: Completion, fit: Fit) -> Completion:
 
 @functools.cache
 def _say_once(words: str) -> None:
-    logger.warning("%s; --model longctx asks a server and reads what it says of prompts that are too long", words)
+    logger.warning("%s", words)
 
 
 def _placeholder() -> str:

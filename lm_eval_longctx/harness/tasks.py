@@ -303,9 +303,8 @@ class LongctxTask(ConfigurableTask):
         completion = self._asked.completion(answer)
         if not self._is_scored(completion.outcome):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        verdict = judge(
-            self.scorer, self.builder.reveal(doc), str(completion), self.sweep.reasoning_tags, self._asked.think_end
-        )
+        marks = (self.sweep.reasoning_tags, self._asked.think_end, self._asked.opening(doc["id"]))
+        verdict = judge(self.scorer, self.builder.reveal(doc), str(completion), *marks)
         if verdict.unfinished:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail=verdict.note)
             return SampleResult(doc, spent, None, spent.outcome.value, verdict.removed)

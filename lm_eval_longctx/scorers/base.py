@@ -165,7 +165,12 @@ class Verdict:
 
 
 def judge(
-    scorer: Scorer, sample: Mapping[str, Any], answer: str, tags: Sequence[str] = (), end_token: str = ""
+    scorer: Scorer,
+    sample: Mapping[str, Any],
+    answer: str,
+    tags: Sequence[str] = (),
+    end_token: str = "",
+    opening: str = "",
 ) -> Verdict:
     """Score an answer as it came.
 
@@ -175,8 +180,9 @@ def judge(
         answer: What the model wrote, thoughts and all.
         tags: Further names of marks of thoughts.
         end_token: The mark that ends this model's thoughts, where it is known.
+        opening: What the chat template wrote between question and answer, where it is known: it may open a thought.
     """
-    said = without_thoughts(answer, tags, end_token)
+    said = without_thoughts(answer, tags, end_token, opening)
     removed: dict[str, Any] = {"thoughts": list(said.thoughts)} if said.thoughts else {}
     if said.unclosed:
         return Verdict(None, "a thought was begun and never ended", removed, unfinished=True)

@@ -273,3 +273,36 @@ def test_no_number_comes_out_of_the_cut():
     """Digits that only the cut sets free are no value: a loop of digits around it claims nothing."""
     scorer = RetrievalScorer({})
     assert scorer.score({"target": "2345027"}, "2345027" * 100_000)["exact"] == 0
+
+
+@pytest.mark.parametrize(
+    ("opening", "text", "left"),
+    [
+        ("<think>\n", "a</think>b", "b"),
+        ("<think>\n", "a[/THINK]b", "b"),
+        ("<think>\n", "<think>a</think>b", "b"),
+        ("<think>\n", "a", None),
+        ("<think>\n", "", None),
+        ("<think>\n", "a</think>b<think>c", None),
+        ("[THINK]", "a", None),
+        ("\u25c1think\u25b7", "a", None),
+        ("<|start|>assistant<|channel|>analysis<|message|>", "a", None),
+        (
+            "<|start|>assistant<|channel|>analysis<|message|>",
+            "a<|end|><|start|>assistant<|channel|>final<|message|>b",
+            "b",
+        ),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", "a", "a"),
+        ("<|im_start|>assistant\n", "a", "a"),
+    ],
+)
+def test_a_thought_that_the_prompt_opened(opening, text, left):
+    """Where the prompt's end leaves a thought open, all is thought up to a closing mark; else nothing changes."""
+    said = without_thoughts(text, opening=opening)
+    assert (None if said.unclosed else said.text) == left
+
+
+@given(st.lists(st.sampled_from([*MARKS, "7", " ", "\n", "x"]), max_size=8).map("".join))
+def test_an_opened_thought_is_one_that_the_answer_opens(text):
+    """It makes no difference who wrote the opening mark, so that models that think are compared fairly."""
+    assert without_thoughts(text, opening="<think>") == without_thoughts(f"<think>{text}")
