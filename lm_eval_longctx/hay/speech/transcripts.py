@@ -10,6 +10,7 @@ each recording.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from lm_eval_longctx.hay.tables import read_table, read_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 FILE_COLUMNS = ("audio_filepath", "audio", "file_name", "file", "path", "wav", "filename", "audio_path")
 TEXT_COLUMNS = ("text", "transcript", "transcription", "sentence", "normalized_text", "raw_text")
@@ -36,6 +39,12 @@ def recordings(folder: Path) -> list[Entry]:
         CorpusError: The folder is missing or holds no recording.
         MediaError: A transcript names a recording that is not there.
     """
+    entries = _entries(folder)
+    _tell_left_out(folder, {path for path, _, _ in entries})
+    return entries
+
+
+def _entries(folder: Path) -> list[Entry]:
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder; give one that holds recordings: speech:/path")
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
@@ -47,6 +56,7 @@ def recordings(folder: Path) -> list[Entry]:
         raise CorpusError(f"{folder} holds no recordings ({', '.join(AUDIO_SUFFIXES[:4])}, ...)")
     known = _librispeech(folder)
     _no_orphans(known, {p.stem for p in files}, folder)
+    _no_lonely_texts(folder, files)
     return [(p, known.get(p.stem) or _beside(p), _speaker(p, p.stem in known)) for p in files]
 
 
@@ -117,6 +127,35 @@ def _librispeech(folder: Path) -> dict[str, str]:
 def _no_orphans(known: dict[str, str], stems: set[str], folder: Path) -> None:
     for key in sorted(known.keys() - stems):
         raise MediaError(f"{folder}: {key} has a transcript but no recording; add the recording or remove its line")
+
+
+def _no_lonely_texts(folder: Path, files: list[Path]) -> None:
+    """Refuse a text beside no recording, where other texts stand beside theirs."""
+    beside = {p.with_suffix(".txt") for p in files}
+    texts = {p for p in folder.rglob("*.txt") if not p.name.endswith(".trans.txt") and not _PAPERS.match(p.stem)}
+    lonely = sorted(texts - beside) if texts & beside else []
+    if lonely:
+        msg = f"{lonely[0]} has no recording beside it"
+        raise MediaError(f"{msg} ({len(lonely)} such); add the recording or remove the text")
+
+
+_PAPERS = re.compile(r"(?i)read.?me|licen[sc]e|copying|notice|changes|about|speakers|chapters|books")
+"""How texts are called that are about a folder and nobody's words."""
+
+_NOTES = frozenset((".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".scp", ".fileids", ".transcription", ".html"))
+
+
+def _tell_left_out(folder: Path, used: set[Path]) -> None:
+    """Say which recordings, and files that may be some, are not among those that are used, and why."""
+    used = {path.resolve() for path in used}
+    others = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    left = [p for p in others if p.resolve() not in used and p.suffix and p.suffix.lower() not in _NOTES]
+    unlisted = [p for p in left if p.suffix.lower() in AUDIO_SUFFIXES]
+    unknown = [p for p in left if p.suffix.lower() not in AUDIO_SUFFIXES]
+    for paths, why in ((unlisted, "no transcript lists them"), (unknown, "their kind is not read as sound")):
+        if paths:
+            names = ", ".join(str(p.relative_to(folder)) for p in paths[:3]) + (", ..." if len(paths) > 3 else "")  # noqa: PLR2004 - enough to find them
+            logger.warning("%s: %d files are left out, as %s: %s", folder, len(paths), why, names)
 
 
 def _beside(recording: Path) -> str | None:

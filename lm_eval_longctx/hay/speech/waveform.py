@@ -5,6 +5,8 @@ Conventions as in the package: float32, shape (samples,), mono, 16 kHz.
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +15,6 @@ from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.files import whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy.typing as npt
 
     Waveform = npt.NDArray[np.float32]
@@ -37,8 +37,19 @@ AUDIO_SUFFIXES = (
     ".w64",
     ".rf64",
     ".sph",
+    ".m4a",
+    ".m4b",
+    ".mp4",
+    ".mov",
+    ".aac",
+    ".webm",
+    ".mka",
+    ".mkv",
+    ".wma",
+    ".amr",
+    ".3gp",
 )
-"""File names that libsndfile reads."""
+"""File names of sound that libsndfile or FFmpeg reads; what a file really holds is found out by reading it."""
 
 _SILENCE = 1e-4
 _CLIPPED_SHARE = 0.01
@@ -53,7 +64,7 @@ def read_audio(path: str | Path) -> Waveform:
     Channels are averaged; other rates are resampled by soxr at high quality.
 
     Args:
-        path: Any file that libsndfile reads.
+        path: Any file that libsndfile or FFmpeg (by PyAV) reads, whatever its name; the first track of sound.
 
     Raises:
         MediaError: The file is missing, unreadable, empty, silent, clipped, or
@@ -64,8 +75,32 @@ def read_audio(path: str | Path) -> Waveform:
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError, TypeError, ValueError) as error:  # soundfile raises all four
-        raise MediaError(f"{path} cannot be read as sound ({error}); convert it to FLAC or WAV") from error
+        samples, rate = _read_by_av(path, error)
     return prepare(samples.mean(axis=1), rate, str(path))
+
+
+def _read_by_av(path: str | Path, first: Exception) -> tuple[npt.NDArray[np.float32], int]:
+    """Return samples, shape (samples, channels), and their rate, of what libsndfile could not read.
+
+    Raises:
+        MediaError: FFmpeg cannot read all of it either.
+    """
+    import av
+
+    blocks = []
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.audio[0]
+            rate = stream.rate or 0
+            resampler = av.AudioResampler(format="fltp")
+            for frame in container.decode(stream):
+                blocks += [made.to_ndarray().T for made in resampler.resample(frame)]
+            blocks += [made.to_ndarray().T for made in resampler.resample(None)]
+    except (av.FFmpegError, IndexError, OSError, ValueError) as error:
+        why = "no track of sound" if isinstance(error, IndexError) else error
+        advice = f"convert it: ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(Path(path).with_suffix('.flac')))}"
+        raise MediaError(f"{path} cannot be read as sound ({first}; {why}); {advice}") from error
+    return (np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)), rate
 
 
 def duration(path: str | Path) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -12,6 +13,7 @@ from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.hay.speech.source import PoolSettings
 from lm_eval_longctx.hay.speech.source_folder import LONGEST, FolderSource
 from lm_eval_longctx.hay.speech.transcripts import recordings
+from lm_eval_longctx.hay.speech.waveform import read_audio
 
 RATE = 16_000
 
@@ -19,6 +21,51 @@ RATE = 16_000
 def _sound(path, seconds=1.0, seed=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, 0.1 * np.random.default_rng(seed).standard_normal(int(seconds * RATE)), RATE)
+
+
+def _coded(path, codec, seconds=1.0, rate=48_000, container=None):
+    """A tone of 440 Hz in stereo, as FFmpeg codes it."""
+    wave = np.sin(np.arange(int(seconds * rate)) * 440 * 2 * np.pi / rate).astype("f4") * 0.1
+    with av.open(str(path), "w", format=container) as made:
+        stream = made.add_stream(codec, rate=rate, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), format="fltp", layout="stereo")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format, "stereo", rate, frame_size=stream.frame_size or None)
+        for block in (*resampler.resample(frame), *resampler.resample(None)):
+            made.mux(stream.encode(block))
+        made.mux(stream.encode(None))
+    return path
+
+
+KINDS = [
+    ("a.m4a", "aac", None),
+    ("a.mp4", "aac", None),
+    ("a.webm", "libopus", None),
+    ("a.mka", "pcm_s16le", None),
+    ("a.opus", "libopus", "ogg"),
+    ("a.mp3", "libmp3lame", None),
+    ("mp3 in truth.wav", "libmp3lame", "mp3"),
+    ("m4a in truth.wav", "aac", "mp4"),
+    ("mu-law.wav", "pcm_mulaw", "wav"),
+    ("webm in truth.mp3", "libopus", "webm"),
+]
+
+
+@pytest.mark.parametrize(("name", "codec", "container"), KINDS, ids=[kind[0] for kind in KINDS])
+def test_common_kinds_are_read_whatever_their_name(tmp_path, name, codec, container):
+    """Sound in any common coding is read by its content: as long as it is, and the tone that it is."""
+    wave = read_audio(_coded(tmp_path / name, codec, seconds=2.0, container=container))
+    assert len(wave) / RATE == pytest.approx(2.0, abs=0.1)
+    middle = wave[RATE // 2 : RATE // 2 + RATE]
+    assert np.argmax(np.abs(np.fft.rfft(middle))) == 440
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound at all", b"RIFF\x10\0\0\0WAVE"])
+def test_what_cannot_be_read_names_the_command_that_converts_it(tmp_path, content):
+    """A file that is no sound is an error with its name and what to do."""
+    (tmp_path / "it's bad.m4a").write_bytes(content)
+    with pytest.raises(MediaError, match=r"it's bad\.m4a cannot be read as sound.*ffmpeg -i|is empty"):
+        read_audio(tmp_path / "it's bad.m4a")
 
 
 def _beside(folder):
@@ -77,6 +124,36 @@ def test_a_transcript_without_recording_is_refused_by_name(tmp_path, layout):
     next(p for p in tmp_path.rglob("*") if p.stem == "b" and p.suffix in {".wav", ".flac"}).unlink()
     with pytest.raises(MediaError, match=r"\bb\b.*(is not there|no recording)"):
         recordings(tmp_path)
+
+
+def test_a_text_beside_no_recording_is_refused_by_name(tmp_path):
+    """A `.txt` whose recording is missing is an error that names it, and papers about the folder are none."""
+    _beside(tmp_path)
+    (tmp_path / "README.txt").write_text("Recorded in May.")
+    assert len(recordings(tmp_path)) == 2
+    (tmp_path / "b.wav").unlink()
+    with pytest.raises(MediaError, match=r"b\.txt has no recording beside it"):
+        recordings(tmp_path)
+
+
+def test_what_a_folder_leaves_out_is_said(tmp_path, caplog):
+    """Files of unknown kinds and recordings that a manifest does not list are named with the reason; notes are not."""
+    _csv(tmp_path)
+    assert len(recordings(tmp_path)) == 2
+    assert not caplog.text
+    _sound(tmp_path / "c.wav")
+    (tmp_path / "d.xyz").write_bytes(b"?")
+    assert len(recordings(tmp_path)) == 2
+    assert "1 files are left out, as no transcript lists them: c.wav" in caplog.text
+    assert "1 files are left out, as their kind is not read as sound: d.xyz" in caplog.text
+
+
+def test_an_m4a_beside_a_wav_is_hay_too(tmp_path, context):
+    """Recordings in containers that only FFmpeg reads count like the others."""
+    _sound(tmp_path / "a.wav", 2.0)
+    _coded(tmp_path / "b.m4a", "aac", seconds=3.0)
+    pool = FolderSource(str(tmp_path), context).pool(RATE * 60, PoolSettings())
+    assert [round(u.seconds) for u in pool.utterances] == [2, 3]
 
 
 def test_what_is_no_folder_of_recordings_is_refused(tmp_path):
