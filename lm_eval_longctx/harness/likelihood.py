@@ -25,11 +25,8 @@ class Documents:
     """Requests for likelihoods, grouped by what they are about."""
 
     def __init__(self, requests: Sequence[Instance]) -> None:
-        """Group samples of ours by document, shortest first; every other request stands alone."""
-        groups: dict[object, Group] = {}
-        for place, request in enumerate(requests):
-            groups.setdefault(_document(request, place), []).append((place, request))
-        self._groups = [sorted(group, key=lambda item: _first_byte(item[1])) for group in groups.values()]
+        """Group them."""
+        self._groups = by_document(requests)
         self._answers: list[Any] = [None] * len(requests)
 
     def ask(self, run: Callable[[list[Job]], list[Completion]]) -> list[Any]:
@@ -56,6 +53,14 @@ class Documents:
         for number, (place, request) in enumerate(group):
             self._answers[place] = _told(request, answer, nats[2 * number : 2 * number + 2])
         return []
+
+
+def by_document(requests: Sequence[Instance]) -> list[Group]:
+    """Group requests, with their places, by document, shortest first; what is not a sample of ours stands alone."""
+    groups: dict[object, Group] = {}
+    for place, request in enumerate(requests):
+        groups.setdefault(_document(request, place), []).append((place, request))
+    return [sorted(group, key=lambda item: _first_byte(item[1])) for group in groups.values()]
 
 
 def _document(request: Instance, place: int) -> object:

@@ -16,6 +16,7 @@ from lm_eval.api.model import CachingLM, hash_args
 from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.harness.instances import GENERATES, LIKELIHOOD
+from lm_eval_longctx.harness.one_pass import in_one_pass
 from lm_eval_longctx.harness.origin import parameter_of
 from lm_eval_longctx.harness.window import Fit, Window
 from lm_eval_longctx.scorers.likelihood import as_answer
@@ -76,12 +77,13 @@ class OtherModel:
             return
         own = vars(self.lm)
         before = {name: own[name]} if name in own else {}
+        answering = in_one_pass(self.lm, original) if name == LIKELIHOOD else original
 
         @functools.wraps(original)
         def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
             own.pop(name, None)
             own.update(before)
-            answers = original(requests, *args, **kwargs) if requests else []
+            answers = answering(requests, *args, **kwargs) if requests else []
             return [self.completion(answer) if answer is None else answer for answer in answers]
 
         setattr(asked, _MARK, True)
