@@ -12,6 +12,7 @@ from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.harness import one_pass
 from lm_eval_longctx.harness.other_models import OtherModel
+from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.likelihood import nats_of
 
 pytest.importorskip("torch", reason="lm-eval's hf needs torch: pip install torch transformers accelerate")
@@ -178,3 +179,17 @@ def test_an_answer_of_one_pass_is_kept_by_lm_evals_cache(model, tmp_path):
     assert blocks[0] == blocks[1]
     assert blocks[0]
     assert not passes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_that_is_cut_in_a_word_is_read_again_from_there(model, monkeypatch, kind):
+    """Wherever windows begin and end, and in whatever order they come, each has lm-eval's likelihood."""
+    lm, rng = model(**KINDS[kind]), Rng("cuts")
+    monkeypatch.setattr(one_pass, "CHUNK", 50)
+    text = " ".join(f"The {rng.choice(['red', 'magic'])} house, no. {rng.below(9999)}: naïve…" for _ in range(40))
+    cuts = [sorted((rng.between(1, len(text) - 1), rng.between(1, len(text) - 1))) for _ in range(25)]
+    texts = [(text[:start], text[start : stop + 1]) for start, stop in cuts]
+    asked = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(texts)]
+    found = one_pass._windows(lm, texts)
+    for nats, (expected, _) in zip(found, lm.loglikelihood(asked), strict=True):
+        assert math.isclose(nats, -expected, rel_tol=1e-5)
