@@ -144,11 +144,23 @@ class PictureFiles(_Files):
         """The number of files."""
         return len(self.files)
 
+    def verify(self, stop: int) -> None:
+        """Open each file that is shown before ``stop``; see ``FoundHay``."""
+        for path in self.files[:stop]:
+            _readable(path, path.stat().st_mtime_ns)
+
     def pictures(self, start: int, stop: int) -> Iterator[Image.Image]:
         """Open one file a picture."""
         for index in range(start, stop):
             path = self.files[index % len(self.files)]
             yield self.grained(fitted(_open(path), self.look), index)
+
+
+@lru_cache(maxsize=1 << 16)
+def _readable(path: Path, changed: int) -> None:
+    """Raise ``MediaError`` for a picture that cannot be read; looked at once, until it changes."""
+    del changed
+    _open(path)
 
 
 def _open(path: Path) -> Image.Image:
@@ -192,6 +204,10 @@ class FilmFiles(_Files):
     def distinct(self) -> int:
         """How many pictures all files give together."""
         return sum(self.counts)
+
+    def verify(self, stop: int) -> None:
+        """Decode what is shown before ``stop``, which is kept; see ``FoundHay``."""
+        self._decode(min(stop, self.distinct))
 
     def pictures(self, start: int, stop: int) -> Iterator[Image.Image]:
         """Yield a stretch; what of it was never decoded is decoded first."""

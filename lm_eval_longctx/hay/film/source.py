@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.stretches import stretch
@@ -87,6 +87,18 @@ class Hay(Protocol):
         """Yield RGB pictures ``start`` to ``stop - 1``, each of the look's size."""
 
 
+@runtime_checkable
+class FoundHay(Protocol):
+    """Pictures that are somebody's files, some of which may be broken."""
+
+    def verify(self, stop: int) -> None:
+        """Make sure that the pictures before ``stop`` can be read.
+
+        Raises:
+            MediaError: One cannot; the message names its file.
+        """
+
+
 class FilmSource(ABC):
     """Gives hay to films and to series of pictures."""
 
@@ -148,12 +160,18 @@ class Later:
 def own_part(hay: Hay, index: int, pictures: int) -> tuple[Hay, float]:
     """Return an index's own pictures, and the share of them that lower indexes show too; see ``stretches``.
 
-    Drawn films differ by index anyway; films and pictures of the user's are one series.
+    Drawn films differ by index anyway; films and pictures of the user's are one series. As samples are planned before
+    anything is asked, that is also when a file of the user's that cannot be read is found.
+
+    Raises:
+        MediaError: A file of the user's cannot be read; the message names it.
     """
     if hay.distinct is None:
         return hay, 0.0
     found = stretch(index, hay.distinct, pictures)
     first = int(found.start)
+    if isinstance(hay, FoundHay):
+        hay.verify(first + pictures)
     return (Later(hay, first) if first else hay), found.overlap
 
 

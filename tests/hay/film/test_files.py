@@ -157,6 +157,28 @@ def test_a_picture_that_is_none_is_named(context: BuildContext, tmp_path: Path) 
         list(FramesSource(str(tmp_path), context).hay("", LOOK).pictures(0, 1))
 
 
+@pytest.mark.parametrize("broken", ["cut picture", "no picture", "film cut in its middle"])
+def test_what_is_broken_is_named_when_a_sample_is_planned(
+    shoot: Callable[..., Path], context: BuildContext, tmp_path: Path, broken: str
+) -> None:
+    """A file that cannot be read as far as it is shown is an error with its name before any picture is asked for."""
+    folder = tmp_path / "hay"
+    folder.mkdir()
+    if broken.startswith("film"):
+        shoot("hay/a.mkv", [n / 5 for n in range(50)])
+        whole = (folder / "a.mkv").read_bytes()
+        (folder / "a.mkv").write_bytes(whole[: len(whole) // 2])
+        source: VideoSource | FramesSource = VideoSource(str(folder), context)
+    else:
+        Image.effect_noise((64, 48), 90).save(folder / "a.png")
+        content = (folder / "a.png").read_bytes()
+        (folder / "b.png").write_bytes(content[: len(content) // 2] if broken == "cut picture" else b"not one")
+        source = FramesSource(str(folder), context)
+    hay = source.hay("", LOOK)
+    with pytest.raises(MediaError, match=r"[ab]\.(mkv|png)"):
+        own_part(hay, 0, 9 if broken.startswith("film") else 2)
+
+
 def test_real_footage_repeats_to_any_length(shared_data: Path, context: BuildContext, tmp_path: Path) -> None:
     """Five seconds of an animated film become two minutes."""
     path = shared_data / "video" / "bigbuckbunny.mp4"
