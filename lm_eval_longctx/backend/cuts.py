@@ -8,8 +8,9 @@ other calls of the same task, which tell how the server counts.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,13 @@ LEARNT, LEARNT_SLACK = 0.04, 24
 
 _NEAR, _ALIKE, _SPREAD, _MOST_ADDED = 0.015, 0.03, 1.3, 512
 _WITNESSES, _MOST_POINTS = 3, 48
+_LINK, _MOST_CHAINS = 1024, 64
 _SLICES, _SLICE = 8, 4096
 _EDGE, _GROWN = 4, 0.05
+_REST = 0.08
+"""Share by which a bill for the uncached part may differ from our own count of it."""
+
+REST_NOTE = "billed for what the server's cache did not hold, by the look of it: its whole input is unknown"
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Reading:
         billed: Text tokens that were billed.
         room: Output tokens that were asked for.
         window: The server's, in tokens, by its own account; 0 if unknown.
+        chain: A digest of the text up to each kilobyte, where the server tells nothing of its cache; else nothing.
     """
 
     key: str
@@ -76,6 +83,13 @@ class Reading:
     billed: int
     room: int
     window: int = 0
+    chain: tuple[bytes, ...] = ()
+
+    def after(self, other: Reading) -> float:
+        """Return our own count of what follows the beginning that another prompt has too; 0 if there is none."""
+        links = zip(self.chain, other.chain, strict=False)
+        shared = next((i for i, (a, b) in enumerate(links) if a != b), min(len(self.chain), len(other.chain)))
+        return self.own * (1 - shared * _LINK / self.size) if shared else 0.0
 
     def fewest(self, ratio: float, most_bytes: float) -> float:
         """Return a number of tokens that no tokenizer goes below; the lower of what two measures say."""
@@ -115,7 +129,8 @@ def reading(provider: Provider, request: Request, answer: Completion, kind: str)
         return "the bill does not part text from media"
     window = provider.capabilities.context_window or 0
     bill = (usage.prompt_tokens - media, provider.output_budget(request), window)
-    return Reading(answer.key, kind, *counted(request.prompt), *bill)
+    chain = _chain(request.prompt) if usage.cached_tokens is None else ()
+    return Reading(answer.key, kind, *counted(request.prompt), *bill, chain)
 
 
 def counted(prompt: Prompt) -> tuple[int, int, bool]:
@@ -124,6 +139,18 @@ def counted(prompt: Prompt) -> tuple[int, int, bool]:
     size = prompt.text_bytes + len(prompt.answer_prefix.encode())
     characters = sum(map(len, texts))
     return size, round(sum(map(_tokens, texts))), size - characters <= 0.05 * characters
+
+
+def _chain(prompt: Prompt) -> tuple[bytes, ...]:
+    """Return a digest of the text up to each kilobyte: what two prompts have in common, without keeping them."""
+    sha, links, left = hashlib.blake2b(digest_size=8), [], b""
+    for part in prompt.parts():
+        data = left + (part.text.encode() if isinstance(part, TextPart) else b"")
+        for start in range(0, len(data) - _LINK + 1, _LINK):
+            sha.update(data[start : start + _LINK])
+            links.append(sha.copy().digest())
+        left = data[len(data) // _LINK * _LINK :]
+    return tuple(links)
 
 
 def _tokens(text: str) -> float:
@@ -149,6 +176,7 @@ class Cuts:
         self.largest_unseen = 0.0
         self._readings: dict[str, Reading] = {}
         self._decided: dict[str, tuple[int, str, float | None]] = {}
+        self._whole: deque[Reading] = deque(maxlen=_MOST_CHAINS)
 
     def judges(self, request: Request, answer: Completion, kind: str, *, new: bool) -> bool:
         """Whether an answer is to be compared with our own count: of those that the ledger has a few are enough."""
@@ -182,7 +210,21 @@ class Cuts:
         self._readings[found.key] = found
         self._decided[found.key] = (number, verdict.billing, verdict.cost)
         words = found.alone()
+        if words and self._is_the_rest(found):
+            del self._readings[found.key], self._decided[found.key]
+            return completion.changed(notes=(*completion.notes, REST_NOTE))
+        if not words:
+            self._whole.append(found)
         return as_cut(completion, words) if words else completion
+
+    def _is_the_rest(self, found: Reading) -> bool:
+        """Whether a bill is just what follows the beginning of a prompt as long, which was billed whole before.
+
+        Some servers report what their cache did not hold, and nothing of the
+        cache. A server that cuts would have cut the earlier prompt too.
+        """
+        alike = (one for one in self._whole if _like(one.size, found.size, _GROWN))
+        return any(rest and abs(found.billed - rest) <= _REST * rest + SLACK for rest in map(found.after, alike))
 
     def review(
         self, answers: Iterable[Completion | None]

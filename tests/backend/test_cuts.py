@@ -199,3 +199,26 @@ def test_short_prompts_and_counted_ones_need_no_count_of_ours():
     assert cuts.judges(long, Completion("x"), "t", new=True)
     assert not cuts.judges(long, Completion("x", counted_tokens=9), "t", new=True)
     assert cuts.to_dict()["compared_with"] == {"the provider's own count": 1}
+
+
+@pytest.mark.parametrize("shared", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("tells", ["the rest", "a window"])
+def test_a_bill_for_the_uncached_part_only_is_unknown_and_no_cut(scripted, shared, tells):
+    """What a cache did not hold of a prompt as long as one that was billed whole is no cut; a constant window is."""
+    cuts, provider, hay = Cuts(), scripted(), text(6000)
+    place = int(len(hay) * shared)
+    whole, other = hay, hay[:place] + text(6000, 5)[place:]
+    window = int(COUNTS["o200k"](other[place:]) + 20)
+    found = []
+    for key, asked, billed in (("a", whole, COUNTS["o200k"](whole)), ("b", other, window)):
+        paid = min(billed, window) if tells == "a window" else billed
+        answer = Completion("x", usage=Usage(paid), key=key)
+        seen = reading(provider, Request(Prompt.user(TextPart(asked)), Settings(ROOM)), answer, "t")
+        found.append(cuts.judge(seen, answer, 1, Verdict(answer, Retry(), "billed", None)))
+    judged_as = [(one.outcome, any("cache did not hold" in note for note in one.notes)) for one in found]
+    if tells == "the rest":
+        assert judged_as == [(Outcome.COMPLETE, False), (Outcome.COMPLETE, True)]
+        assert cuts.review(found) == {}
+    else:
+        assert {outcome for outcome, noted in judged_as if not noted} == {Outcome.TRUNCATED_INPUT}
+        assert not any(noted for _, noted in judged_as)
