@@ -118,7 +118,7 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
             raise CorpusError(f"{corpus.source.spec} is too short for document {plan.index} at {plan.length.label}")
         start, stop, end = found
         source = corpus.source
-        if stop == start:
+        if not start < stop < end:  # a place before the beginning may come out at the end of the text
             raise LengthError(f"{plan.length.label} has no room for anything before the window; give longer lengths")
         window = corpus.read(stop, end)
         return {

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from lm_eval_longctx.errors import LengthError
 from lm_eval_longctx.harness.listing import find_task
 from lm_eval_longctx.harness.tasks import LongctxTask
 
@@ -88,3 +89,10 @@ def test_what_was_read_before_is_measured(make, tmp_path, copies, length, low, h
 def test_revealed_samples_are_not_logged_with_it(make):
     """How much was read before is worked out for the scorer only: planning makes no such work."""
     assert "repeated" not in make().test_docs()[0]
+
+
+@pytest.mark.parametrize("length", ["16", "64", "100", "128"])
+def test_a_position_without_room_before_its_window_is_refused(make, length):
+    """Where a window would reach the beginning or beyond, an error says what to change."""
+    with pytest.raises(LengthError, match=f"{length} has no room for anything before the window; give longer lengths"):
+        make(context_lengths=[length]).test_docs()
