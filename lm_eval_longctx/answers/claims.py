@@ -70,6 +70,9 @@ _QUESTION = re.compile(r"^[^.!\n。！？]*[?？]")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _CONDITION = re.compile(r"\b(?:if|whether|unless)\b[^,.;:!?\n]*$")
 
+_SHORT = 500
+"""Characters before a lone end of the context that may be an answer; a copied context is longer."""
+
 
 def claimed(text: str, mentions: Iterable[Mention], right: Iterable[str] = ()) -> list[str]:
     """Return the values that a normalised text claims, in order, each once.
@@ -123,7 +126,9 @@ def hedges(text: str, mention: Mention, values: Iterable[str]) -> bool:
 def without_echo(text: str, question: str) -> str:
     """Return a normalised answer without what it copies: the context, the question, its sentences."""
     place = text.rfind("</context>")
-    text = text[place + len("</context>") :] if place >= 0 else text
+    copied = "<context>" in text or text.find("</context>") > _SHORT
+    # A short text before a lone mark is an answer, by a model that goes on with the prompt's form.
+    text = text[place + len("</context>") :] if place >= 0 and copied else text.replace("</context>", "\n")
     asked = " ".join(question.split())
     if len(asked) < 12:
         return text

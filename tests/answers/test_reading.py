@@ -306,3 +306,19 @@ def test_a_thought_that_the_prompt_opened(opening, text, left):
 def test_an_opened_thought_is_one_that_the_answer_opens(text):
     """It makes no difference who wrote the opening mark, so that models that think are compared fairly."""
     assert without_thoughts(text, opening="<think>") == without_thoughts(f"<think>{text}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "exact"),
+    [
+        ("The number is 4367506.\n</context>\nThe number is 4367506.\n</context>\nThe", 1),
+        ("4367506\n</context>", 1),
+        ("4367506\n</context>\n7654321", 0),
+        ("<context>\nThe number is 4367506.\n</context>\nWhat is the number?", 0),
+        ("The grass is green. " * 100 + "The number is 4367506.\n</context>\nWhat is the number?", 0),
+    ],
+)
+def test_a_lone_end_of_the_context_takes_no_answer_away(answer, exact):
+    """A model that goes on in the prompt's form after its answer has answered; a copy of the context has not."""
+    sample = {"target": "4367506", "question": "What is the number?"}
+    assert judge(RetrievalScorer({}), sample, answer).values["exact"] == exact
