@@ -250,7 +250,7 @@ def judged(niah: Any, answer: str, **metadata: Any) -> tuple[Any, dict[str, Any]
     """Return what the task makes of a foreign model's plain text: the verdict, and what the log of samples gets."""
     task = niah(**metadata)
     doc = task.test_docs()[0]
-    return task._judge(doc, answer.format(doc["target"])), task.process_results(doc, [answer.format(doc["target"])])
+    return task._result(doc, answer.format(doc["target"])), task.process_results(doc, [answer.format(doc["target"])])
 
 
 def test_thoughts_come_off_before_the_scorer_and_stay_in_the_samples(niah: Any) -> None:
