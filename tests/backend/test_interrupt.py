@@ -100,7 +100,7 @@ def test_signals_that_others_handle_are_left_to_them(number):
     """A program that ignores a signal (nohup) or handles it keeps doing so; afterwards all is as it was."""
     inherited = {each: signal.getsignal(each) for each in SIGNALS}
     for each in SIGNALS:  # a shell that starts tests in the background makes them deaf to some
-        signal.signal(each, signal.default_int_handler)
+        signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
     before = {each: signal.getsignal(each) for each in SIGNALS}
     signal.signal(number, signal.SIG_IGN)
     try:
