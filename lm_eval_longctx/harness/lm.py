@@ -264,14 +264,16 @@ class LongctxLM(LM):
         ``context_exceeded``, and shorter positions are asked for again without it.
 
         Returns:
-            A ``Completion`` for each sample of ours, ``(log-likelihood, False)`` for other requests.
+            A ``Completion`` for each sample.
 
         Raises:
-            UnsupportedError: The provider tells no log-probabilities of a prompt, or lost one of another task.
+            UnsupportedError: The provider tells no log-probabilities of a prompt, or the task is none of ours: nobody
+                tells whether a continuation is the likeliest, which lm-eval's own tasks may score.
         """
-        if not self.provider.capabilities.prompt_logprobs:
+        ours = [request for request in requests if isinstance(request, SampleInstance)]
+        if not self.provider.capabilities.prompt_logprobs or len(ours) < len(requests):
             raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
-        answers = Documents(requests).ask(self.backend.run)
+        answers = Documents(ours).ask(self.backend.run)
         ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
         return answers
 

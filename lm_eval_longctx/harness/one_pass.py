@@ -58,10 +58,10 @@ def in_one_pass(lm: Any, original: Callable[..., list[Any]]) -> Callable[..., li
         return original
 
     def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        found: dict[int, Any] = {}
-        for group in by_document(requests):
-            if document := [(place, request) for place, request in group if _whole(request)]:
-                found.update(_read(lm, document))
+        ours = {place: request for place, request in enumerate(requests) if _whole(request)}
+        places, found = list(ours), {}
+        for document in by_document(list(ours.values())):
+            found.update({places[number]: answer for number, answer in _read(lm, document)})
         others = [request for place, request in enumerate(requests) if place not in found]
         theirs = iter(original(others, *args, **kwargs) if others else ())
         return [found[place] if place in found else next(theirs) for place in range(len(requests))]

@@ -7,10 +7,12 @@ import math
 
 import pytest
 from byte_model import ByteModel, EchoServer, log_probabilities, tokens_of
+from lm_eval.api.instance import Instance
 from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
+from lm_eval_longctx.harness.lm import LongctxLM
 
 LENGTHS = {"context_lengths": ["256", "512", "1k", "4k"], "samples_per_cell": 2}
 
@@ -45,6 +47,9 @@ def test_one_request_equals_windows():
         assert outcome == at_once[place][1] == "complete"
         assert math.isclose(nats, at_once[place][0], abs_tol=1e-4)
     assert block["power_law"]["cumulative_from"] == "all"
+    billed = block["summary"]["tokens"]
+    sent = sum(len(tokens_of(body["prompt"])) for body in server.bodies if "echo" in body)
+    assert (billed["billed"], billed["billed_samples"]) == (sent, 2)
 
 
 @pytest.mark.usefixtures("_key")
@@ -123,3 +128,11 @@ def test_nothing_is_put_around_a_document():
     manager = TaskManager(include_defaults=False, metadata=LENGTHS)
     with pytest.raises(ConfigError, match="leave --system_instruction out"):
         simple_evaluate(ByteModel(), tasks=["longctx_text_nll"], task_manager=manager, system_instruction="Be kind.")
+
+
+def test_likelihoods_of_other_tasks_are_refused():
+    """Nobody tells whether a continuation is the likeliest, which lm-eval's own tasks score: so none is answered."""
+    lm = LongctxLM("cascade", ledger="none")
+    request = Instance("loglikelihood", {}, ("The sky is", " blue"), 0, ("lambada", 0, 1))
+    with pytest.raises(UnsupportedError, match="tasks that generate text"):
+        lm.loglikelihood([request])

@@ -25,7 +25,7 @@ from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
@@ -83,9 +83,10 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
 
     def _corpus(self, index: int) -> Corpus:
         """Return the text that a document is from: a chronicle of its own, or the one text that there is."""
-        name, _, argument = (self.sweep.haystack or CHRONICLE).partition(":")
-        world = int(argument or 0) + index * _WORLDS + self.sweep.seed * _WORLDS**2 if name == CHRONICLE else 0
-        spec = f"{CHRONICLE}:{world}" if name == CHRONICLE else self.sweep.haystack
+        spec = self.sweep.haystack or CHRONICLE
+        name, _, argument = spec.partition(":")
+        if name == CHRONICLE and (not argument or argument.isdecimal()):
+            spec = f"{CHRONICLE}:{int(argument or 0) + index * _WORLDS + self.sweep.seed * _WORLDS**2}"
         if spec not in self._corpora:
             self._corpora[spec] = self._opened(spec)
         return self._corpora[spec]
@@ -123,7 +124,12 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         window = corpus.read(stop, end)
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {"spec": source.spec, "digest": source.digest, "repeats": corpus.repeats(start, end)},
+            "haystack": {
+                "spec": source.spec,
+                "digest": source.digest,
+                "repeats": corpus.repeats(start, end),
+                "overlap": self._overlap(corpus, plan.index, start, end),
+            },
             "question": "",
             "target": window,
             "realised_length": count_tokens(corpus, [Span(start, end)]),
@@ -153,6 +159,8 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
     def _range(self, plan: PlannedSample) -> tuple[int, int, int] | None:
         """Return where document, window and what follows begin, in bytes; ``None`` where the text ends before."""
         corpus = self._corpus(plan.index)
+        if plan.index and corpus.source.endless and not corpus.source.spec.startswith(CHRONICLE):
+            return None  # the one document that there is, over again
         start = self._start(corpus, plan.index)
         end = corpus.unit_start(corpus.unit_at(corpus.advance(start, plan.length.amount)))
         while end > start and count_tokens(corpus, [Span(start, end)]) > plan.length.amount:
@@ -160,6 +168,12 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         stop = max(start, corpus.unit_start(corpus.unit_at(corpus.advance(end, -self.sweep.options["window"]))))
         period = corpus.store.period_bytes
         return None if period is not None and end > period else (start, stop, end)
+
+    def _overlap(self, corpus: Corpus, index: int, start: int, end: int) -> float:
+        """Return the share of a document up to a position that documents with a lower index hold too, up to there."""
+        if corpus.source.endless:
+            return 0.0
+        return _covered(start, end, (self._start(corpus, lower) for lower in range(index)))
 
     def _start(self, corpus: Corpus, index: int) -> int:
         """Return the byte where a document begins: at evenly spread places of a text, however many there are.
@@ -174,6 +188,16 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         while index:
             share, index, scale = share + scale * (index & 1), index >> 1, scale / 2
         return corpus.unit_start(int(share % 1 * (corpus.store.period_units or 1)))
+
+
+def _covered(start: int, end: int, others: Iterable[int]) -> float:
+    """Return the share of a range that ranges of the same size, with other beginnings, hold too."""
+    size, covered, reached = end - start, 0, start
+    for other in sorted(others):
+        low, high = max(other, reached), min(other + size, end)
+        if high > low:
+            covered, reached = covered + high - low, high
+    return covered / size
 
 
 def _repeated(prefix: bytes, window: bytes) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from lm_eval_longctx.errors import LengthError
+from lm_eval_longctx.errors import CorpusError, LengthError
+from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.listing import find_task
 from lm_eval_longctx.harness.tasks import LongctxTask
+from lm_eval_longctx.plugins.manager import registry
 
 
 @pytest.fixture
@@ -96,3 +99,39 @@ def test_a_position_without_room_before_its_window_is_refused(make, length):
     """Where a window would reach the beginning or beyond, an error says what to change."""
     with pytest.raises(LengthError, match=f"{length} has no room for anything before the window; give longer lengths"):
         make(context_lengths=[length]).test_docs()
+
+
+def test_documents_of_one_text_say_what_they_share(make, tmp_path):
+    """Of a text that ends, documents overlap where they must, and each says how much of it earlier ones hold too."""
+    book = tmp_path / "book.txt"
+    book.write_text("".join(f"Sentence number {i} says something of its own. " for i in range(900)), encoding="utf-8")
+    docs = make(haystack=f"books:{book}", context_lengths=["512", "4k"]).test_docs()
+    shares = {(doc["index"], doc["context_label"]): doc["haystack"]["overlap"] for doc in docs}
+    assert {shares[index, "512"] for index in range(3)} == {0.0}
+    assert shares[0, "4k"] == 0.0
+    starts = {doc["index"]: doc["start"] for doc in docs}
+    last = next(doc for doc in docs if (doc["index"], doc["context_label"]) == (2, "4k"))
+    size = last["prefix_bytes"] + last["window_bytes"]
+    held = {byte for start in (starts[0], starts[1]) for byte in range(start, start + size)}
+    own = range(starts[2], starts[2] + size)
+    assert 0.5 < shares[2, "4k"] < 1
+    assert shares[2, "4k"] == pytest.approx(len(held.intersection(own)) / size)
+
+
+def test_an_endless_text_that_is_no_chronicle_has_one_document(make, monkeypatch, caplog):
+    """The same text again is no second document: it is left out, and that is logged."""
+    source = registry().load(registry().source("chronicle"))
+
+    def other(_, context):
+        return replace(source("", context), spec="other")
+
+    monkeypatch.setattr(assembly, "_source", lambda _: other)
+    docs = make(haystack="other").test_docs()
+    assert {doc["index"] for doc in docs} == {0}
+    assert "document 1 ends before 256" in caplog.text
+
+
+def test_a_chronicle_that_cannot_be_is_refused_in_words(make):
+    """A misspelt seed is the source's own error."""
+    with pytest.raises(CorpusError, match="chronicle takes a whole number"):
+        make(haystack="chronicle:old").test_docs()
