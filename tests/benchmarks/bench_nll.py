@@ -27,6 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
+from bench_text import peak_resident  # noqa: E402
 from text_kit import builder_for  # noqa: E402
 
 from lm_eval_longctx.providers.cascade.language import log_likelihoods  # noqa: E402
@@ -37,15 +38,6 @@ LENGTHS = ["10k", "100k", "1M", "10M"]
 FIRST = 256
 SECONDS, BYTES = {"1M": 300.0, "10M": 3600.0}, {"1M": 1e9}
 """What each length may take."""
-
-
-def peak_resident() -> int:
-    """Return the highest resident set so far in bytes (Linux); 0 where that cannot be told."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
 
 def positions(length: str) -> list[str]:

@@ -30,9 +30,7 @@ def needle_in(context: str) -> str:
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Make lm-eval's ``hf`` with a tiny Llama, which reads the very tokens that reach its weights."""
-    torch = pytest.importorskip("torch", reason="lm-eval's hf needs torch: pip install torch transformers accelerate")
-    pytest.importorskip("transformers", reason="lm-eval's hf needs transformers")
-    pytest.importorskip("accelerate", reason="lm-eval's hf needs accelerate")
+    torch = tiny_llama.torch_or_skip()
     from lm_eval.models.huggingface import HFLM
 
     class Reader(HFLM):

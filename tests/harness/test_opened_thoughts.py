@@ -109,9 +109,7 @@ def test_marks_of_thoughts_that_are_named_open_them_too(asked: Any, evaluate: An
 @pytest.fixture(scope="module")
 def hf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Make lm-eval's ``hf`` with a tiny Llama whose template opens a thought, and which says what it is told to."""
-    torch = pytest.importorskip("torch", reason="lm-eval's hf needs torch: pip install torch transformers accelerate")
-    pytest.importorskip("transformers", reason="lm-eval's hf needs transformers")
-    pytest.importorskip("accelerate", reason="lm-eval's hf needs accelerate")
+    torch = tiny_llama.torch_or_skip()
     from lm_eval.models.huggingface import HFLM
 
     class Saying(HFLM):

@@ -12,12 +12,22 @@ import runpy
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 WINDOW = 1024
+
+
+def torch_or_skip() -> Any:
+    """Return torch, or skip the test where lm-eval's ``hf`` cannot run."""
+    import pytest
+
+    for name in ("transformers", "accelerate", "torch"):
+        found = pytest.importorskip(name, reason="lm-eval's hf needs pip install torch transformers accelerate")
+    return found
 
 
 def make(folder: Path) -> None:
