@@ -161,7 +161,11 @@ class Prompt:
 
     def media(self) -> Iterator[MediaPart]:
         """Yield all parts that are not text, in order."""
-        return (part for part in self.parts() if not isinstance(part, TextPart))
+        return iter(self._media)
+
+    @cached_property
+    def _media(self) -> tuple[MediaPart, ...]:
+        return tuple(part for part in self.parts() if not isinstance(part, TextPart))
 
     def text(self) -> str:
         """Join all text in order, leaving media out; for models that read text only."""

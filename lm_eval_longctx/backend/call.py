@@ -326,7 +326,8 @@ class Caller:
         session, limit = self.session, self.session.limits.timeout
         try:
             with session.progress.open_call(self.job):
-                return await asyncio.wait_for(session.provider.send(request), limit)
+                sending = session.provider.send(request)
+                return await (sending if limit is None else asyncio.wait_for(sending, limit))
         except asyncio.TimeoutError:
             words = f"no answer within {limit:g} s" if limit else "no answer in time"
             if self._name:

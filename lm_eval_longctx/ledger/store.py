@@ -57,9 +57,9 @@ class Ledger:
         self._owner, self._secrets = this_process(), secrets()
         self._claims: set[str] = set()
         beat = partial(statements.beat, owner=self._owner.id, claims=self._claims)
-        self._writer = Writer(connection, beat, partial(_explained, path))
-        self._registered = self._settled = False
         self._file = _file_at(path)
+        self._writer = Writer(connection, beat, partial(_explained, path), partial(_replaced, path, self._file))
+        self._registered = self._settled = False
         self._finish = weakref.finalize(self, _close, self._writer, reader)
 
     @classmethod
@@ -125,10 +125,6 @@ class Ledger:
     @property
     def trouble(self) -> LedgerError | None:
         """Why nothing can be recorded any more, if so: nothing more may be sent then, and what arrives is kept."""
-        if self._writer.failure is None and self._file is not None and _file_at(self.path) != self._file:
-            self._writer.failure = LedgerError(
-                f"the ledger {self.path} was deleted or replaced while it was in use, so nothing more is sent"
-            )
         return self._writer.failure
 
     def settle(self) -> None:
@@ -137,7 +133,7 @@ class Ledger:
         Raises:
             LedgerError: There was trouble; says what it was, where the records are, and what to do.
         """
-        trouble = self.trouble
+        trouble = self._writer.look()
         if trouble is None:
             return
         self._settled = True
@@ -154,7 +150,6 @@ class Ledger:
 
     def _rescued(self, *, gone: bool) -> str:
         if gone:
-            self._file = None  # it is written anew, and then nobody looks for the old one
             return str(rescue.restore(self.path, self._reader))
         place = rescue.save(self.path, self._reader, self._writer.kept)
         self._writer.kept = []
@@ -380,6 +375,13 @@ def _file_at(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _replaced(path: str, file: tuple[int, int] | None) -> LedgerError | None:
+    """Say that another file, or none, lies where the ledger was."""
+    if file is None or _file_at(path) == file:
+        return None
+    return LedgerError(f"the ledger {path} was deleted or replaced while it was in use, so nothing more is sent")
 
 
 def _close(writer: Writer, reader: sqlite3.Connection) -> None:

@@ -37,6 +37,7 @@ class Writer:
         connection: sqlite3.Connection,
         idle: Callable[[sqlite3.Connection], None],
         explain: Callable[[Exception], LedgerError],
+        missing: Callable[[], LedgerError | None],
         every: float = 15.0,
     ) -> None:
         """Start the thread.
@@ -45,9 +46,11 @@ class Writer:
             connection: Used by this thread only, from now on.
             idle: Called in a transaction of its own, about every ``every`` seconds.
             explain: Makes the error that users see.
+            missing: Says if the file is no longer where it was: looked at before each batch.
             every: Seconds.
         """
         self._connection, self._idle, self._explain, self._every = connection, idle, explain, every
+        self._missing = missing
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closed = False
         self.failure: LedgerError | None = None
@@ -108,9 +111,10 @@ class Writer:
 
     def _write(self, wanted: list[Work]) -> None:
         """Do work in one transaction; if that fails, piece by piece, so that one failure is nobody else's."""
-        if self.failure is not None:
+        failure = self.look()
+        if failure is not None:
             for item in wanted:
-                self._put_by(item, self.failure)
+                self._put_by(item, failure)
             return
         try:
             results = self._transact([work for work, *_ in wanted])
@@ -123,6 +127,11 @@ class Writer:
             return
         for (_, future, _), result in zip(wanted, results, strict=True):
             future.set_result(result)
+
+    def look(self) -> LedgerError | None:
+        """Return why nothing can be written, after a look whether the file is still there."""
+        self.failure = self.failure or self._missing()
+        return self.failure
 
     def _transact(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
         try:

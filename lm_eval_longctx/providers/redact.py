@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.providers.base import Raw
@@ -58,13 +58,21 @@ def redact(text: str, hidden: Sequence[str]) -> str:
 
 def redact_bytes(body: bytes, hidden: Sequence[str]) -> bytes:
     """Replace each secret in bytes, in whatever form; returns the same object if there is none."""
-    for value in hidden:
-        for form in _forms(value):
-            if form in body:
-                body = body.replace(form, MARK.encode())
-    if any(_likely(value) in body for value in hidden) or (hidden and _MANY.search(body)):
+    if not hidden or not body:
+        return body
+    forms, likely = _sought(tuple(hidden))
+    for form in forms:
+        if form in body:
+            body = body.replace(form, MARK.encode())
+    if any(part in body for part in likely) or _MANY.search(body):
         return _without_escaped(body, hidden)
     return body
+
+
+def _holds_none(texts: Iterable[str], hidden: Sequence[str]) -> bool:
+    """Whether no secret is in any of some texts, looked for in all of them at once."""
+    together = "\n".join(texts)
+    return redact(together, hidden) is together
 
 
 def _without_escaped(body: bytes, hidden: Sequence[str]) -> bytes:
@@ -77,19 +85,26 @@ def _without_escaped(body: bytes, hidden: Sequence[str]) -> bytes:
 
 def without_secrets(raw: Raw, hidden: Sequence[str]) -> Raw:
     """Remove all secrets from a response."""
-    if not hidden:
+    body = redact_bytes(raw.body, hidden)
+    if body is raw.body and _holds_none((*raw.headers.values(), raw.error), hidden):
         return raw
     headers = {name: redact(value, hidden) for name, value in raw.headers.items()}
-    return replace(raw, headers=headers, body=redact_bytes(raw.body, hidden), error=redact(raw.error, hidden))
+    return replace(raw, headers=headers, body=body, error=redact(raw.error, hidden))
 
 
 def clean_completion(completion: Completion, hidden: Sequence[str]) -> Completion:
     """Remove all secrets from what was made of a response: pieces of a stream may have made one whole."""
+    if _holds_none((str(completion), completion.detail, *completion.notes), hidden):
+        return completion
     text, detail = redact(str(completion), hidden), redact(completion.detail, hidden)
     notes = tuple(redact(note, hidden) for note in completion.notes)
-    if (text, detail, notes) == (str(completion), completion.detail, completion.notes):
-        return completion
     return completion.changed(text=text, detail=detail, notes=notes)
+
+
+@lru_cache(maxsize=64)
+def _sought(hidden: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return all that is looked for first: the secrets in every form, and the part of each that nobody would escape."""
+    return tuple(form for value in hidden for form in _forms(value)), tuple(map(_likely, hidden))
 
 
 @lru_cache(maxsize=64)
