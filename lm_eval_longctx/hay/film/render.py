@@ -60,7 +60,8 @@ def film_part(library: Library, cut: Cut, cache: Path) -> VideoPart:
 def _film_name(library: Library, cut: Cut) -> str:
     shown = {str(index): overlay.to_dict() for index, overlay in sorted(cut.overlays.items())}
     sound = cut.sound.identity if cut.sound else ""
-    facts = json.dumps([library.digest, cut.pictures, shown, sound], sort_keys=True)
+    where = [cut.first] if cut.first else []
+    facts = json.dumps([library.digest, cut.pictures, shown, sound, *where], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:40]
 
 

@@ -45,12 +45,12 @@ class Soundtrack(Protocol):
         """Return one second of it, mono, ``SAMPLE_RATE`` samples."""
 
 
-def mux_film(library: Library, pictures: int, sound: Soundtrack | None, path: Path) -> None:
-    """Write the haystack's first pictures as an MP4 file.
+def mux_film(library: Library, pictures: range, sound: Soundtrack | None, path: Path) -> None:
+    """Write some of the haystack's pictures as an MP4 file.
 
     Args:
         library: Grown to as many pictures.
-        pictures: How many.
+        pictures: Which.
         sound: The sound track, or ``None``.
         path: The file.
     """
@@ -61,7 +61,7 @@ def mux_film(library: Library, pictures: int, sound: Soundtrack | None, path: Pa
             for _, packet in packets:
                 output.mux_one(packet)
         else:
-            _with_sound(output, packets, sound, float(pictures / library.hay.look.fps))
+            _with_sound(output, packets, sound, float(len(pictures) / library.hay.look.fps))
 
 
 def _with_sound(output: OutputContainer, packets: Iterator[tuple[float, Any]], sound: Soundtrack, end: float) -> None:
@@ -82,7 +82,7 @@ def _frame(samples: npt.NDArray[np.int16], second: int) -> av.AudioFrame:
     return frame
 
 
-def _timed(stream: VideoStream, library: Library, pictures: int) -> Iterator[tuple[float, Any]]:
+def _timed(stream: VideoStream, library: Library, pictures: range) -> Iterator[tuple[float, Any]]:
     """Yield the seconds and the packet of each picture."""
     fps = library.hay.look.fps
     base = Fraction(1, fps.numerator)
@@ -106,10 +106,10 @@ def _stream(output: OutputContainer, library: Library) -> VideoStream:
     return stream
 
 
-def _packets(library: Library, pictures: int) -> Iterator[bytes]:
-    for number in range(-(-pictures // CHUNK)):
+def _packets(library: Library, pictures: range) -> Iterator[bytes]:
+    for number in range(pictures.start // CHUNK, -(-pictures.stop // CHUNK)):
         for i, (_, packet) in enumerate(library.chunk(number).packets()):
-            if number * CHUNK + i < pictures:
+            if number * CHUNK + i in pictures:
                 yield packet
 
 
@@ -118,14 +118,21 @@ class Cut:
     """Which film to write.
 
     Attributes:
-        pictures: How many pictures it has, from the library's first one.
-        overlays: What is drawn on which picture, by its number.
+        pictures: How many pictures it has.
+        overlays: What is drawn on which picture, by its number in the film.
         sound: The sound track, or ``None``.
+        first: The library's picture with which it begins.
     """
 
     pictures: int
     overlays: Mapping[int, Mark]
     sound: Soundtrack | None = None
+    first: int = 0
+
+    @property
+    def shown(self) -> range:
+        """The library's pictures that it has."""
+        return range(self.first, self.first + self.pictures)
 
 
 def write_film(library: Library, cut: Cut, path: Path) -> None:
@@ -142,7 +149,7 @@ def write_film(library: Library, cut: Cut, path: Path) -> None:
     Raises:
         MediaError: The file cannot be written, or an overlay does not fit.
     """
-    library.grow(cut.pictures)
+    library.grow(cut.shown.stop)
     try:
         hay, offsets = _haystack_film(library, cut)
         with whole(path) as film:
@@ -156,10 +163,11 @@ def write_film(library: Library, cut: Cut, path: Path) -> None:
 def _haystack_film(library: Library, cut: Cut) -> tuple[Path, Path]:
     """Return the film without overlays, and the file that says where in it each packet begins."""
     sound = f"-{cut.sound.identity[:16]}" if cut.sound else ""
-    hay, offsets = (library.folder / f"{cut.pictures}{sound}.{suffix}" for suffix in ("mp4", "npy"))
+    name = f"{f'{cut.first}+' if cut.first else ''}{cut.pictures}{sound}"
+    hay, offsets = (library.folder / f"{name}.{suffix}" for suffix in ("mp4", "npy"))
     if not (hay.is_file() and offsets.is_file()):
         with whole(hay) as film:
-            mux_film(library, cut.pictures, cut.sound, film)
+            mux_film(library, cut.shown, cut.sound, film)
         with whole(offsets) as table:
             np.save(table, _offsets(hay))
     return hay, offsets
@@ -175,9 +183,10 @@ def _replace(library: Library, cut: Cut, film: Path, offsets: Sequence[int]) -> 
     coder = library.coder()
     with film.open("r+b") as file:
         for index, overlay in sorted(cut.overlays.items()):
-            coded, packet = list(library.chunk(index // CHUNK).packets())[index % CHUNK]
-            (picture,) = library.hay.pictures(index, index + 1)
-            hay, needle = (coder.boxed(p) for p in (packet, coder.needle(picture, overlay, index, coded)))
+            shown = cut.first + index
+            coded, packet = list(library.chunk(shown // CHUNK).packets())[shown % CHUNK]
+            (picture,) = library.hay.pictures(shown, shown + 1)
+            hay, needle = (coder.boxed(p) for p in (packet, coder.needle(picture, overlay, shown, coded)))
             file.seek(offsets[index])
             if len(needle) != len(hay) or file.read(len(hay)) != hay:
                 raise MediaError(f"{library.folder} is damaged (picture {index}); remove it, and it is made again")

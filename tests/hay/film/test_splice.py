@@ -54,6 +54,19 @@ def test_exactly_the_planned_pictures_differ(library: Library, tmp_path: Path, p
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "h264"])
+@pytest.mark.parametrize("first", [1, CHUNK - 3, CHUNK + 2])
+def test_a_film_may_begin_later(tmp_path: Path, look: Look, codec: str, first: int) -> None:
+    """A film cut out of a long one shows its pictures bit for bit from time 0 on, but for its own needle."""
+    library = Library(Film("later", look), codec, tmp_path / "hay")
+    long = _write(library, tmp_path / "whole.mp4", CHUNK + 9)
+    whole = _frames(long)
+    write_film(library, Cut(6, {4: NEEDLE}, first=first), tmp_path / "part.mp4")
+    part = _frames(tmp_path / "part.mp4")
+    assert [np.array_equal(one, whole[first + i]) for i, one in enumerate(part)] == [True] * 4 + [False, True]
+    assert [row[:2] for row in _packets(tmp_path / "part.mp4")] == [row[:2] for row in _packets(long)[:6]]
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "h264"])
 @pytest.mark.parametrize("fps", [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(30000, 1001)])
 def test_durations_and_times_are_exact(tmp_path: Path, codec: str, fps: Fraction) -> None:
     """Each picture is shown from n/fps to (n + 1)/fps, and the file says so."""
