@@ -154,6 +154,16 @@ class Prompt:
         first = (Turn("system", (TextPart(system),)),) if system else ()
         return cls((*first, Turn("user", tuple(parts))), answer_prefix)
 
+    def with_system(self, instruction: str) -> Prompt:
+        """Put an instruction before the prompt's own system text; an empty one changes nothing."""
+        if not instruction:
+            return self
+        first, rest = self.turns[0], self.turns[1:]
+        if first.role != "system":
+            return Prompt((Turn("system", (TextPart(instruction),)), *self.turns), self.answer_prefix)
+        joined = Turn("system", (TextPart(instruction + "\n\n"), *first.parts))
+        return Prompt((joined, *rest), self.answer_prefix)
+
     def parts(self) -> Iterator[Part]:
         """Yield all parts of all turns in order."""
         for turn in self.turns:

@@ -13,10 +13,15 @@ The form has no number of its own: a sample is known by ``task`` and
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.units import Unit, parse_length
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class _HaystackFacts(TypedDict):
@@ -163,3 +168,21 @@ def planned(sample: Planned) -> PlannedSample:
         index=sample["index"],
         variant=sample["variant"],
     )
+
+
+_LATER = ("label_length", "asked_label", "recipe_digest")
+"""What is written into a sample once its recipe is complete."""
+
+
+def recipe_digest(sample: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return the digest of all that decides a sample's content: the same before and after it was called otherwise.
+
+    Args:
+        sample: The sample.
+        options: Those of its sweep.
+    """
+    recipe = {key: value for key, value in sample.items() if key not in _LATER}
+    if "asked_label" in sample:
+        recipe["context_label"] = sample["asked_label"]
+    plain = json.dumps([recipe, dict(options)], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]

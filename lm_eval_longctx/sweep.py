@@ -90,6 +90,22 @@ class Sweep:
             "ignored": list(self.ignored),
         }
 
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Sweep:
+        """Return the specification that ``to_dict`` gave, as result files have it.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        try:
+            given = {name: plain[name] for name in cls.__dataclass_fields__ if name in plain}
+            unit, measure = Unit(given["unit"]), given["tokenizer"]
+            lengths = tuple(parse_length(label, unit, measure) for label in given["context_lengths"])
+            lists = {name: tuple(given.get(name, ())) for name in ("depths", "reasoning_tags", "ignored")}
+            return cls(**{**given, **lists, "unit": unit, "context_lengths": lengths})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"this is no specification of a sweep ({error!r}); run the task again") from error
+
 
 def _depths(value: Any) -> tuple[float, ...]:
     value = _from_text(value)

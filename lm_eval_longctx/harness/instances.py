@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.instance import Instance
 
 from lm_eval_longctx.completion import Completion
-from lm_eval_longctx.harness.rendering import add_system, for_other_models
+from lm_eval_longctx.harness.rendering import for_other_models
 from lm_eval_longctx.harness.window import Fit
 from lm_eval_longctx.prompt import TextPart
 
@@ -83,7 +83,7 @@ class SampleInstance(Instance):
 
     def prompt(self) -> Prompt:
         """Render the sample: the whole context, in memory from now on."""
-        return add_system(self.builder.render(self.doc), self.system_instruction)
+        return self.builder.render(self.doc).with_system(self.system_instruction)
 
     @property
     def gen_kwargs(self) -> dict[str, Any]:

@@ -28,17 +28,6 @@ IMAGE_PLACEHOLDER = "<image>"
 AUDIO_PLACEHOLDER = "<audio>"
 
 
-def add_system(prompt: Prompt, instruction: str) -> Prompt:
-    """Put the user's system instruction before a prompt's own system text."""
-    if not instruction:
-        return prompt
-    first, rest = prompt.turns[0], prompt.turns[1:]
-    if first.role != "system":
-        return Prompt((Turn("system", (TextPart(instruction),)), *prompt.turns), prompt.answer_prefix)
-    joined = Turn("system", (TextPart(instruction + "\n\n"), *first.parts))
-    return Prompt((joined, *rest), prompt.answer_prefix)
-
-
 def for_other_models(
     prompt: Prompt, gen_kwargs: dict[str, Any], chat_template: Callable[..., Any] | None
 ) -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ within lm-eval's contract for tasks (lm-eval 0.4.12 and 0.4.13).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
@@ -47,6 +46,7 @@ from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
+from lm_eval_longctx.sample import recipe_digest
 from lm_eval_longctx.scorers.base import UNPARSED, judge, mean
 
 if TYPE_CHECKING:
@@ -149,8 +149,7 @@ class LongctxTask(ConfigurableTask):
         """Stamp a sample with the digest of all that decides its content."""
         self.scorer.validate(self.builder.reveal(sample))
         sample = self._own.relabel(sample) if self._own else sample
-        plain = json.dumps([sample, dict(self.sweep.options)], sort_keys=True, ensure_ascii=False, default=str)
-        return {**sample, "recipe_digest": hashlib.sha256(plain.encode()).hexdigest()[:16]}
+        return {**sample, "recipe_digest": recipe_digest(sample, self.sweep.options)}
 
     def doc_to_text(self, doc: Sample, doc_to_text: object = None) -> str:
         """Return the whole prompt's text (for ``--write_out`` and curious people)."""

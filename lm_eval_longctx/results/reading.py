@@ -28,6 +28,7 @@ class Run:
         path: The result file.
         stamp: The date in the file's name, such as ``2026-11-23T22-14-00.123456``; sorts by time.
         config: What lm-eval recorded about the run (``config`` in the file).
+        metadata: The task's own, without the block.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Run:
     path: Path
     stamp: str
     config: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def samples_file(self) -> Path | None:
@@ -96,7 +98,15 @@ def _read(file: Path, *, named: bool) -> list[Run]:
     stamp = matched[1] if matched else str(data.get("date", ""))
     config = data["config"] if isinstance(data.get("config"), dict) else {}
     return [
-        Run(task, _model(data, config), check_block(block, f"{file} ({task})"), file, stamp, config)
+        Run(
+            task,
+            _model(data, config),
+            check_block(block, f"{file} ({task})"),
+            file,
+            stamp,
+            config,
+            {key: value for key, value in data["configs"][task]["metadata"].items() if key != "longctx"},
+        )
         for task, block in blocks.items()
     ]
 

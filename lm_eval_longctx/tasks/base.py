@@ -110,6 +110,14 @@ class Builder(ABC, Generic[S]):
         """
         return ("text",) if self.MODALITY == "text" else ("text", self.MODALITY)
 
+    def passages(self, sample: S) -> tuple[str, ...]:  # noqa: ARG002 - only some can tell
+        """Return the texts of the prompt from which the answer follows, word for word; empty where nobody can tell.
+
+        For people who look at a prompt: there these are marked. Needles in
+        pictures, sound and film are marked by what the sample says of them.
+        """
+        return ()
+
     @abstractmethod
     def render(self, sample: S) -> Prompt:
         """Make the prompt of a sample: a pure function of the sample and the hay it names."""

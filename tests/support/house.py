@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("answers",),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
-    ("backend", "results", "metrics"),
+    ("backend", "results", "metrics", "preview"),
     ("harness", "report", "testing"),
     ("check",),
     ("cli",),

@@ -252,6 +252,12 @@ class DocQABuilder(Builder[DocumentQuestion]):
         solution = KINDS[sample["kind"]].solve(sample["query"], told)
         return solution.accepted[0] if solution else None
 
+    def passages(self, sample: DocumentQuestion) -> tuple[str, ...]:
+        """Return the sentences that the answer follows from."""
+        corpus = self._lands(int(sample["haystack"]["spec"].partition(":")[2])).corpus
+        bounds = ((corpus.unit_start(unit), corpus.unit_start(unit + 1)) for unit, _ in sample["evidence"])
+        return tuple(corpus.read(start, stop).strip() for start, stop in bounds)
+
     def render(self, sample: DocumentQuestion) -> Prompt:
         """Slice the prompt of a sample out of the chronicle."""
         corpus = self._lands(int(sample["haystack"]["spec"].partition(":")[2])).corpus

@@ -257,6 +257,13 @@ class BookQABuilder(Builder[NovelQuestion]):
             "realised_depth": round(max(depths), 6),
         }
 
+    def passages(self, sample: NovelQuestion) -> tuple[str, ...]:
+        """Return the passages that the answer follows from, as this edition prints them."""
+        book = self.corpus.read(0, self.corpus.unit_start(self._units))
+        words = (map(re.escape, _WORD.findall(passage)) for passage, _ in sample["evidence"])
+        found = (re.search(r"\W+".join(some), book, re.IGNORECASE) for some in words)
+        return tuple(match[0] for match in found if match)
+
     def render(self, sample: NovelQuestion) -> Prompt:
         """Slice the prompt of a sample out of the book."""
         if sample["haystack"]["digest"] != self.corpus.source.digest:

@@ -240,6 +240,10 @@ class NeedleBuilder(_TextBuilder[OneNeedleSample]):
             made["chance"] = share
         return made
 
+    def passages(self, sample: OneNeedleSample) -> tuple[str, ...]:
+        """Return the needle's sentence."""
+        return () if sample["absent"] else (self._sentence((sample["key"], sample["target"])),)
+
     def render(self, sample: OneNeedleSample) -> Prompt:
         """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
         pairs = [(key, value) for key, value, _ in sample["planted"]]
@@ -304,6 +308,10 @@ class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
             "realised_depth": None,
             "max_gen_toks": 64 + _TOKENS_A_VALUE * count,
         }
+
+    def passages(self, sample: ManyNeedlesSample) -> tuple[str, ...]:
+        """Return the sentences of all needles that are asked for."""
+        return tuple(self._sentence(pair) for pair in sample["target"].items())
 
     def render(self, sample: ManyNeedlesSample) -> Prompt:
         """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
