@@ -120,6 +120,7 @@ class Sample(_Asked, total=False):
         label_length: What ``context_label`` stands for, where less came out than was asked; in ``unit``.
         asked_label: What the label would be by what was asked; where there is a ``label_length``.
         own_tokens: How lengths in the model's own tokens were reckoned.
+        unasked: Why no model is asked it, where none is: it is ``unsupported`` and has no score.
         recipe_digest: Of all that decides the sample's content; the harness adds it.
     """
 
@@ -137,6 +138,7 @@ class Sample(_Asked, total=False):
     label_length: float
     asked_label: str
     own_tokens: dict[str, Any]
+    unasked: str
     recipe_digest: str
 
 

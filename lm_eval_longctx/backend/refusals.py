@@ -34,6 +34,8 @@ def refusal(sample: Mapping[str, Any], job: Job, provider: Provider) -> str:
         job: What would be asked.
         provider: Who would be asked.
     """
+    if sample.get("unasked"):
+        return str(sample["unasked"])
     media = stand_ins(sample, job.modalities)
     try:
         provider.check(Request(Prompt.user(*media, TextPart("")), job.settings))

@@ -68,7 +68,8 @@ def check_content(prompt: Prompt, capabilities: WireCapabilities, model: str, vi
     if capabilities.max_images is not None and images > capabilities.max_images:
         raise UnsupportedError(
             f"{model} takes {capabilities.max_images} images in a prompt, this one makes {images}; lower the length or "
-            f"the frame rate, or set max_images if the model takes more"
+            f"the frame rate, show fewer frames of a film (form: frames, frames: {capabilities.max_images}), or set "
+            f"max_images if the model takes more"
         )
     videos = sum(isinstance(part, VideoPart) for part in prompt.media())
     if video != "frames" and capabilities.max_videos is not None and videos > capabilities.max_videos:

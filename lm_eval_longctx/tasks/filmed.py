@@ -20,7 +20,7 @@ FORMS = ("native", "frames")
 
 OPTIONS = (
     Option("fps", 1.0, "pictures a second: in the file, and for the model to look at", minimum=0.05, maximum=60),
-    Option("form", "native", "send the film as a file, or as pictures with their times", choices=FORMS),
+    Option("form", "native", "send films as files, or as pictures with their times; one form a run", choices=FORMS),
     Option("codec", "mpeg4", "how the film is coded; h264 uses x264, which is GPL", choices=tuple(CODERS)),
     Option(
         "tokens_per_second",
@@ -53,6 +53,7 @@ def hay_name(plan: PlannedSample) -> str:
 
 WATCH = "Watch the whole video carefully. A question about it follows.\n"
 LOOK = "These are {count} frames of a video, each after its time. A question about the video follows.\n"
+LOOK_ONCE = "This is one frame of a video, after its time. A question about the video follows.\n"
 BLIND = "A question about a video follows. The video cannot be shown.\n"
 ASK = (
     "\nQuestion: {text}\n{options}\n"
@@ -73,6 +74,32 @@ def asked(text: str, options: Sequence[str]) -> str:
     return ASK.format(
         text=text, options="\n".join(f"({a}) {b}" for a, b in zip(LETTERS[: len(options)], options, strict=True))
     )
+
+
+def before(shown: int, pictures: int) -> str:
+    """Return what stands before the pictures of a film.
+
+    Args:
+        shown: How many of them are shown.
+        pictures: How many there are.
+    """
+    if shown == pictures:
+        return WATCH
+    return LOOK_ONCE if shown == 1 else LOOK.format(count=shown)
+
+
+def refuse_two_forms(form: str, frames: Sequence[str | int]) -> None:
+    """Refuse some frames of a film beside, or instead of, a film: how it is coded would be compared, not how much.
+
+    Raises:
+        ConfigError: The form is ``native``, and so many frames are asked for.
+    """
+    some = [count for count in frames if count not in {ALL, 0}]
+    if form == "native" and some:
+        raise ConfigError(
+            f"frames: {some[0]} are pictures, and form: native sends films; say form: frames, with which all rows of "
+            "a run are pictures with their times, or frames: all"
+        )
 
 
 def frame_counts(value: Any) -> list[str | int]:

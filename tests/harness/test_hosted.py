@@ -47,6 +47,21 @@ def model(server: LocalServer, provider: str, **arguments: Any) -> LongctxLM:
     return LongctxLM(f"{provider}/{MODELS[provider]}", base_url=address, progress=False, max_wait=0, **arguments)
 
 
+def day_questions(**metadata: Any) -> Any:
+    """Make a small task of questions about a day of film."""
+    from lm_eval_longctx.harness.tasks import LongctxTask
+
+    settings = {"context_lengths": ["90s"], "resolution": "64x36", "kinds": ["moment"], **metadata}
+    return LongctxTask(
+        {
+            "task": "longctx_video_qa",
+            "output_type": "generate_until",
+            "generation_kwargs": {"until": [], "max_gen_toks": 64},
+            "metadata": {"version": 1.0, "builder": "video_qa", "scorer": "choice", **settings},
+        }
+    )
+
+
 @pytest.mark.parametrize("provider", MODELS)
 def test_a_sweep_on_each_provider(server: LocalServer, niah: Any, evaluate: Any, ledger: str, provider: str) -> None:
     """Every provider's wire carries the whole context, and billed tokens reach the results."""
@@ -65,22 +80,35 @@ def test_questions_that_share_a_film_sent_as_frames(
     server: LocalServer, evaluate: Any, ledger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
     """Several samples of a cell ask about one film at once, with cold caches, and every one is answered."""
-    from lm_eval_longctx.harness.tasks import LongctxTask
-
     monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cold"))
     server.state.answer = lambda _: "Final Answer: (A)"
-    sweep = {"context_lengths": ["90s"], "samples_per_cell": 4, "resolution": "128x72"}
-    task = LongctxTask(
-        {
-            "task": "longctx_video_qa",
-            "output_type": "generate_until",
-            "generation_kwargs": {"until": [], "max_gen_toks": 64},
-            "metadata": {"version": 1.0, "builder": "video_qa", "scorer": "choice", **sweep},
-        }
-    )
+    task = day_questions(samples_per_cell=4, resolution="128x72", kinds=["moment", "order", "count", "far"])
     numbers = evaluate(model(server, provider, ledger=ledger), task)["results"]["longctx_video_qa"]
     assert numbers["sample_len"] >= 16
     assert numbers["coverage,none"] == 1.0
+
+
+@pytest.mark.parametrize("form", ["frames", "native"])
+@pytest.mark.parametrize("provider", MODELS)
+def test_a_run_has_one_form(
+    server: LocalServer, evaluate: Any, ledger: str, monkeypatch: pytest.MonkeyPatch, provider: str, form: str
+) -> None:
+    """All bodies of a run hold pictures, from one frame to all of them, or all hold films; the results say which."""
+    monkeypatch.setattr("lm_eval_longctx.testing.exchange._KEPT_BODY", 1 << 30)
+    server.state.answer = lambda _: "Final Answer: (A)"
+    frames = [0, 1, 16, "all"] if form == "frames" else ["all", 0]
+    takes = {"modalities": "text+image+video"} if provider == "openai-compatible" else {}
+    lm = model(server, provider, ledger=ledger, **takes)
+    result = evaluate(lm, day_questions(form=form, frames=frames), log_samples=True)
+    bodies = [json.dumps(request["body"]) for request in server.state.requests]
+    kinds = {kind for body in bodies for kind in ("image/jpeg", "video/mp4") if kind in body}
+    films = form == "native" and provider in {"gemini", "openai-compatible"}  # the others get a film as its frames
+    assert kinds == ({"video/mp4"} if films else {"image/jpeg"})
+    samples = [sample["doc"] for sample in result["samples"]["longctx_video_qa"]]
+    assert {sample["form"] for sample in samples} == {form}
+    assert {sample["frames"]: sample["pictures"] for sample in samples} == {n: 90 if n == "all" else n for n in frames}
+    block = result["configs"]["longctx_video_qa"]["metadata"]["longctx"]
+    assert block["specification"]["options"]["form"] == form
 
 
 def test_faults_are_retried_or_counted_and_never_scored(

@@ -31,7 +31,6 @@ from lm_eval_longctx.tasks.filmed import (
     ALL,
     BLIND,
     FRAMES,
-    LOOK,
     WATCH,
     FilmSample,
     asked,
@@ -127,6 +126,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
         self.set: PublicSet = SETS[self.options["set"]]
         self.look = Look.parse(self.options["resolution"], self.options["fps"])
         self.frames = frame_counts(self.options["frames"])
+        filmed.refuse_two_forms(self.options["form"], self.frames)
 
     @cached_property
     def questions(self) -> dict[str, PublicQuestion]:
@@ -249,7 +249,7 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
             "haystack": {"spec": self.set.title, "digest": question.film, "repeats": 0},
             "realised_length": float(plan.length.amount),
             "realised_depth": None,
-            "form": self.options["form"] if frames == ALL else "frames",
+            "form": self.options["form"],
             "media_tokens": round(float(shown / self.look.fps) * self.options["tokens_per_second"]),
         }
         if self._left_out:
@@ -271,9 +271,8 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
             return Prompt.user(TextPart(WATCH), self._part(path), after)
         hay = _PlainFilm(path, self.look, self._digest(path))
         indices = evenly(sample["pictures"], hay.distinct)
-        before = WATCH if len(indices) == hay.distinct else LOOK.format(count=len(indices))
         parts = frame_parts(hay, indices, {}, self.context.cache_dir / "video" / "pictures")
-        return Prompt.user(TextPart(before), *parts, after)
+        return Prompt.user(TextPart(filmed.before(len(indices), hay.distinct)), *parts, after)
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import unknown_option
+from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.hay.day.film import DayFilm, DaySound
 from lm_eval_longctx.hay.day.script import write_day
 from lm_eval_longctx.hay.film.library import Library
@@ -31,7 +31,6 @@ from lm_eval_longctx.tasks.filmed import (
     ALL,
     BLIND,
     FRAMES,
-    LOOK,
     WATCH,
     FilmSample,
     asked,
@@ -87,6 +86,9 @@ class VideoQaBuilder(Builder[DayQuestion]):
         self.options: dict[str, Any] = dict(sweep.options)
         self.look = Look.parse(self.options["resolution"], self.options["fps"])
         self.frames = frame_counts(self.options["frames"])
+        filmed.refuse_two_forms(self.options["form"], self.frames)
+        if "sound" in self.options["kinds"] and self.options["form"] == "frames" and any(self.frames):
+            raise ConfigError("questions of the kind 'sound' need the sound track: say form: native, or leave them out")
         for kind in self.options["kinds"]:
             if kind not in KINDS:
                 raise unknown_option("kind of question", str(kind), KINDS)
@@ -139,7 +141,7 @@ class VideoQaBuilder(Builder[DayQuestion]):
             "haystack": {"spec": "day", "digest": film.identity, "repeats": 0},
             "realised_length": film.day.seconds,
             "realised_depth": None,
-            "form": self.options["form"] if frames == ALL else "frames",
+            "form": self.options["form"],
             "media_tokens": round(film.day.seconds * share * self.options["tokens_per_second"]),
         }
 
@@ -159,8 +161,8 @@ class VideoQaBuilder(Builder[DayQuestion]):
             return (TextPart(BLIND),)
         if sample["form"] == "frames":
             indices = evenly(sample["pictures"], pictures)
-            before = WATCH if len(indices) == pictures else LOOK.format(count=len(indices))
-            return (TextPart(before), *frame_parts(film, indices, {}, cache / "pictures"))
+            before = TextPart(filmed.before(len(indices), pictures))
+            return (before, *frame_parts(film, indices, {}, cache / "pictures"))
         library = Library(film, self.options["codec"], cache / "hay")
         sound = DaySound(film.day) if sample["kind"] == "sound" else None
         return TextPart(WATCH), film_part(library, Cut(pictures, {}, sound), cache / "films")

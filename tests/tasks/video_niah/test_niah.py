@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
+from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError, UnsupportedError
 from lm_eval_longctx.hay.film.reading import frames_at, sample_frames
 from lm_eval_longctx.prompt import ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
@@ -66,6 +66,29 @@ def test_a_sample_says_where_the_needle_is(build: Callable[..., VideoNeedleBuild
     film = _film(builder, sample)
     assert (film.seconds, film.fps, film.width, film.height) == (20.0, 1.0, 160, 90)
     assert len(list(sample_frames(film.path, 1.0))) == 20
+
+
+@pytest.mark.parametrize("frames", [1, 3, 7, 19, 20, 100, "all"])
+def test_a_needle_between_the_shown_pictures_is_known_before(
+    build: Callable[..., VideoNeedleBuilder], frames: int | str
+) -> None:
+    """Of a film shown in part each sample says whether its needle is shown, truly, and is not asked where it is not."""
+    builder = build(**SMALL, form="frames", frames=frames, depths=[0.0, 0.25, 0.5, 0.9, 1.0])
+    for sample in builder.samples():
+        (needle,) = sample["needles"]
+        spread = np.linspace(0, 19, min(20, frames if isinstance(frames, int) else 20)).astype(int)
+        shown = needle["picture"] in spread
+        assert sample.get("needle_sampled", True) == shown
+        assert ("unasked" in sample) == (not shown)
+        assert sample["pictures"] == len(spread)
+        if shown:
+            parts = list(builder.render(sample).parts())
+            times = [part.text.strip() for part in parts[1:-1:3]]
+            assert times == [f"00:{second:02d}" for second in spread]
+            assert len(list(builder.render(sample).media())) == len(spread)
+        else:
+            with pytest.raises(UnsupportedError, match=rf"picture {needle['picture'] + 1} has a needle and is not"):
+                builder.render(sample)
 
 
 def test_only_the_planned_picture_differs_between_depths(build: Callable[..., VideoNeedleBuilder]) -> None:
@@ -135,6 +158,8 @@ def test_old_films_make_room(build: Callable[..., VideoNeedleBuilder], monkeypat
         ({"resolution": "wide"}, ConfigError, "640x360"),
         ({"codec": "h265"}, UnknownOptionError, "h264"),
         ({"form": "frame"}, UnknownOptionError, "frames"),
+        ({"frames": 10}, ConfigError, "form: native sends films; say form: frames"),
+        ({"frames": 0, "form": "frames"}, ConfigError, "frames: 0 shows nothing"),
         ({"overlay_size": 90}, ConfigError, "overlay_size"),
         ({"needle": 3}, UnknownOptionError, "needles"),
         ({"fps": 0}, ConfigError, "fps must be between"),

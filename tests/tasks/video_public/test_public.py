@@ -189,14 +189,26 @@ def test_each_set_is_read_by_its_own_schema(
 def test_the_user_s_own_file_is_sent_as_it_is(
     build: Callable[..., PublicVideoBuilder], copy: Callable[..., dict[str, str]]
 ) -> None:
-    """Native form points to the film; frames are spread over it; no frames is a blind question."""
-    builder = build(**copy("lvbench"), frames=["all", 4, 0], max_questions=1)
+    """Native form points to the film, beside nothing but a blind question."""
+    builder = build(**copy("lvbench"), frames=["all", 0], max_questions=1)
     media = {sample["frames"]: list(builder.render(sample).media()) for sample in builder.samples()}
     (film,) = media["all"]
     assert isinstance(film, VideoPart)
     assert film.path.endswith(f"{FILM}.mp4")
-    assert [type(part) for part in media[4]] == [ImagePart] * 4
     assert media[0] == []
+
+
+def test_a_film_and_its_frames_are_no_two_rows_of_a_run(
+    build: Callable[..., PublicVideoBuilder], copy: Callable[..., dict[str, str]]
+) -> None:
+    """A ladder of frames is pictures from one to all; as a film, no number of frames can be asked for."""
+    builder = build(**copy("lvbench"), form="frames", frames=["all", 4, 1, 0], max_questions=1)
+    prompts = {sample["frames"]: builder.render(sample) for sample in builder.samples()}
+    kinds = {frames: [type(part) for part in prompt.media()] for frames, prompt in prompts.items()}
+    assert kinds == {"all": [ImagePart] * 8, 4: [ImagePart] * 4, 1: [ImagePart], 0: []}
+    assert next(prompts[1].parts()).text.startswith("This is one frame of a video, after its time.")
+    with pytest.raises(ConfigError, match="frames: 4 are pictures, and form: native sends films"):
+        build(**copy("lvbench"), frames=["all", 4])
 
 
 @pytest.mark.parametrize("sound", [False, True])

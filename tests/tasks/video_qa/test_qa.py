@@ -51,11 +51,19 @@ def test_frames_are_spread_as_in_the_report(count: int, pictures: int) -> None:
 
 def test_the_same_question_is_asked_with_fewer_frames(build: Callable[..., VideoQaBuilder]) -> None:
     """Whole film, 16 frames, one frame and none differ in what is shown, not in what is asked."""
-    builder = build(frames=["all", 16, 1, 0], kinds=["moment"])
+    builder = build(form="frames", frames=["all", 16, 1, 0], kinds=["moment"])
     prompts = {sample["frames"]: (sample, builder.render(sample)) for sample in builder.samples()}
     assert len({(r["question"], tuple(r["options"]), r["target"]) for r, _ in prompts.values()}) == 1
     shown = {frames: [type(part) for part in prompt.media()] for frames, (_, prompt) in prompts.items()}
-    assert shown == {"all": [VideoPart], 16: [ImagePart] * 16, 1: [ImagePart], 0: []}
+    assert shown == {"all": [ImagePart] * 90, 16: [ImagePart] * 16, 1: [ImagePart], 0: []}
+    words = {frames: next(prompt.parts()).text for frames, (_, prompt) in prompts.items()}
+    assert words == {
+        "all": "Watch the whole video carefully. A question about it follows.\n",
+        16: "These are 16 frames of a video, each after its time. A question about the video follows.\n",
+        1: "This is one frame of a video, after its time. A question about the video follows.\n",
+        0: "A question about a video follows. The video cannot be shown.\n",
+    }
+    assert {r["form"] for r, _ in prompts.values()} == {"frames"}
     assert {r["media_tokens"] for r, _ in prompts.values()} == {90 * 258, 16 * 258, 258, 0}
 
 
@@ -105,6 +113,13 @@ def test_sounds_are_asked_about_where_they_can_be_heard(build: Callable[..., Vid
         ({"frames": "some"}, ConfigError, "frames must be 'all'"),
         ({"frames": [16, -1]}, ConfigError, "frames must be 'all'"),
         ({"frames": []}, ConfigError, "frames is an empty list"),
+        (
+            {"frames": ["all", 16]},
+            ConfigError,
+            "frames: 16 are pictures, and form: native sends films",
+        ),
+        ({"frames": 1}, ConfigError, "say form: frames"),
+        ({"kinds": ["moment", "sound"], "form": "frames"}, ConfigError, "need the sound track: say form: native"),
         ({"kinds": ["momnt"]}, UnknownOptionError, "moment"),
         ({"context_lengths": ["30s"]}, LengthError, "90s or more"),
     ],
