@@ -1,101 +1,159 @@
-"""The answers behind the cells, where ``--log_samples`` kept them."""
+"""The samples behind the cells, where ``--log_samples`` kept them: each as the few facts that people ask for."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from lm_eval_longctx.errors import ResultsError
+from lm_eval_longctx.report.pieces import in_pieces, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_LONGEST = 400
-PER_CELL = 8
-"""How many answers of a cell are shown."""
+    Line = Mapping[str, Any]
+
+LONGEST = 6000
+"""Characters that are kept of a question, a right answer and each piece of an answer."""
 
 Place = tuple[str, Any]
 """Length label and depth."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One sample, shortened for people.
-
-    Attributes:
-        sample: The sample's id.
-        question: What was asked.
-        target: The right answer.
-        text: What the model said.
-        score: The metric's value; ``None`` if the sample is unscored.
-        outcome: How the call ended, with the provider's own words; empty if nobody kept it.
-    """
-
-    sample: str
-    question: str
-    target: str
-    text: str
-    score: float | None
-    outcome: str = ""
-
-
-def read_answers(file: Path, metric: str) -> dict[Place, list[Answer]]:
+def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> dict[Place, list[bytes]]:
     """Read a samples file.
 
     Args:
         file: lm-eval's ``samples_<task>_<date>.jsonl``.
-        metric: The metric whose value is shown with each answer.
+        metrics: The metrics whose values are kept, the one that is shown first.
+        longest: Characters that are kept of a text.
 
     Returns:
-        All answers by cell, in the order of the file.
+        All answers by cell, in the order of the file, each as JSON (``docs/reading-a-report.md`` names the keys):
+        a hundred thousand of them take a tenth of the memory that objects would.
 
     Raises:
         ResultsError: A line is not what lm-eval writes.
     """
-    answers: dict[Place, list[Answer]] = {}
-    with file.open(encoding="utf-8") as lines:
+    answers: dict[Place, list[bytes]] = {}
+    with file.open("rb") as lines:
         for count, line in enumerate(lines, 1):
             try:
-                logged = json.loads(line)
+                logged = _parsed(line)
                 sample = logged["doc"]
                 place = (str(sample["context_label"]), sample.get("depth"))
             except (ValueError, KeyError, TypeError) as error:
                 raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
-            answers.setdefault(place, []).append(_answer(logged, sample, metric))
+            told = ({**answer, "line": count} for answer in _answers(logged, metrics, longest))
+            answers.setdefault(place, []).extend(map(as_json, told))
     return answers
 
 
-def _answer(logged: Mapping[str, Any], sample: Mapping[str, Any], metric: str) -> Answer:
-    score = logged.get(metric)
-    return Answer(
-        sample=str(sample.get("id", "")),
-        question=_short(sample.get("question", "")),
-        target=_short(sample.get("target", "")),
-        text=_short(_first(logged.get("filtered_resps") or logged.get("resps"))),
-        score=score if isinstance(score, (int, float)) else None,
-        outcome=_outcome(logged),
-    )
+def as_json(plain: Any) -> bytes:
+    """Return plain values as compact JSON, lone surrogates too, which only Python's own writer takes."""
+    try:
+        return orjson.dumps(plain)
+    except TypeError:
+        return json.dumps(plain).encode()
 
 
-def _outcome(sample: Mapping[str, Any]) -> str:
-    """Return how the first call of a sample ended, as our harness keeps it among the arguments."""
-    kept = sample.get("arguments")
-    last = list(kept["gen_args_0"].values())[-1] if isinstance(kept, dict) and kept.get("gen_args_0") else {}
-    completions = last.get("completions") if isinstance(last, dict) else None
-    if not completions:
-        return ""
-    first = completions[0]
-    return _short(": ".join(part for part in (first["outcome"].replace("_", " "), first["detail"]) if part))
+def _parsed(line: bytes) -> Any:
+    """Read a line quickly; NaN and lone surrogates, which lm-eval writes, are read by Python's own reader."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
 
 
-def _first(responses: Any) -> Any:
-    while isinstance(responses, list) and responses:
-        responses = responses[0]
-    return responses
+def _answers(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[dict[str, Any]]:
+    """Yield what is told of each answer to a sample: several with ``repeats``, else one."""
+    shared, calls = _shared(logged, metrics, longest), _calls(logged)
+    readings = logged.get("reading") or []
+    said = _responses(logged)
+    for index, text in enumerate(said):
+        call = calls[index] if index < len(calls) else {}
+        reading = readings[index] if index < len(readings) else {}
+        number = {"answer_of": [index + 1, len(said)]} if len(said) > 1 else {}
+        yield {
+            **shared,
+            **number,
+            "answer": in_pieces(text, reading, longest),
+            **_read(reading),
+            **_call(call, reading),
+        }
 
 
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+def _shared(logged: Line, metrics: Sequence[str], longest: int) -> dict[str, Any]:
+    """Return what all answers to a sample share: what was asked, and how it was scored."""
+    sample, values = logged["doc"], {name: value for name in metrics if _is_number(value := logged.get(name))}
+    return {
+        "id": str(sample.get("id", "")),
+        "variant": str(sample.get("variant") or ""),
+        "question": shortened(_text(sample.get("question", "")), longest),
+        "target": shortened(_text(sample.get("target", "")), longest),
+        "score": values.get(metrics[0]),
+        "values": values,
+        "recipe": _recipe(logged),
+    }
+
+
+def _read(reading: Line) -> dict[str, Any]:
+    """Return what the scorer made of an answer, as far as it says so."""
+    made = {key: reading[key] for key in ("how", "claimed", "given", "chosen", "compared") if reading.get(key)}
+    return {"why": str(reading.get("note") or ""), "read": made, "abstained": bool(reading.get("abstained"))}
+
+
+def _call(call: Line, reading: Line) -> dict[str, Any]:
+    """Return how a call went: our harness keeps it among the arguments."""
+    ended = str(reading.get("outcome") or call.get("outcome") or "")
+    tokens = {name: n for name, n in (call.get("usage") or {}).items() if name.endswith("_tokens")}
+    return {
+        "outcome": ended,
+        "detail": str(call.get("detail") or ""),
+        "tokens": {**tokens, **({"counted": call["counted_tokens"]} if call.get("counted_tokens") else {})},
+        "cost": (call.get("usage") or {}).get("cost"),
+        "seconds": call.get("seconds"),
+        "attempts": call.get("attempts"),
+        "replayed": bool(call.get("replayed")),
+        "notes": [str(note) for note in call.get("notes") or ()],
+        "key": str(call.get("key") or ""),
+    }
+
+
+def _calls(logged: Line) -> Sequence[Line]:
+    """Return the completions of a sample; none where another model than ours answered."""
+    last = list(_arguments(logged).values())[-1:]
+    return last[0].get("completions") or () if last and isinstance(last[0], dict) else ()
+
+
+def _recipe(logged: Line) -> str:
+    """Return the line that names the sample, from which its prompt can be made again."""
+    first = list(_arguments(logged).values())[:1]
+    return first[0] if first and isinstance(first[0], str) and first[0].startswith("longctx:") else ""
+
+
+def _arguments(logged: Line) -> Line:
+    kept = logged.get("arguments")
+    found = kept.get("gen_args_0") if isinstance(kept, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _responses(logged: Line) -> list[str]:
+    """Return the answers to a sample as texts; one empty text where none was kept."""
+    kept = logged.get("resps") or logged.get("filtered_resps")
+    first = kept[0] if isinstance(kept, list) and kept else kept
+    answers = first if isinstance(first, list) else [first]
+    return [_text(answer) for answer in answers] or [""]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

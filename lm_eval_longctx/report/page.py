@@ -1,140 +1,42 @@
-"""One self-contained HTML page: no script, nothing fetched, pictures inside."""
+"""One self-contained HTML page: everything inside, nothing fetched.
+
+What can be read without a click is plain HTML. The samples are blocks of
+compressed data (see ``blocks``), which the page's own script opens when
+somebody looks at a cell. The script and the style are files in ``assets``.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.report.answers import PER_CELL, Answer, read_answers
-from lm_eval_longctx.report.compare import by_task, comparison, same_questions
-from lm_eval_longctx.report.grid import Cell, Grid, make_grid
-from lm_eval_longctx.report.paired import pairs
-from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
-from lm_eval_longctx.report.published import difference, published_for
-from lm_eval_longctx.report.wording import counts, depth_label, floor_lines, number, paired_lines, sentences, span
+from lm_eval_longctx.report.blocks import Bounds, sample_blocks
+from lm_eval_longctx.report.compare import by_task
+from lm_eval_longctx.report.facts import facts
+from lm_eval_longctx.report.grid import chosen_metric, make_grid, metric_names
+from lm_eval_longctx.report.markup import Anchors, element
+from lm_eval_longctx.report.overview import overview
+from lm_eval_longctx.report.sections import cell_place, task_section
+from lm_eval_longctx.report.wording import depth_label
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from lm_eval_longctx.report.grid import Grid
     from lm_eval_longctx.results import Run
 
     Pictures = Mapping[str, bytes]
     Links = Mapping[str, str]
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    Row = Mapping[str, Any]
-
-
-def element(name: str, *content: str, **attributes: str) -> str:
-    """Return an element around content that is HTML already; attribute values are escaped here.
-
-    A trailing underscore in an attribute's name is dropped (``class_``).
-    """
-    spelt = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
-    return f"<{name}{spelt}>{''.join(content)}</{name}>"
-
-
-def details(summary: str, *content: str, **attributes: str) -> str:
-    """Return a part that opens on a click; nothing if it is empty."""
-    body = "".join(content)
-    return element("details", element("summary", escape(summary)), body, **attributes) if body else ""
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of plain texts; without heads if all are empty."""
-    head = element("tr", *(element("th", escape(text)) for text in heads)) if any(heads) else ""
-    body = (element("tr", *(element("td", escape(text)) for text in row)) for row in rows)
-    return element("table", head, *body)
-
-
-def listed(texts: Iterable[str]) -> str:
-    """Return plain texts as a list; nothing if there are none."""
-    items = [element("li", escape(text)) for text in texts]
-    return element("ul", *items) if items else ""
-
-
-def image(png: bytes | None, told: str) -> str:
-    """Return a picture that needs no file; nothing if there is none."""
-    if png is None:
-        return ""
-    return f'<img alt="{escape(told)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-
-
-def anchor(*parts: object) -> str:
-    """Return a name for a place on the page."""
-    return "-".join("".join(c if c.isalnum() else "-" for c in str(part)) for part in parts)
-
-
-def facts(row: Row) -> list[list[str]]:
-    """Return name and value of each fact about a row of the sweep block that is known."""
-    return [fact for part in _PARTS for fact in part(row)]
-
-
-def _scores(row: Row) -> Iterator[list[str]]:
-    if row.get("variant"):
-        yield ["variant", str(row["variant"])]
-    yield ["samples", f"{row['scored']} of {row['n']} scored"]
-    for name, found in row["metrics"].items():
-        yield [name, f"{number(found['value'])} (over {found['n']})"]
-    if row["interval"]:
-        yield ["interval", f"{span(row['interval'])} ({row['interval']['method'].replace('_', ' ')})"]
-    if row.get("floor"):
-        yield ["not reading", f"{number(row['floor'])} (corrected for it: {number(row['corrected'])})"]
-    yield ["outcomes", counts(row["outcomes"])]
-
-
-def _place(row: Row) -> Iterator[list[str]]:
-    realised = row["realised_length"]
-    if realised:
-        low, high = (f"{realised[key]:,.6g}" for key in ("min", "max"))
-        spread = low if low == high else f"{low} to {high}"
-        yield ["realised length", f"{spread} {row['unit']} (asked: {row['amount']:,.6g})"]
-    if row["realised_depth"] is not None:
-        yield ["realised depth", depth_label(row["realised_depth"])]
-    if row["corpus_repeats"] is not None:
-        yield ["haystack repeats", f"{row['corpus_repeats']:g}"]
-
-
-def _spending(row: Row) -> Iterator[list[str]]:
-    tokens = {name: count for name, count in row["tokens"].items() if count is not None and name != "billed_samples"}
-    if tokens:
-        yield ["tokens", counts(tokens)]
-    if row["cost"] is not None:
-        yield ["cost", f"{row['cost']:.4g} US dollars"]
-    yield ["seconds", f"{row['seconds']:,.6g}"]
-
-
-_PARTS: tuple[Callable[[Row], Iterator[list[str]]], ...] = (_scores, _place, _spending)
-
-
-STYLE = """<style>
-body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2, h3 { line-height: 1.2 }
-h2 { border-bottom: 1px solid #ddd; margin-top: 2.5rem }
-article { margin: 2rem 0 }
-table { border-collapse: collapse; margin: .6rem 0; font-size: .9em }
-td, th { padding: .25rem .6rem; border: 1px solid #e2e2e2; text-align: left; vertical-align: top }
-td { overflow-wrap: break-word }
-.heat { font-variant-numeric: tabular-nums }
-.heat td { text-align: center; min-width: 3.4rem; padding: 0; border-color: #fff }
-.heat td a { display: block; padding: .3rem .4rem; color: inherit; text-decoration: none }
-.heat td small { display: block }
-.heat .none { background-image: repeating-linear-gradient(45deg, #fff 0 6px, #eee 6px 7px) }
-.heat th { border-color: #fff; font-weight: 600 }
-.cells > details { margin-left: 1rem }
-summary { cursor: pointer }
-img { max-width: 100% }
-code { font-size: .8em; color: #555; overflow-wrap: anywhere }
-small, footer { color: inherit; opacity: .75 }
-details:target { outline: 2px solid #0072b2 }
-.note { color: #a14b00 }
-</style>"""
-
 
 _TITLE = "Long-context report"
-_OTHERS = "These runs did not ask the same questions: compare their signatures."
+_SCRIPTS = ("make.js", "blocks.js", "answer.js", "cell.js", "search.js", "filter.js", "start.js")
+"""In the order in which they build on each other."""
+
+_NO_SCRIPT = "Opening a cell, filters and search need JavaScript; everything else on this page does without."
 
 
 def page(runs: Sequence[Run], pictures: Pictures, metric: str | None = None, links: Links | None = None) -> str:
@@ -142,121 +44,121 @@ def page(runs: Sequence[Run], pictures: Pictures, metric: str | None = None, lin
 
     Args:
         runs: The sweeps to show; all have the metric.
-        pictures: PNG files by name: ``run_name(run)`` for heatmaps, the task for line charts.
+        pictures: PNG or SVG files by the name of the task that they show.
         metric: The metric to show; each sweep's main one by default.
         links: Where files lie, relative to the page, by their path.
 
     Raises:
         ResultsError: A samples file beside the results is damaged.
     """
+    return "".join(pieces(runs, pictures, metric, links)) + "\n"
+
+
+def pieces(
+    runs: Sequence[Run], pictures: Pictures, metric: str | None = None, links: Links | None = None
+) -> Iterator[str]:
+    """Yield the page piece by piece, what is seen first at the beginning; see ``page``."""
+    anchors, known = Anchors(), links or {}
     groups = by_task(runs)
-    body = [element("h1", _TITLE), _contents(groups) if len(groups) > 1 else ""]
-    for task, group in groups.items():
-        shown = (_run(run, pictures, metric, links or {}) for run in group)
-        together = _together(group, pictures, metric)
-        body.append(element("section", element("h2", escape(task)), together, *shown, id=anchor(task)))
-    body.append(element("footer", f"Made by lm-eval-longctx {escape(__version__)}."))
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    whole = element("head", head, element("title", _TITLE), STYLE) + element("body", *body)
-    return "<!doctype html>" + element("html", whole, lang="en") + "\n"
+    script, style = "\n".join(map(_asset, _SCRIPTS)), _asset("page.css")
+    yield '<!doctype html><html lang="en">'
+    yield element("head", _head(script), element("title", _TITLE), element("style", style)) + "<body>"
+    yield element("a", "Skip to the summary", href="#summary", class_="skip")
+    yield _header(runs)
+    sections = "".join(task_section(group, pictures, metric, anchors, known) for group in groups.values())
+    tasks = element("section", element("h2", "Tasks"), sections, id="tasks")
+    yield element("main", element("section", hidden="", id="found"), overview(runs, metric, anchors), tasks)
+    yield element("footer", f"Made by lm-eval-longctx {escape(__version__)}.")
+    yield element("dialog", id="cell", aria_labelledby="cell-title")
+    bounds = Bounds.of(runs)
+    for run in runs:
+        yield from _data(run, metric, anchors, known, bounds)
+    yield f"<script>{script}</script></body></html>"
 
 
 def run_name(run: Run) -> str:
-    """Return a name for a run's files and places: task, model and date."""
+    """Return a name for a run's files: task, model and date."""
     return "--".join((run.task, run.model.replace("/", "__"), run.stamp))
 
 
-def _contents(groups: Mapping[str, Sequence[Run]]) -> str:
-    return element("ul", *(element("li", element("a", escape(task), href=f"#{anchor(task)}")) for task in groups))
+def _asset(name: str) -> str:
+    return (files("lm_eval_longctx.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _together(runs: Sequence[Run], pictures: Pictures, metric: str | None) -> str:
-    """Show all models of a task, with published figures."""
-    task, name = runs[0].task, make_grid(runs[0].block, metric).metric
-    told = f"{name} by context length"
-    note = "" if same_questions(runs) else element("p", _OTHERS, class_="note")
-    shown = table(*comparison(runs, metric)) + image(pictures.get(task), told)
-    shown += image(pictures.get(f"{task} by position"), f"{name} by position, with its power law")
-    differ = listed(line for pair in pairs(runs, metric) for line in paired_lines(pair))
-    return element("h3", escape(told)) + note + shown + differ + _published(task, name)
-
-
-def _published(task: str, metric: str) -> str:
-    """List published figures of the same family, with how they were measured differently."""
-    rows = [
-        [row.model, _amount(point.length), f"{point.bound}{number(point.value)}", row.note, row.source]
-        for row in published_for(task, metric)
-        for point in row.points
-    ]
-    if not rows:
-        return ""
-    note = element("p", escape(f"Not measured here: {difference(task)}."))
-    return details("Published figures", note, table(["model", "length", metric, "note", "source"], rows))
-
-
-def _amount(length: float | None) -> str:
-    return "several" if length is None else f"{length:,.0f}"
-
-
-def _run(run: Run, pictures: Pictures, metric: str | None, links: Links) -> str:
-    """Show one run: grid, sentences, picture and every cell."""
-    grid = make_grid(run.block, metric)
-    samples = run.samples_file
-    answers = read_answers(samples, grid.metric) if samples else {}
-    files = ((file, links.get(str(file))) for file in (run.path, samples) if file)
-    return element(
-        "article",
-        element("h3", escape(run.model), " ", element("small", escape(run.stamp))),
-        _heat_table(grid, run),
-        listed(sentences(run.block, metric)),
-        element("p", element("code", escape(run.signature))),
-        element("p", *(element("a", escape(file.name), href=link) + " " for file, link in files if link)),
-        details("As a picture", image(pictures.get(run_name(run)), f"{grid.metric} by length and depth")),
-        _cells(grid, run, answers),
-        id=anchor(run_name(run)),
+def _head(script: str) -> str:
+    """Return what a browser must know first; among it that no other script may run, and nothing may be fetched."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = {
+        "default-src": "'none'",
+        "script-src": f"'sha256-{digest}'",
+        "style-src": "'unsafe-inline'",  # the colours of cells
+        "img-src": "data:",
+        "media-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    policy = "; ".join(f"{name} {value}" for name, value in allowed.items())
+    return (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="color-scheme" content="light dark">'
     )
 
 
-def _heat_table(grid: Grid, run: Run) -> str:
-    """Show the grid as a table whose cells lead to their details."""
-    head = element("tr", element("th", "depth"), *(element("th", escape(length)) for length in grid.lengths))
-    rows = []
-    for depth in grid.depths:
-        cells = (_heat_cell(grid, grid.cell(x, depth), anchor(run_name(run), x, depth)) for x in grid.lengths)
-        rows.append(element("tr", element("th", escape(depth_label(depth))), *cells))
-    feet = floor_lines(run.block, grid.lengths) if grid.metric == run.block["summary"]["metric"] else []
-    for told, texts in feet:
-        rows.append(element("tr", element("th", told), *(element("td", text) for text in texts)))
-    return element("table", head, *rows, class_="heat")
+def _header(runs: Sequence[Run]) -> str:
+    """Return the title, and the filters that the script brings to life."""
+    lengths = {row["length"]: (row["unit"], row["amount"]) for run in runs for row in run.block["lengths"]}
+    outcomes = sorted({kind for run in runs for row in run.block["cells"] for kind in row["outcomes"]})
+    chosen = (
+        _select("model", "Model", sorted({run.model for run in runs})),
+        _select("task", "Task", sorted({run.task for run in runs})),
+        _select("length", "Length", sorted(lengths, key=lambda label: lengths[label])),
+        _select("outcome", "Outcome", outcomes),
+    )
+    search = element("label", "Search in answers ", '<input type="search" id="search" maxlength="200">')
+    reset = element("button", "Show all", type="reset", id="reset")
+    look = element("button", "Dark or light", type="button", id="look", aria_pressed="false")
+    form = element("form", *chosen, search, element("button", "Search"), reset, id="filters", role="search")
+    status = element("p", id="status", role="status")
+    return element("header", element("h1", _TITLE), look, form, status, element("noscript", element("p", _NO_SCRIPT)))
 
 
-def _heat_cell(grid: Grid, cell: Cell, place: str) -> str:
-    """Show one cell: coloured, grey if unscored, striped if not run."""
-    if not cell.run:
-        return element("td", class_="none", title="not run")
-    back = UNSCORED if cell.score is None else colour(grid.goodness(cell.score))
-    paint = f"background:{hexadecimal(back)};color:{hexadecimal(ink(back))}"
-    shown = (cell.reason or "unscored") if cell.score is None else number(cell.score)
-    part = element("small", f"{cell.scored} of {cell.n}") if cell.partial else ""
-    link = element("a", escape(shown), part, href=f"#{place}")
-    return element("td", link, style=paint, title=counts(cell.outcomes))
+def _select(name: str, label: str, values: Iterable[str]) -> str:
+    options = (
+        element("option", escape(value.replace("_", " ") if name == "outcome" else value), value=value)
+        for value in values
+    )
+    everything = element("option", "all", value="")
+    return element("label", f"{label} ", element("select", everything, *options, id=f"filter-{name}", name=name))
 
 
-def _cells(grid: Grid, run: Run, answers: Mapping[tuple[str, Any], Sequence[Answer]]) -> str:
-    """Show the details of every cell that was run."""
-    parts = []
-    for place in ((length, depth) for length in grid.lengths for depth in grid.depths):
-        tables = (table(["", ""], facts(row)) for row in grid.cell(*place).rows)
-        told = f"{place[0]}, depth {depth_label(place[1])}"
-        parts.append(details(told, *tables, _answers(answers.get(place, ())), id=anchor(run_name(run), *place)))
-    return details("Every cell", *parts, class_="cells", open="")
+def _data(run: Run, metric: str | None, anchors: Anchors, links: Links, bounds: Bounds) -> Iterator[str]:
+    """Yield a run's blocks: one a cell, named after the cell's place."""
+    grid = make_grid(run.block, metric)
+    places = [(length, depth) for length in grid.lengths for depth in grid.depths if grid.cell(length, depth).run]
+    about = {place: _about(run, grid, *place, links) for place in places}
+    names = [grid.metric, *(name for name in metric_names(run.block) if name != grid.metric)]
+    for (length, depth), block in sample_blocks(run, names, about, bounds).items():
+        told = {"data_model": run.model, "data_task": run.task, "data_length": length}
+        place = cell_place(run, length, depth, anchors)
+        kinds = " ".join(grid.cell(length, depth).outcomes)
+        yield element("script", block, type="application/gzip", data_cell=place, data_outcomes=kinds, **told) + "\n"
 
 
-def _answers(answers: Sequence[Answer]) -> str:
-    """Show what the model said in a cell, the first few samples."""
-    if not answers:
-        return ""
-    heads = ["sample", "question", "right answer", "answer", "outcome", "score"]
-    rows = [[a.sample, a.question, a.target, a.text, a.outcome, number(a.score)] for a in answers[:PER_CELL]]
-    rest = element("p", f"and {len(answers) - PER_CELL} more") if len(answers) > PER_CELL else ""
-    return table(heads, rows) + rest
+def _about(run: Run, grid: Grid, length: str, depth: float | None, links: Links) -> dict[str, Any]:
+    """Return what is told of a cell beside its samples."""
+    file = run.samples_file
+    ours = run.config.get("longctx")
+    options = ours.get("options") if isinstance(ours, dict) else None
+    return {
+        "task": run.task,
+        "model": run.model,
+        "length": length,
+        "depth": depth_label(depth),
+        "metric": grid.metric,
+        "better": "higher" if chosen_metric(run.block, grid.metric)["higher_is_better"] else "lower",
+        "facts": [facts(row) for row in grid.cell(length, depth).rows],
+        "file": file.name if file else "",
+        "link": links.get(str(file), "") if file else "",
+        "ledger": str((options or {}).get("ledger") or "") if isinstance(options or {}, dict) else "",
+    }

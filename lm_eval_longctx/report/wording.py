@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-_CLEAR = 0.05
+CLEAR = 0.05
 _LEAST = 0.001
 _LONG = 10
 
@@ -88,7 +88,7 @@ def _score(block: Row, metric: str | None) -> Iterator[str]:
     summary, name = block["summary"], str(chosen_metric(block, metric)["name"])
     found = summary["metrics"][name]
     interval = span(summary["interval"]) if name == summary["metric"] else ""
-    over = f"over {found['n']} of {summary['n']} samples (coverage {_percent(summary['coverage'])})"
+    over = f"over {found['n']} of {summary['n']} samples (coverage {percent(summary['coverage'])})"
     yield " ".join(part for part in (name, number(found["value"]), interval, over) if part)
     if name == summary["metric"] and summary.get("floor"):
         left = summary["corrected"]
@@ -191,20 +191,20 @@ def _reach(found: Row) -> str:
     high = f"{found['high_label']} or more" if found["high_open"] else found["high_label"] or "below the shortest"
     reach = high if high in {low, f"{low} or more"} else f"{low} to {high}"
     end = f"; it ends there because {found['beyond']} is beyond the model" if found.get("beyond") else ""
-    return f"{estimate} ({_percent(found['level'])} interval: {reach}){end}"
+    return f"{estimate} ({percent(found['level'])} interval: {reach}){end}"
 
 
 def _bias(block: Row, metric: str | None) -> Iterator[str]:
     bias = block["summary"]["position_bias"]
     if bias is None or metric not in (None, block["summary"]["metric"]):
         return
-    verdict = "depth matters" if bias["depth_p"] < _CLEAR else "no effect of depth was found"
+    verdict = "depth matters" if bias["depth_p"] < CLEAR else "no effect of depth was found"
     parts = [f"{verdict} (p = {bias['depth_p']:.2g})"]
     same = len({value for value in bias["means"].values() if value is not None}) == 1
     for key, name in (("primacy", "beginning"), ("recency", "end")):
         if bias[key] and not same:
             parts.append(f"{name} - middle {bias[key]['estimate']:+.2f} {span(bias[key]['interval'])}".rstrip())
-    if bias["interaction_p"] is not None and bias["interaction_p"] < _CLEAR:
+    if bias["interaction_p"] is not None and bias["interaction_p"] < CLEAR:
         parts.append(f"and more so at some lengths (p = {bias['interaction_p']:.2g})")
     yield "; ".join(parts)
 
@@ -227,7 +227,8 @@ def _repeats(block: Row, _metric: str | None) -> Iterator[str]:
         yield f"some of the haystack comes again, up to {repeats:g} time{'s' if repeats > 1 else ''} within one context"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Write a share in per cent."""
     return "unknown" if share is None else f"{share * 100:.3g} %"
 
 

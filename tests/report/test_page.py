@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -17,7 +19,7 @@ from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.published import DIFFERENCES, PUBLISHED, difference, published_for
 from lm_eval_longctx.results import read_runs
 
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "input", "wbr"}
 
 
 class Checked(HTMLParser):
@@ -26,10 +28,14 @@ class Checked(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.ids, self.links, self.sources, self.tags = [], [], [], [], set()
+        self.scripts, self.blocks = [], {}
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.tags.add(tag)
+        if tag == "script":
+            self.scripts.append(given.get("type", ""))
+            self.inside = given.get("data-cell")
         self.ids += [given["id"]] if "id" in given else []
         self.links += [given["href"]] if "href" in given else []
         self.sources += [given["src"]] if "src" in given else []
@@ -38,6 +44,10 @@ class Checked(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script" and self.inside:
+            self.blocks[self.inside] = json.loads(gzip.decompress(base64.b64decode(data)))
 
 
 def read(text):
@@ -54,42 +64,45 @@ def written(out, runs, tmp_path_factory):
 
 
 def test_page_is_whole_and_needs_nothing(written):
-    """Elements close in order, every place is unique, every inner link leads somewhere, nothing is fetched or run."""
+    """Elements close in order, every place is unique, every inner link leads somewhere, only one script runs."""
     parsed = read(written.page.read_text(encoding="utf-8"))
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
-    assert all(source.startswith("data:image/png;base64,") for source in parsed.sources)
-    assert not parsed.tags & {"script", "link", "iframe"}
+    assert all(source.startswith("data:image/") for source in parsed.sources)
+    assert not parsed.tags & {"link", "iframe"}
+    assert parsed.scripts == ["application/gzip"] * 30 + [""]
     assert not [link for link in parsed.links if "://" in link]
 
 
-def test_every_cell_opens_its_details(written, runs):
-    """Each cell that was run has a place with outcomes, tokens and answers; unscored cells are grey and say why."""
+def test_every_cell_opens_its_samples(written, runs):
+    """Each cell that was run has a block of its own with facts; unscored cells are grey and say why."""
     text = written.page.read_text(encoding="utf-8")
     parsed = read(text)
+    assert set(parsed.blocks) <= set(parsed.ids)
     for run in runs:
-        assert (
-            sum(name.startswith(f"longctx-text-niah--{run.model.replace('/', '--')}") for name in parsed.ids) == 1 + 15
-        )
-    assert len(re.findall(r'<td style="background:#9e9e9e[^>]*><a [^>]*>(?:too long|refused)</a>', text)) == 4
-    assert "16,424 billed" in text
+        blocks = [block for block in parsed.blocks.values() if block["model"] == run.model]
+        assert sum(len(block["samples"]) for block in blocks) == (run.block["summary"]["n"] if run.samples_file else 0)
+        assert {dict(facts)["samples"] for block in blocks for facts in block["facts"]} >= {"2 of 2 scored"}
+    assert len(re.findall(r'style="background:#9e9e9e[^>]*><span[^>]*>(?:too long|refused)</span>', text)) == 4
+    assert ["tokens", "2,088 billed, 200 cached, 10 output"] in parsed.blocks[next(iter(parsed.blocks))]["facts"][0]
 
 
-def test_answers_are_shown_and_escaped(written):
-    """Logged answers stand in their cell, as text and not as markup; their file is linked relative to the page."""
+def test_answers_are_kept_as_data(written):
+    """Logged answers are data and never markup; their file is linked relative to the page."""
     text = written.page.read_text(encoding="utf-8")
-    assert "&lt;b&gt;It is 3141592.&lt;/b&gt;" in text
+    samples = [one for block in read(text).blocks.values() for one in block["samples"]]
+    assert {"<b>It is 3141592.</b>"} <= {one["answer"] for one in samples}
     assert "<b>" not in text
-    assert "<td>context exceeded: too long</td>" in text
+    assert {("context_exceeded", "too long")} <= {(one["outcome"], one["detail"]) for one in samples}
     links = [link for link in read(text).links if link.endswith(".jsonl")]
     assert [(written.page.parent / link).resolve().is_file() for link in links] == [True]
 
 
 def test_pictures_are_written_and_inside(written):
-    """A heatmap a run and a line chart are files and part of the page."""
+    """A heatmap a run and a line chart are files; the chart is part of the page, whose grids are tables."""
     assert len(written.pictures) == 3
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in written.pictures)
-    assert len(read(written.page.read_text(encoding="utf-8")).sources) == 3
+    assert len(read(written.page.read_text(encoding="utf-8")).sources) == 1
     assert written.note == ""
 
 
@@ -107,7 +120,7 @@ def test_names_of_models_cannot_break_the_page(tmp_path):
     write_results(tmp_path, {"t": block()}, model='../<script>"x"')
     written = write_report(read_runs([tmp_path]), tmp_path / "report")
     assert {file.parent for file in written.pictures} == {tmp_path / "report"}
-    assert "script" not in read(written.page.read_text(encoding="utf-8")).tags
+    assert read(written.page.read_text(encoding="utf-8")).scripts.count("") == 1
 
 
 def test_a_damaged_samples_file_is_named(tmp_path):

@@ -1,0 +1,87 @@
+"""The samples of a report, compressed: one block a cell, which the browser opens when somebody looks.
+
+A block is gzip in base64, so that nothing an answer holds can be markup or a
+script, and a page of a hundred thousand samples stays small and quick to open.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.report.answers import LONGEST, as_json, read_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lm_eval_longctx.report.answers import Place
+    from lm_eval_longctx.results import Run
+
+MOST_CHARACTERS = 60_000_000
+"""Characters of all texts together, before they are compressed: the more samples, the less is kept of a long text."""
+
+MOST_SAMPLES = 200_000
+"""Samples on one page."""
+
+_SHORTEST = 300
+_LEAST = 20
+"""Samples of a cell that are kept, however many cells there are."""
+
+_LEVEL = 4
+"""Of compression: level 9 takes three times as long and saves a twentieth."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of the samples a page holds.
+
+    Attributes:
+        longest: Characters of a text.
+        most: Samples of a cell; how many more there are is said.
+    """
+
+    longest: int = LONGEST
+    most: int = MOST_SAMPLES
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> Bounds:
+        """Return what keeps the page of these runs within its size."""
+        samples = sum(run.block["summary"]["n"] for run in runs if run.samples_file) or 1
+        cells = sum(len(run.block["cells"]) for run in runs) or 1
+        longest = min(LONGEST, max(_SHORTEST, MOST_CHARACTERS // samples))
+        return cls(longest, MOST_SAMPLES if samples <= MOST_SAMPLES else max(_LEAST, MOST_SAMPLES // cells))
+
+
+def pack(plain: bytes) -> str:
+    """Return bytes as gzip in base64; the same bytes give the same text."""
+    return base64.b64encode(gzip.compress(plain, _LEVEL, mtime=0)).decode("ascii")
+
+
+def sample_blocks(
+    run: Run, metrics: Sequence[str], about: Mapping[Place, Mapping[str, Any]], bounds: Bounds
+) -> dict[Place, str]:
+    """Return a block for each cell of a run that is told about.
+
+    Args:
+        run: The run; its samples stand beside its results, if it kept them.
+        metrics: The metrics whose values are kept, the one that is shown first.
+        about: What is told of each cell beside its samples.
+        bounds: How much is kept.
+
+    Raises:
+        ResultsError: The samples file is damaged.
+    """
+    file = run.samples_file
+    answers = read_answers(file, metrics, bounds.longest) if file else {}
+    wholes = [_whole(told, answers.get(place, []), bounds.most) for place, told in about.items()]
+    with ThreadPoolExecutor() as threads:  # zlib works without Python's lock
+        return dict(zip(about, threads.map(pack, wholes), strict=True))
+
+
+def _whole(told: Mapping[str, Any], samples: Sequence[bytes], most: int) -> bytes:
+    """Return a cell as JSON: what is told of it, its samples, and how many are left out."""
+    head = as_json({**told, "left_out": max(0, len(samples) - most)})
+    return head[:-1] + b',"samples":[' + b",".join(samples[:most]) + b"]}"
