@@ -81,6 +81,9 @@ def _job(group: Group) -> Job:
 
 
 def _told(answer: Completion, nats: Sequence[float], *, paid: bool) -> Completion:
-    """Return one position's share of an answer; what the request took stands with one of them, not with each."""
+    """Return one position's share of an answer; what the request took stands with one of them, not with each.
+
+    That is the longest one, whose prompt was sent: its tokens were counted too.
+    """
     told = answer.changed(text=as_answer(*nats)) if nats else answer
-    return told if paid else told.changed(usage=Usage(), seconds=0.0, attempts=0)
+    return told if paid else told.changed(usage=Usage(), counted_tokens=None, seconds=0.0, attempts=0)

@@ -24,7 +24,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_docqa": ("2", "69129658d5345c75"),
     "longctx_text_manyshot": ("1", "ce86e3865b6c8592"),
     "longctx_text_mrcr": ("2", "76421d13ac0a25bb"),
-    "longctx_text_nll": ("1", "a8bebf3b1fe6d74b"),
+    "longctx_text_nll": ("2", "f6b71ddb3b42dd38"),
     "longctx_text_niah": ("2", "1ac68704f5142f56"),
     "longctx_text_niah_multi": ("2", "2d1f2e2764f229a8"),
     "longctx_text_translation": ("1", "f0bb47ce9359e59e"),

@@ -7,11 +7,18 @@ document up to one position: its context length is the position, its target the
 *window* of text that ends there. All positions of a document share its beginning,
 so that a model which tells log-probabilities of a whole prompt answers all of
 them with one request.
+
+Windows begin and end where one word ends and a single blank follows. There a
+text that is cut off has the same tokens as one that goes on, so that a window
+is as likely after its prefix as within the whole document. At the end of a
+line, or where several blanks stand, tokenizers differ: many have one token for
+a full stop with the line's end, others one for all blanks but the last.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import CorpusError, LengthError
@@ -43,6 +50,12 @@ _MATCH = 32
 _STEP = 8
 """Bytes between the places at which a repetition is looked for."""
 
+_BETWEEN_WORDS = re.compile(rb"(?<=[^ \t\n\r\f\v]) (?=[^ \t\n\r\f\v])")
+"""One blank between two words: no usual tokenizer has a token that reaches over its beginning."""
+
+_NEAR = 2048
+"""Bytes in which such a place is looked for."""
+
 
 class LikelihoodSample(Sample, total=False):
     """One document at one position.
@@ -69,7 +82,7 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
     HAS_DEPTH: ClassVar[bool] = False
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option(
-            "window", 128, "tokens of the window at each position; it ends where a sentence or line ends", minimum=8
+            "window", 128, "tokens of the window at each position; it ends where a word ends", minimum=8
         ),
         Option("shuffle", default=True, help="whether files of a folder are put in an order that belongs to the seed"),
         Option("unique", default=False, help="leave out files that are the same as another one, byte for byte"),
@@ -162,10 +175,10 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         if plan.index and corpus.source.endless and not corpus.source.spec.startswith(CHRONICLE):
             return None  # the one document that there is, over again
         start = self._start(corpus, plan.index)
-        end = corpus.unit_start(corpus.unit_at(corpus.advance(start, plan.length.amount)))
+        end = _word_end(corpus, start, corpus.advance(start, plan.length.amount))
         while end > start and count_tokens(corpus, [Span(start, end)]) > plan.length.amount:
-            end = corpus.unit_start(corpus.unit_at(end) - 1)
-        stop = max(start, corpus.unit_start(corpus.unit_at(corpus.advance(end, -self.sweep.options["window"]))))
+            end = _word_end(corpus, start, end - 1)
+        stop = _word_end(corpus, start, corpus.advance(end, -self.sweep.options["window"]))
         period = corpus.store.period_bytes
         return None if period is not None and end > period else (start, stop, end)
 
@@ -188,6 +201,19 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         while index:
             share, index, scale = share + scale * (index & 1), index >> 1, scale / 2
         return corpus.unit_start(int(share % 1 * (corpus.store.period_units or 1)))
+
+
+def _word_end(corpus: Corpus, start: int, place: int) -> int:
+    """Return the last place at or before another at which a word ends and a blank follows, not before ``start``.
+
+    Where there is none nearby, as in scripts without blanks, it is where a sentence or line begins.
+    """
+    low = max(start, place - _NEAR)
+    data = b"".join(corpus.views(low, place + 2)) if place > low else b""
+    found = [match.start() for match in _BETWEEN_WORDS.finditer(data)]
+    if found:
+        return low + found[-1]
+    return max(start, corpus.unit_start(corpus.unit_at(max(place, start))))
 
 
 def _covered(start: int, end: int, others: Iterable[int]) -> float:

@@ -11,6 +11,7 @@ from lm_eval_longctx.errors import CorpusError, LengthError
 from lm_eval_longctx.harness import assembly
 from lm_eval_longctx.harness.listing import find_task
 from lm_eval_longctx.harness.tasks import LongctxTask
+from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plugins.manager import registry
 
 
@@ -135,3 +136,52 @@ def test_a_chronicle_that_cannot_be_is_refused_in_words(make):
     """A misspelt seed is the source's own error."""
     with pytest.raises(CorpusError, match="chronicle takes a whole number"):
         make(haystack="chronicle:old").test_docs()
+
+
+PROSE = "".join(
+    f'She said: "{"very " * (i % 5)}well, no. {i}."\n\n' * (i % 3 == 0) + f"The naïve {i}th bell. " for i in range(900)
+)
+CODE = "".join(f"def value_{i}(x):\n    if x > {i}:\n        return [x,\n            {i}]\n\n\n" for i in range(700))
+TABLE = "".join(f"{i:>9} {i * 7919 % 997:>12}   {'ok' if i % 2 else 'no'} so far\n" for i in range(2500))
+CLASSIC = "gpt-2's rules"
+
+
+def tokenizer_with_its_rules(folder):
+    """Train a tokenizer that cuts words as GPT-2's and SmolLM's do: blanks but the last are one token."""
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=2000, initial_alphabet=alphabet, show_progress=False)
+    made.train_from_iterator([PROSE, CODE, TABLE], trainer)
+    made.save(str(folder / "tokenizer.json"))
+    return str(folder / "tokenizer.json")
+
+
+@pytest.mark.parametrize("tokenizer", ["o200k_base", "cl100k_base", CLASSIC])
+@pytest.mark.parametrize(("kind", "text"), [("books", PROSE), ("code", CODE), ("books", TABLE)])
+def test_a_window_has_the_same_tokens_in_its_document_as_by_itself(make, tmp_path, kind, text, tokenizer):
+    """At both ends of a window a token of the whole text begins: nothing is told of half a token, nothing twice."""
+    path = tmp_path / ("hay.py" if kind == "code" else "hay.txt")
+    path.write_text(text, encoding="utf-8")
+    measure = load_tokenizer(tokenizer_with_its_rules(tmp_path) if tokenizer == CLASSIC else tokenizer)
+    lengths = [str(tokens) for tokens in range(300, 3000, 170)]
+    task = make(haystack=f"{kind}:{path}", context_lengths=lengths, samples_per_cell=1)
+    docs = task.test_docs()
+    whole = task.doc_to_text(docs[-1])
+    begins = {*measure.starts(whole).tolist(), len(whole.encode())}
+    for doc in docs:
+        start, stop = doc["prefix_bytes"], doc["prefix_bytes"] + doc["window_bytes"]
+        assert {start, stop} <= begins
+        assert measure.count(doc["target"]) == len([place for place in begins if start <= place < stop])
+
+
+def test_a_script_without_blanks_has_windows_of_sentences(make, tmp_path):
+    """Where no blank is near, windows begin and end with a sentence, and positions are still kept."""
+    book = tmp_path / "book.txt"
+    book.write_text("".join(f"第{i}回，鐘聲響了。" for i in range(4000)), encoding="utf-8")
+    docs = make(haystack=f"books:{book}", context_lengths=["512", "4k"], samples_per_cell=1).test_docs()
+    for doc in docs:
+        assert doc["target"].startswith("第")
+        assert doc["target"].endswith("。")
+        assert doc["context_length"] * 0.95 <= doc["realised_length"] <= doc["context_length"]
