@@ -117,7 +117,11 @@ class OpenAICompatibleProvider(HostedProvider):
         if request is None or not request.scored or raw.status != _OK or raw.error:
             return super().decode(raw, request)
         told = completions.as_chat(raw, request)
-        return told if isinstance(told, Decoded) else super().decode(told, request)
+        if isinstance(told, Decoded):
+            return told
+        read = super().decode(told, request)
+        notes = (*read.completion.notes, *completions.notes_of(read.completion))
+        return replace(read, completion=read.completion.changed(notes=notes))
 
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` if the model cannot take the request."""

@@ -1,7 +1,8 @@
 """A language model of bytes that needs nothing: for tests of likelihoods, in process and behind a wire.
 
-Each token is a run of at most four characters; its probability depends on how
-often it has been seen before, so that loss falls with what was read.
+Each token is at most four letters of a word, with the blank before it; its
+probability depends on how often it has been seen before, so that loss falls
+with what was read.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lm_eval.api.model import LM
 
-TOKEN = re.compile(r".{1,4}", re.DOTALL)
+TOKEN = re.compile(r" ?\S{1,4}|\s")
 
 
 def tokens_of(text):

@@ -81,9 +81,7 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
 
     HAS_DEPTH: ClassVar[bool] = False
     OPTIONS: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "window", 128, "tokens of the window at each position; it ends where a word ends", minimum=8
-        ),
+        Option("window", 128, "tokens of the window at each position; it ends where a word ends", minimum=8),
         Option("shuffle", default=True, help="whether files of a folder are put in an order that belongs to the seed"),
         Option("unique", default=False, help="leave out files that are the same as another one, byte for byte"),
     )
