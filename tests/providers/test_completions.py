@@ -21,8 +21,8 @@ MARK = "\N{REPLACEMENT CHARACTER}"
 
 
 def pieces(text, size):
-    """Cut a text's bytes into tokens of words, blanks before them, of at most so many bytes."""
-    cut = [token for word in re.findall(r"\s?\S+|\s", text) for token in _chunks(word.encode(), size)]
+    """Cut a text's bytes into tokens of words, blanks before them, of at most so many bytes; letters without mixing."""
+    cut = [token for word in re.findall(r"\s?[!-~]+|\s?\S|\s", text) for token in _chunks(word.encode(), size)]
     assert b"".join(cut) == text.encode()
     return cut
 
