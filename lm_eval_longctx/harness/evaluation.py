@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import LongctxError, UnsupportedError
+from lm_eval_longctx.harness.window import reads_of
 from lm_eval_longctx.sweep import refuse_ignored
 
 if TYPE_CHECKING:
@@ -32,13 +33,8 @@ _GATHERED = "_process_results"
 LIKELIHOODS = "log-likelihoods"
 """What a task asks for that is no kind of content."""
 
-_TAKES = {
-    "HFMultimodalLM": ("text", "image"),
-    "VLLM_VLM": ("text", "image"),
-    "HFAUDIOLMQWEN": ("text", "audio"),
-    "TemplateAPI": ("text", "image"),
-}
-"""Which media lm-eval's own multimodal classes read from a request; of others nothing is known."""
+TEXT_ALONE = "text without sound"
+"""What a task asks that a class which needs sound in every request cannot read."""
 
 
 def watch_names(cls: Any) -> None:
@@ -176,6 +172,9 @@ def _refused(lm: Any, task: LongctxTask) -> tuple[str, ...]:
     takes = _taken(getattr(lm, "lm", lm))  # behind lm-eval's cache
     if takes is None:
         return ()
+    reads = reads_of(getattr(lm, "lm", lm))
+    if reads is not None and not reads.text_alone and _contents(task) == {("text",)}:
+        return (TEXT_ALONE,)
     if takes == ("text",):  # lm-eval refuses here by the task's class, whatever its prompts hold
         return (task.builder.MODALITY,) if task.MULTIMODAL else ()
     # Film goes to lm-eval's own models as pictures.
@@ -192,7 +191,8 @@ def _taken(lm: Any) -> tuple[str, ...] | None:
     """Return what another lm-eval model takes; ``None`` where nobody knows."""
     if not getattr(lm, "MULTIMODAL", False):
         return ("text",)
-    return next((_TAKES[cls.__name__] for cls in type(lm).__mro__ if cls.__name__ in _TAKES), None)
+    reads = reads_of(lm)
+    return reads.kinds if reads else None
 
 
 def _contents(task: LongctxTask) -> set[tuple[str, ...]]:

@@ -45,6 +45,7 @@ class SampleInstance(Instance):
 
     Attributes:
         fit: Whether it fits into another lm-eval model.
+        rate: Samples of sound a second that this one takes every sound to have; ``None`` if it is told.
         opening: What the chat template wrote between the question and the answer, once it was sent.
     """
 
@@ -77,6 +78,7 @@ class SampleInstance(Instance):
         self.system_instruction = system_instruction
         self.chat_template = chat_template
         self.fit = Fit()
+        self.rate: int | None = None
         self.opening = ""
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
@@ -98,7 +100,7 @@ class SampleInstance(Instance):
             context = prompt.text().removesuffix(target)
             self._sent = _digest([context, target])
             return (context, target)
-        context, *rest = for_other_models(prompt, self.gen_kwargs, self.chat_template)
+        context, *rest = for_other_models(prompt, self.gen_kwargs, self.chat_template, self.rate)
         media = [part.digest for part in prompt.parts() if not isinstance(part, TextPart)]
         self._sent = _digest([context, self.gen_kwargs, media])
         self.opening = _after(prompt, str(context)) if self.chat_template else ""

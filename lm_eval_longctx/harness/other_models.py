@@ -15,14 +15,15 @@ from lm_eval.api.model import CachingLM, hash_args
 
 from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.harness.instances import GENERATES, LIKELIHOOD
 from lm_eval_longctx.harness.one_pass import in_one_pass
 from lm_eval_longctx.harness.origin import parameter_of
-from lm_eval_longctx.harness.window import Fit, Window
+from lm_eval_longctx.harness.window import Fit, Window, reads_of
 from lm_eval_longctx.scorers.likelihood import as_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lm_eval.api.model import LM
 
@@ -65,7 +66,9 @@ class OtherModel:
     def make_ready(self, name: str) -> None:
         """Let it answer once no questions with no answers, and never with ``None``; safe to repeat.
 
-        Several of lm-eval's classes fail on an empty list. And its
+        Several of lm-eval's classes fail on an empty list. The multimodal ones
+        read of all requests what the first one holds, so that they get those
+        with media and those without one after the other. And its
         ``--use_cache`` gives the answer after a ``None`` to the wrong question.
         The object is a stranger's: once it has answered, it is as it was.
 
@@ -83,7 +86,7 @@ class OtherModel:
         def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
             own.pop(name, None)
             own.update(before)
-            answers = answering(requests, *args, **kwargs) if requests else []
+            answers = _by_shape(requests, lambda some: answering(some, *args, **kwargs))
             return [self.completion(answer) if answer is None else answer for answer in answers]
 
         setattr(asked, _MARK, True)
@@ -139,27 +142,31 @@ class OtherModel:
         if self.lm is None:
             return None
         window = self._window
-        tells = window.tells(media=any(request.builder.MODALITY != "text" for request in requests))
-        fits = [self._measured(window, request, may_cut) for request in requests] if tells else []
+        media = any(request.builder.MODALITY != "text" for request in requests)
+        tells = window.tells(media=media)
+        for request in requests:
+            request.rate = window.rate
+        fits = [self._measured(window, request, may_cut) for request in requests] if tells or media else []
         unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if tells else [window.unknown])
-        cut = [fit for fit in fits if fit.too_long or fit.dropped]
         for words in unsure:
             _say_once(f"{words}; --model longctx asks a server and reads what it says of prompts that are too long")
-        if cut:
-            done = "are cut and scored all the same, as truncate=allow says" if may_cut else "are not sent"
-            why = cut[0].too_long or cut[0].dropped
-            logger.warning("%s: %d of %d prompts %s: %s", requests[0].task_name, len(cut), len(fits), done, why)
-        return {"model": self.name, "tokens": window.tokens, "source": window.source, "unsure": unsure}
+        refused = [fit.refused for fit in fits if fit.refused]
+        cut = [fit.too_long or fit.dropped for fit in fits if fit.too_long or fit.dropped]
+        done = "are cut and scored all the same, as truncate=allow says" if may_cut else "are not sent"
+        for reasons, what in ((refused, "are not sent"), (cut, done)):
+            if reasons:
+                count = f"{len(reasons)} of {len(fits)}"
+                logger.warning("%s: %s prompts %s: %s", requests[0].task_name, count, what, reasons[0])
+        reads = reads_of(self.lm)
+        layout = {"layout": reads.order} if reads and reads.order and media else {}
+        return {"model": self.name, "tokens": window.tokens, "source": window.source, "unsure": unsure, **layout}
 
     @staticmethod
     def _measured(window: Window, request: SampleInstance, may_cut: bool) -> Fit:
-        context, gen_kwargs, *media = request.sent()
-        if request.request_type == LIKELIHOOD:
-            context, gen_kwargs = context + gen_kwargs, {"max_gen_toks": 1}
-        fit = request.fit = window.fit(context, gen_kwargs, media[0] if media else {})
-        if not may_cut and (fit.too_long or fit.dropped):
+        fit = request.fit = _fit(window, request)
+        if fit.refused or (not may_cut and (fit.too_long or fit.dropped)):
             outcome = Outcome.CONTEXT_EXCEEDED if fit.too_long else Outcome.UNSUPPORTED
-            detail = fit.too_long or fit.dropped
+            detail = fit.too_long or fit.dropped or fit.refused
             request.resps = [Completion("", outcome, detail=detail, attempts=0, counted_tokens=fit.tokens)]
             request.repeats = 0  # so often lm-eval sends it
         return fit
@@ -181,6 +188,29 @@ class OtherModel:
         request.resps = [_as_sent(self.completion(answer), request.fit) for answer in request.resps]
         if self._cache and any(answer.outcome is Outcome.NO_ANSWER for answer in request.resps):
             self._cache.pop(hash_args(request.request_type, request.sent()), None)
+
+
+def _fit(window: Window, request: SampleInstance) -> Fit:
+    """Return whether a request fits as it is sent."""
+    try:
+        context, gen_kwargs, *media = request.sent()
+    except UnsupportedError as error:
+        return Fit(refused=str(error))
+    if request.request_type == LIKELIHOOD:
+        context, gen_kwargs = context + gen_kwargs, {"max_gen_toks": 1}
+    return window.fit(context, gen_kwargs, media[0] if media else {})
+
+
+def _by_shape(requests: Sequence[Any], answer: Callable[[list[Any]], Sequence[Any]]) -> list[Any]:
+    """Ask requests of one shape at a time, and return all answers in order."""
+    places: dict[int, list[int]] = {}
+    for place, request in enumerate(requests):
+        places.setdefault(len(request.args), []).append(place)
+    answers: list[Any] = [None] * len(requests)
+    for some in places.values():
+        for place, given in zip(some, answer([requests[i] for i in some]), strict=True):
+            answers[place] = given
+    return answers
 
 
 def _as_sent(answer: Completion, fit: Fit) -> Completion:

@@ -14,8 +14,11 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lm_eval_longctx.errors import MediaError, UnsupportedError
 from lm_eval_longctx.files import write_whole
+from lm_eval_longctx.hay.speech.waveform import read_samples
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Part, Prompt, TextPart, Turn, VideoPart
 
 if TYPE_CHECKING:
@@ -29,11 +32,18 @@ AUDIO_PLACEHOLDER = "<audio>"
 
 
 def for_other_models(
-    prompt: Prompt, gen_kwargs: dict[str, Any], chat_template: Callable[..., Any] | None
+    prompt: Prompt, gen_kwargs: dict[str, Any], chat_template: Callable[..., Any] | None, rate: int | None = None
 ) -> tuple[Any, ...]:
-    """Return lm-eval's arguments: (context, settings) and a dictionary of media where there are any."""
+    """Return lm-eval's arguments: (context, settings) and a dictionary of media where there are any.
+
+    Args:
+        prompt: What is asked.
+        gen_kwargs: lm-eval's generation settings.
+        chat_template: lm-eval's template function, if the template is to be applied.
+        rate: Samples of sound a second that the model takes every sound to have; ``None`` if it is told.
+    """
     media: dict[str, list[Any]] = {}
-    turns = [{"role": turn.role, "content": _content(turn.parts, media)} for turn in prompt.turns]
+    turns = [{"role": turn.role, "content": _content(turn.parts, media, rate)} for turn in prompt.turns]
     context = _with_template(turns, prompt, chat_template) if chat_template else _as_text(turns, prompt)
     return (context, gen_kwargs, media) if media else (context, gen_kwargs)
 
@@ -56,11 +66,11 @@ def _as_text(turns: list[dict[str, str]], prompt: Prompt) -> str:
     return f"{system}{told}\n\nAssistant: {prompt.answer_prefix}".rstrip(" ")
 
 
-def _content(parts: tuple[Part, ...], media: dict[str, list[Any]]) -> str:
-    return "".join(_piece(part, media) for part in parts)
+def _content(parts: tuple[Part, ...], media: dict[str, list[Any]], rate: int | None) -> str:
+    return "".join(_piece(part, media, rate) for part in parts)
 
 
-def _piece(part: Part, media: dict[str, list[Any]]) -> str:
+def _piece(part: Part, media: dict[str, list[Any]], rate: int | None) -> str:
     """Return a part's text and put its media in the lists."""
     if isinstance(part, TextPart):
         return part.text
@@ -68,7 +78,7 @@ def _piece(part: Part, media: dict[str, list[Any]]) -> str:
         media.setdefault("visual", []).append(_open_image(part.path))
         return IMAGE_PLACEHOLDER
     if isinstance(part, AudioPart):
-        media.setdefault("audio", []).append(_open_audio(part.path))
+        media.setdefault("audio", []).append(_open_audio(part.path, rate))
         return AUDIO_PLACEHOLDER
     return _frames(part, media)
 
@@ -80,12 +90,19 @@ def _open_image(path: str) -> Any:
         return image.convert("RGB")
 
 
-def _open_audio(path: str) -> dict[str, Any]:
-    """Read sound as lm-eval's audio models want it: float32 array and its rate in hertz."""
-    import soundfile
+def _open_audio(path: str, rate: int | None) -> dict[str, Any]:
+    """Read sound as lm-eval's audio models want it: one channel as a float32 array, and its rate in hertz.
 
-    array, rate = soundfile.read(path, dtype="float32")
-    return {"array": array, "sampling_rate": rate}
+    lm-eval's class drops the rate, and its processors take one channel: whatever comes in two, or at another rate,
+    would be heard as noise, or end the run.
+    """
+    samples, found = read_samples(path)
+    mono = np.ascontiguousarray(samples.mean(axis=1), dtype=np.float32)
+    if rate is None or found == rate:
+        return {"array": mono, "sampling_rate": found}
+    import soxr
+
+    return {"array": soxr.resample(mono, found, rate, quality="HQ"), "sampling_rate": rate}
 
 
 def _frames(part: VideoPart, media: dict[str, list[Any]]) -> str:

@@ -70,13 +70,23 @@ def read_audio(path: str | Path) -> Waveform:
         MediaError: The file is missing, unreadable, empty, silent, clipped, or
             holds values that are not numbers; the message names it.
     """
+    samples, rate = read_samples(path)
+    return prepare(samples.mean(axis=1), rate, str(path))
+
+
+def read_samples(path: str | Path) -> tuple[npt.NDArray[np.float32], int]:
+    """Return a recording as it is: samples, shape (samples, channels), and how many there are in a second.
+
+    Raises:
+        MediaError: Neither libsndfile nor FFmpeg reads it.
+    """
     import soundfile
 
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError, TypeError, ValueError) as error:  # soundfile raises all four
-        samples, rate = _read_by_av(path, error)
-    return prepare(samples.mean(axis=1), rate, str(path))
+        return _read_by_av(path, error)
+    return samples, rate
 
 
 def _read_by_av(path: str | Path, first: Exception) -> tuple[npt.NDArray[np.float32], int]:
