@@ -26,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="tell how many samples would show such a difference between two models (default: 0.05)",
     )
+    parser.add_argument(
+        "--previews",
+        type=count,
+        default=60,
+        metavar="N",
+        help="show what lies around the needle of so many samples, the worst answered of each cell (default: 60)",
+    )
     parser.add_argument("--all", action="store_true", help="show all runs, not only the newest of each task and model")
     parser.add_argument("--json", action="store_true", help="print the sweeps as JSON; write only if --output is given")
 
@@ -40,12 +47,20 @@ def run(args: argparse.Namespace) -> int:
     print(told)
     if args.json and not args.output:
         return 0
-    written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric)
+    written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric, args.previews)
     if not args.json:
         print("\n".join(["wrote", *(f"  {file}" for file in (written.page, *written.pictures))]))
         if written.note:
             print(written.note)
     return 0
+
+
+def count(text: str) -> int:
+    """Read a number of things, 0 or more."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None = None) -> str:

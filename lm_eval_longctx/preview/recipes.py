@@ -59,7 +59,10 @@ class Recipes:
     def _made(self, tokenizer: str) -> Builder[Any]:
         plugins = registry()
         kind: type[Builder[Any]] = plugins.load(plugins.builder(self._name))
-        return kind(replace(self.sweep, tokenizer=tokenizer), self._context)
+        try:
+            return kind(replace(self.sweep, tokenizer=tokenizer), self._context)
+        except KeyError as unknown:
+            raise ResultsError(f"the results do not say {unknown} of their task; they are of another version") from None
 
     @cached_property
     def _context(self) -> BuildContext:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -23,7 +23,24 @@ Place = tuple[str, Any]
 """Length label and depth."""
 
 
-def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> dict[Place, list[bytes]]:
+class Answer(NamedTuple):
+    """One answer: what finds it again, and everything that is shown of it.
+
+    Attributes:
+        id: The sample's id.
+        line: Its line in the log, from 1.
+        score: By the metric that is shown; ``None`` if it has none.
+        plain: Everything, as JSON (``docs/reading-a-report.md``): a hundred thousand of them take a tenth of the
+            memory that objects would.
+    """
+
+    id: str
+    line: int
+    score: float | None
+    plain: bytes
+
+
+def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> dict[Place, list[Answer]]:
     """Read a samples file.
 
     Args:
@@ -32,13 +49,12 @@ def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> 
         longest: Characters that are kept of a text.
 
     Returns:
-        All answers by cell, in the order of the file, each as JSON (``docs/reading-a-report.md`` names the keys):
-        a hundred thousand of them take a tenth of the memory that objects would.
+        All answers by cell, in the order of the file.
 
     Raises:
         ResultsError: A line is not what lm-eval writes.
     """
-    answers: dict[Place, list[bytes]] = {}
+    answers: dict[Place, list[Answer]] = {}
     with file.open("rb") as lines:
         for count, line in enumerate(lines, 1):
             try:
@@ -47,15 +63,17 @@ def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> 
                 place = (str(sample["context_label"]), sample.get("depth"))
             except (ValueError, KeyError, TypeError) as error:
                 raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
-            told = ({**answer, "line": count} for answer in _answers(logged, metrics, longest))
-            answers.setdefault(place, []).extend(map(as_json, told))
+            answers.setdefault(place, []).extend(
+                Answer(told["id"], count, told["score"], as_json({**told, "line": count}))
+                for told in _answers(logged, metrics, longest)
+            )
     return answers
 
 
 def as_json(plain: Any) -> bytes:
     """Return plain values as compact JSON, lone surrogates too, which only Python's own writer takes."""
     try:
-        return orjson.dumps(plain)
+        return bytes(bytearray(orjson.dumps(plain)))  # a copy: what orjson returns holds eight kilobytes, however short
     except TypeError:
         return json.dumps(plain).encode()
 

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.report.answers import LONGEST, as_json, read_answers
+from lm_eval_longctx.report.answers import LONGEST, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lm_eval_longctx.report.answers import Place
+    from lm_eval_longctx.report.answers import Answer, Place
+    from lm_eval_longctx.report.previews import Around
     from lm_eval_longctx.results import Run
 
 MOST_CHARACTERS = 60_000_000
@@ -61,27 +62,27 @@ def pack(plain: bytes) -> str:
 
 
 def sample_blocks(
-    run: Run, metrics: Sequence[str], about: Mapping[Place, Mapping[str, Any]], bounds: Bounds
+    answers: Mapping[Place, Sequence[Answer]], about: Mapping[Place, Mapping[str, Any]], bounds: Bounds, around: Around
 ) -> dict[Place, str]:
     """Return a block for each cell of a run that is told about.
 
     Args:
-        run: The run; its samples stand beside its results, if it kept them.
-        metrics: The metrics whose values are kept, the one that is shown first.
+        answers: The run's answers by cell; none where nobody kept them.
         about: What is told of each cell beside its samples.
         bounds: How much is kept.
-
-    Raises:
-        ResultsError: The samples file is damaged.
+        around: The surroundings of needles, by task and sample.
     """
-    file = run.samples_file
-    answers = read_answers(file, metrics, bounds.longest) if file else {}
-    wholes = [_whole(told, answers.get(place, []), bounds.most) for place, told in about.items()]
+    wholes = [_whole(told, answers.get(place, ()), bounds.most, around) for place, told in about.items()]
     with ThreadPoolExecutor() as threads:  # zlib works without Python's lock
         return dict(zip(about, threads.map(pack, wholes), strict=True))
 
 
-def _whole(told: Mapping[str, Any], samples: Sequence[bytes], most: int) -> bytes:
+def _whole(told: Mapping[str, Any], answers: Sequence[Answer], most: int, around: Around) -> bytes:
     """Return a cell as JSON: what is told of it, its samples, and how many are left out."""
-    head = as_json({**told, "left_out": max(0, len(samples) - most)})
-    return head[:-1] + b',"samples":[' + b",".join(samples[:most]) + b"]}"
+    head = as_json({**told, "left_out": max(0, len(answers) - most)})
+    samples = (_with_previews(one, around.get((told["task"], one.id))) for one in answers[:most])
+    return head[:-1] + b',"samples":[' + b",".join(samples) + b"]}"
+
+
+def _with_previews(answer: Answer, found: list[dict[str, Any]] | None) -> bytes:
+    return answer.plain[:-1] + b',"around":' + as_json(found) + b"}" if found else answer.plain

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.report.answers import read_answers
 from lm_eval_longctx.report.blocks import Bounds, sample_blocks
 from lm_eval_longctx.report.compare import by_task
 from lm_eval_longctx.report.facts import facts
 from lm_eval_longctx.report.grid import chosen_metric, make_grid, metric_names
 from lm_eval_longctx.report.markup import Anchors, element
 from lm_eval_longctx.report.overview import overview
+from lm_eval_longctx.report.previews import PREVIEWS, make_previews
 from lm_eval_longctx.report.sections import cell_place, task_section
 from lm_eval_longctx.report.wording import depth_label
 from lm_eval_longctx.version import __version__
@@ -26,6 +29,7 @@ from lm_eval_longctx.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from lm_eval_longctx.report.answers import Answer, Place
     from lm_eval_longctx.report.grid import Grid
     from lm_eval_longctx.results import Run
 
@@ -39,7 +43,13 @@ _SCRIPTS = ("make.js", "blocks.js", "answer.js", "cell.js", "search.js", "filter
 _NO_SCRIPT = "Opening a cell, filters and search need JavaScript; everything else on this page does without."
 
 
-def page(runs: Sequence[Run], pictures: Pictures, metric: str | None = None, links: Links | None = None) -> str:
+def page(
+    runs: Sequence[Run],
+    pictures: Pictures,
+    metric: str | None = None,
+    links: Links | None = None,
+    previews: int = PREVIEWS,
+) -> str:
     """Write the page.
 
     Args:
@@ -47,33 +57,30 @@ def page(runs: Sequence[Run], pictures: Pictures, metric: str | None = None, lin
         pictures: PNG or SVG files by the name of the task that they show.
         metric: The metric to show; each sweep's main one by default.
         links: Where files lie, relative to the page, by their path.
+        previews: How many samples are shown with what lies around their needle.
 
     Raises:
         ResultsError: A samples file beside the results is damaged.
     """
-    return "".join(pieces(runs, pictures, metric, links)) + "\n"
-
-
-def pieces(
-    runs: Sequence[Run], pictures: Pictures, metric: str | None = None, links: Links | None = None
-) -> Iterator[str]:
-    """Yield the page piece by piece, what is seen first at the beginning; see ``page``."""
     anchors, known = Anchors(), links or {}
+    seen = _seen(runs, pictures, metric, anchors, known)
+    data = _data(runs, metric, anchors, known, previews)
+    script = "\n".join(map(_asset, _SCRIPTS))
+    head = element("head", _head(script), element("title", _TITLE), element("style", _asset("page.css")))
+    body = ("<body>", *seen, *data, f"<script>{script}</script></body>")
+    return "".join(("<!doctype html>", '<html lang="en">', head, *body, "</html>\n"))
+
+
+def _seen(runs: Sequence[Run], pictures: Pictures, metric: str | None, anchors: Anchors, links: Links) -> Iterator[str]:
+    """Yield what can be read without a click."""
     groups = by_task(runs)
-    script, style = "\n".join(map(_asset, _SCRIPTS)), _asset("page.css")
-    yield '<!doctype html><html lang="en">'
-    yield element("head", _head(script), element("title", _TITLE), element("style", style)) + "<body>"
     yield element("a", "Skip to the summary", href="#summary", class_="skip")
     yield _header(runs)
-    sections = "".join(task_section(group, pictures, metric, anchors, known) for group in groups.values())
+    sections = "".join(task_section(group, pictures, metric, anchors, links) for group in groups.values())
     tasks = element("section", element("h2", "Tasks"), sections, id="tasks")
     yield element("main", element("section", hidden="", id="found"), overview(runs, metric, anchors), tasks)
     yield element("footer", f"Made by lm-eval-longctx {escape(__version__)}.")
     yield element("dialog", id="cell", aria_labelledby="cell-title")
-    bounds = Bounds.of(runs)
-    for run in runs:
-        yield from _data(run, metric, anchors, known, bounds)
-    yield f"<script>{script}</script></body></html>"
 
 
 def run_name(run: Run) -> str:
@@ -132,13 +139,32 @@ def _select(name: str, label: str, values: Iterable[str]) -> str:
     return element("label", f"{label} ", element("select", everything, *options, id=f"filter-{name}", name=name))
 
 
-def _data(run: Run, metric: str | None, anchors: Anchors, links: Links, bounds: Bounds) -> Iterator[str]:
-    """Yield a run's blocks: one a cell, named after the cell's place."""
-    grid = make_grid(run.block, metric)
-    places = [(length, depth) for length in grid.lengths for depth in grid.depths if grid.cell(length, depth).run]
-    about = {place: _about(run, grid, *place, links) for place in places}
-    names = [grid.metric, *(name for name in metric_names(run.block) if name != grid.metric)]
-    for (length, depth), block in sample_blocks(run, names, about, bounds).items():
+def _data(runs: Sequence[Run], metric: str | None, anchors: Anchors, links: Links, previews: int) -> Iterator[str]:
+    """Yield the samples: a block for each cell of each run."""
+    bounds = Bounds.of(runs)
+    answers = [_answers(run, metric, bounds) for run in runs]
+    found = make_previews(runs, answers, previews)
+    for run, some in zip(runs, answers, strict=True):
+        grid = make_grid(run.block, metric)
+        places = [(length, depth) for length in grid.lengths for depth in grid.depths if grid.cell(length, depth).run]
+        about = {place: _about(run, grid, *place, links) for place in places}
+        blocks = sample_blocks(some, about, bounds, found.around)
+        yield from _scripts(run, grid, blocks, anchors)
+    if found.note:
+        yield element("p", escape(f"Prompts that could not be made again for previews: {found.note}."), class_="quiet")
+
+
+def _answers(run: Run, metric: str | None, bounds: Bounds) -> dict[Place, list[Answer]]:
+    """Return a run's answers by cell; none where nobody kept them."""
+    known = metric_names(run.block)
+    shown = metric or known[0]
+    names = [shown, *(name for name in known if name != shown)]
+    return read_answers(run.samples_file, names, bounds.longest) if run.samples_file else {}
+
+
+def _scripts(run: Run, grid: Grid, blocks: Mapping[Place, str], anchors: Anchors) -> Iterator[str]:
+    """Yield a run's blocks, named after their cells' places."""
+    for (length, depth), block in blocks.items():
         told = {"data_model": run.model, "data_task": run.task, "data_length": length}
         place = cell_place(run, length, depth, anchors)
         kinds = " ".join(grid.cell(length, depth).outcomes)
@@ -160,5 +186,6 @@ def _about(run: Run, grid: Grid, length: str, depth: float | None, links: Links)
         "facts": [facts(row) for row in grid.cell(length, depth).rows],
         "file": file.name if file else "",
         "link": links.get(str(file), "") if file else "",
+        "show": f"lm-eval-longctx show {shlex.quote(str(file))}" if file else "",
         "ledger": str((options or {}).get("ledger") or "") if isinstance(options or {}, dict) else "",
     }

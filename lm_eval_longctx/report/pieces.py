@@ -7,6 +7,7 @@ what counted. Nothing is judged anew: what cannot be found is not marked.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Union
 
 from lm_eval_longctx.answers.thoughts import MOST
@@ -23,6 +24,11 @@ Pieces = Union[str, list[list[str]]]
 PLAIN, THOUGHT, WRAPPING, READ, CLAIM, ABSTAINED, CUT = "", "thought", "wrapping", "read", "claim", "abstained", "cut"
 """What a piece of an answer is; ``cut`` says in words what is left out here."""
 
+_TAG = 100
+"""Characters in which the mark beside a thought stands."""
+
+_OPENS = re.compile(r"[<\[◁][^<>\[\]◁▷\n]*[>\]▷]\s*\Z")
+_CLOSES = re.compile(r"\s*[<\[◁][^<>\[\]◁▷\n]*[>\]▷]")
 _MANY = 20
 """Claims that are marked; an answer that names more is a list."""
 
@@ -72,13 +78,21 @@ def _parted(answer: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
 
 def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
     """Return what can be told of an answer's words, in order and without overlap."""
-    thoughts = _found(answer, reading.get("thoughts") or (), THOUGHT)
+    thoughts = [_with_tags(answer, one) for one in _found(answer, reading.get("thoughts") or (), THOUGHT)]
     begin = thoughts[-1][1] if thoughts else 0
     if reading.get("abstained"):
         words = answer[begin:]
         start = begin + len(words) - len(words.lstrip())
         return [*thoughts, *([(start, start + len(words.strip()), ABSTAINED)] if words.strip() else [])]
     return [*thoughts, *_claims(answer, _read(answer, reading, begin), reading)]
+
+
+def _with_tags(answer: str, span: Span) -> Span:
+    """Return a thought with the marks that open and close it."""
+    start, end, kind = span
+    before, after = answer[max(0, start - _TAG) : start], answer[end : end + _TAG]
+    opens, closes = _OPENS.search(before), _CLOSES.match(after)
+    return start - (len(opens[0]) if opens else 0), end + (len(closes[0]) if closes else 0), kind
 
 
 def _read(answer: str, reading: Mapping[str, Any], begin: int) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from lm_eval_longctx.report import loss, pictures
 from lm_eval_longctx.report.compare import by_task, shown_metric
 from lm_eval_longctx.report.grid import metric_names
 from lm_eval_longctx.report.page import page, run_name
+from lm_eval_longctx.report.previews import PREVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,9 @@ class Written:
     note: str = ""
 
 
-def write_report(runs: Sequence[Run], folder: str | Path, metric: str | None = None) -> Written:
+def write_report(
+    runs: Sequence[Run], folder: str | Path, metric: str | None = None, previews: int = PREVIEWS
+) -> Written:
     """Write the heatmaps, the line charts and the page.
 
     Args:
@@ -47,6 +50,7 @@ def write_report(runs: Sequence[Run], folder: str | Path, metric: str | None = N
         folder: Where to write; made if missing.
         metric: The metric to show; sweeps without it are left out. By default
             each sweep's main one.
+        previews: How many samples are shown with what lies around their needle.
 
     Raises:
         ResultsError: The folder cannot be written.
@@ -60,7 +64,7 @@ def write_report(runs: Sequence[Run], folder: str | Path, metric: str | None = N
         files = {target / f"{_file_name(name)}.png": png for name, png in drawn.items()}
         for file, png in files.items():
             write_whole(file, png)
-        write_whole(target / PAGE, page(shown, drawn, metric, _links(shown, target)).encode())
+        write_whole(target / PAGE, page(shown, drawn, metric, _links(shown, target), previews).encode())
     except OSError as error:
         raise ResultsError(f"cannot write the report to {target}: {error.strerror}; choose another --output") from error
     return Written(target / PAGE, tuple(files), "" if drawn else NO_PICTURES)

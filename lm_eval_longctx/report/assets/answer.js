@@ -3,7 +3,7 @@
 const KINDS = {
   thought: "thought, not read",
   wrapping: "wrapping, not read",
-  read: "what was read",
+  read: "where the answer was looked for",
   claim: "what the answer claims",
   abstained: "says that it cannot be told",
   cut: "left out of this page",
@@ -74,7 +74,7 @@ function sampleView(sample, cell, anchor) {
     legend(sample.answer),
     ...(sample.around || []).map(aroundView),
     make("p.quiet", {}, brief(sample)),
-    make("details", { open: cell.samples.length <= FEW }, make("summary", {}, "How it came to be"), make("dl", {}, ...history(sample, cell))),
+    make("details", { open: cell.samples.length <= FEW }, make("summary", {}, "How it came to be"), make("dl", {}, ...provenance(sample, cell))),
   );
 }
 
@@ -90,14 +90,14 @@ function brief({ tokens, cost, seconds }) {
 }
 
 /** List how an answer was read, what it cost, where it is recorded, and how its prompt is made again. */
-function history(sample, cell) {
+function provenance(sample, cell) {
   const read = sample.read || {};
   const claimed = read.claimed || read.given || read.chosen || read.compared;
   const values = Object.entries(sample.values).map(([name, value]) => `${name} ${score(value)}`);
   const tokens = Object.entries(sample.tokens).map(([name, count]) => `${written(count)} ${spelt(name)}`);
   return [
-    ...fact("Read as", claimed ? [].concat(claimed).join(", ") : "", read.how ? ` (stood: ${read.how})` : ""),
-    ...fact("Not scored, or not read, because", sample.why !== sample.outcome ? sample.why : ""),
+    ...fact("Read as", claimed ? [].concat(claimed).join(", ") : "", claimed && read.how ? ` (stood: ${read.how})` : ""),
+    ...fact("Scorer's remark", sample.why !== sample.outcome ? sample.why : ""),
     ...fact("The provider's words", sample.detail),
     ...fact("Scores", values.join(", ")),
     ...fact("Tokens", tokens.join(", ")),
@@ -106,10 +106,10 @@ function history(sample, cell) {
       sample.attempts > 1 ? `, sent ${sample.attempts} times` : "", sample.replayed ? ", from the ledger" : ""),
     ...fact("Notes", sample.notes.join("; ")),
     ...fact("Recipe", sample.recipe ? copyable(sample.recipe) : ""),
-    ...fact("Ledger key", sample.key ? copyable(sample.key) : "", sample.key && cell.ledger ? ` in ${cell.ledger}` : ""),
+    ...fact("Ledger key", sample.key ? copyable(sample.key) : "", sample.key && cell.ledger && cell.ledger !== "none" ? ` in ${cell.ledger}` : ""),
     ...fact("Log", cell.file ? `line ${written(sample.line)} of ` : "",
       cell.link ? make("a", { href: cell.link }, cell.file) : cell.file),
-    ...fact("Rebuild the whole prompt", sample.show ? copyable(sample.show) : ""),
+    ...fact("Rebuild the whole prompt", cell.show ? copyable(`${cell.show} ${sample.id}`) : ""),
   ];
 }
 

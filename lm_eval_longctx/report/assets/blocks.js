@@ -3,8 +3,8 @@
 /** Return the blocks of all cells, in the order of the page. */
 const blocks = () => all('script[type="application/gzip"]');
 
-/** Return the block of a cell; undefined if there is none. */
-const blockOf = (cell) => blocks().find((one) => one.dataset.cell === cell);
+/** Return the block of a cell; null if there is none. */
+const blockOf = (cell) => document.querySelector(`script[data-cell="${CSS.escape(cell)}"]`);
 
 /** Unpack a block to its text: JSON, not yet read. */
 async function unpack(block) {

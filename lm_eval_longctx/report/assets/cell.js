@@ -1,6 +1,6 @@
 // The panel of one cell: a dialog, opened by the cell's link, that is, by the address's end (#...).
 
-const AT_ONCE = 50; // samples that are shown before somebody asks for more
+const AT_ONCE = 20; // samples that are shown before somebody asks for more
 
 const ORDERS = {
   worst: { told: "worst score first", by: (sample, better) => worstFirst(sample.score, better) },
