@@ -9,6 +9,7 @@ const KINDS = {
   cut: "left out of this page",
 };
 
+const LITTLE = 800; // characters that no box has to scroll for
 const FEW = 3; // samples in a cell up to which everything about each is unfolded
 
 /** Show a text in pieces: a plain string, or pairs of kind and text (see report/pieces.py). */
@@ -18,7 +19,14 @@ function inPieces(pieces) {
     kind === "" ? text : make(kind === "claim" || kind === "read" ? `mark.${kind}` : `span.${kind}`, { title: KINDS[kind] }, text),
   );
   // <bdi>: marks that turn the direction of writing end with the text that holds them
-  return make("pre", { dir: "auto" }, make("bdi", {}, ...shown));
+  return boxed(...shown);
+}
+
+/** Put text into a box of its own, which scrolls where there is much of it: then the keyboard must get there too. */
+function boxed(...shown) {
+  const box = make("pre", { dir: "auto" }, make("bdi", {}, ...shown));
+  if (box.textContent.length > LITTLE || box.textContent.split("\n").length > LITTLE / 80) box.tabIndex = 0;
+  return box;
 }
 
 /** Return the words of a text in pieces. */
@@ -117,7 +125,7 @@ function provenance(sample, cell) {
 function aroundView(found) {
   const told = make("figcaption", {}, found.needle ? `The needle: ${found.caption}` : `Beside the needle: ${found.caption}`);
   if (found.kind === "text") {
-    const text = make("pre", { dir: "auto" }, make("bdi", {}, "… ", found.before, make("mark.needle", {}, found.text), found.after, " …"));
+    const text = boxed("… ", found.before, make("mark.needle", {}, found.text), found.after, " …");
     return make("figure.around", {}, told, text);
   }
   const source = `data:${found.mime};base64,${found.data}`;
