@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ COMMANDS = (
     Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid"),
     Command("ledger", "lm_eval_longctx.cli.ledger", "show, export, prune or repair the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
+    Command("show", "lm_eval_longctx.cli.show", "make one prompt again as it was sent, with its needle marked"),
     Command("tasks", "lm_eval_longctx.cli.tasks", "list our tasks with what they need, or all that can be set on one"),
     Command(
         "plugins",
@@ -61,22 +63,35 @@ COMMANDS = (
 
 PROGRAM = "lm-eval-longctx"
 
+PIPE_CLOSED = 128 + 13
+"""What shells say of a program that SIGPIPE ended."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status.
 
     0 is success, 1 something that the user can put right (one line on
-    standard error) or a check that failed, 2 a command line that cannot be read.
+    standard error) or a check that failed, 2 a command line that cannot be
+    read, 141 that nobody read the output to its end (``| head``).
 
     Args:
         argv: The arguments after the program's name; the process's own by default.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        return _flushed(_dispatch(arguments))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
+        return PIPE_CLOSED
     except LongctxError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
+
+
+def _flushed(status: int) -> int:
+    """Write what is still to be written: when Python ends, nobody could catch that the pipe is closed."""
+    sys.stdout.flush()
+    return status
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -47,6 +47,7 @@ class SampleInstance(Instance):
         fit: Whether it fits into another lm-eval model.
         rate: Samples of sound a second that this one takes every sound to have; ``None`` if it is told.
         opening: What the chat template wrote between the question and the answer, once it was sent.
+        rendered: The digest of the prompt, once it was made: what a prompt that is made again is compared with.
     """
 
     def __init__(  # noqa: PLR0913 - what lm-eval gives, and what rendering needs
@@ -79,13 +80,15 @@ class SampleInstance(Instance):
         self.chat_template = chat_template
         self.fit = Fit()
         self.rate: int | None = None
-        self.opening = ""
+        self.opening = self.rendered = ""
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
 
     def prompt(self) -> Prompt:
-        """Render the sample: the whole context, in memory from now on."""
-        return self.builder.render(self.doc).with_system(self.system_instruction)
+        """Render the sample: the whole context, in memory from now on; its digest is kept."""
+        prompt: Prompt = self.builder.render(self.doc).with_system(self.system_instruction)
+        self.rendered = prompt.digest
+        return prompt
 
     @property
     def gen_kwargs(self) -> dict[str, Any]:
@@ -125,7 +128,11 @@ class SampleInstance(Instance):
         if self.model is not None:
             short = (*short, {"model": self.model, "system_instruction": self.system_instruction})
         answers = [answer.to_dict() for answer in self.resps if isinstance(answer, Completion)]
-        return (*short, {"completions": answers}) if answers else short
+        known: dict[str, Any] = (
+            {"prompt": self.rendered} if self.rendered and self.resps else {}
+        )  # lm-eval names its caches before
+        known |= {"completions": answers} if answers else {}
+        return (*short, known) if known else short
 
     @arguments.setter
     def arguments(self, given: tuple[Any, ...]) -> None:

@@ -154,6 +154,17 @@ def groups(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return connection.execute("SELECT DISTINCT provider, model, task FROM call ORDER BY 1, 2, 3").fetchall()
 
 
+def calls(connection: sqlite3.Connection, beginning: str) -> list[dict[str, Any]]:
+    """Return the calls whose key begins so, without their attempts."""
+    names = ("key", "provider", "model", "task", "sample", "repeat", "request")
+    rows = connection.execute(
+        f"SELECT {', '.join(names)} FROM call WHERE key>=? AND key<? ORDER BY key",  # noqa: S608 - our own columns
+        (beginning, f"{beginning}\x7f"),
+    )
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [{**call, "request": orjson.loads(call["request"] or b"{}")} for call in found]
+
+
 def entries(connection: sqlite3.Connection, where: Mapping[str, str]) -> list[sqlite3.Row]:
     """Return every attempt with its call, in the order of sending."""
     condition, values = _condition(where)

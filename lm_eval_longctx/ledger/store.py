@@ -293,6 +293,11 @@ class Ledger:
         with self._reading():
             return reading.groups(self._reader)
 
+    def calls(self, beginning: str) -> list[dict[str, Any]]:
+        """Return the calls whose key begins so: key, provider, model, task, sample, repeat and request."""
+        with self._reading():
+            return reading.calls(self._reader, beginning)
+
     def entries(self, where: Mapping[str, str] | None = None, *, bodies: bool = False) -> Iterator[dict[str, Any]]:
         """Yield every attempt with its call as plain values, in the order of sending.
 

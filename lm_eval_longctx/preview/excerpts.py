@@ -71,10 +71,15 @@ def excerpts(
     Raises:
         MediaError: A file of the prompt cannot be read.
     """
-    yield from (_of_text(prompt, mark, context) for mark in text_marks(prompt, sample, passages))
+    yield from text_excerpts(prompt, sample, passages, context)
     parts = list(prompt.parts())
     for mark in media_marks(prompt, sample):
         yield from _of_medium(parts, mark, width)
+
+
+def text_excerpts(prompt: Prompt, sample: Sample, passages: Sequence[str], context: int) -> Iterator[Excerpt]:
+    """Yield what surrounds the needles in a prompt's text; see ``excerpts``."""
+    yield from (_of_text(prompt, mark, context) for mark in text_marks(prompt, sample, passages))
 
 
 def _of_text(prompt: Prompt, mark: TextMark, context: int) -> Excerpt:

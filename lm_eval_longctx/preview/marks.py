@@ -131,7 +131,7 @@ def _said(sample: Mapping[str, Any]) -> Iterator[tuple[float | None, float, int 
     moments = sample.get("evidence")
     for moment in moments if isinstance(moments, (list, tuple)) else ():
         if isinstance(moment, (int, float)):
-            yield float(moment), float(moment), None, str(sample.get("kind", ""))
+            yield float(moment), float(moment), None, f"evidence {sample.get('kind', '')}".strip()
 
 
 def _nearest(parts: Sequence[Any], pictures: Sequence[int], seconds: float) -> int:

@@ -13,6 +13,7 @@ from lm_eval_longctx.hay.film.reading import frames_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy.typing as npt
     from PIL.Image import Image
@@ -120,3 +121,10 @@ def mp3(sound: Sound) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, sound.samples, sound.rate, format="MP3")
     return buffer.getvalue()
+
+
+def write_wav(sound: Sound, path: Path) -> None:
+    """Write sound as a file that everything plays, without loss."""
+    import soundfile
+
+    soundfile.write(str(path), sound.samples, sound.rate, subtype="PCM_16")

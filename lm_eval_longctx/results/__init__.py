@@ -2,7 +2,19 @@
 
 from lm_eval_longctx.results.block import SCHEMA, SCHEMA_VERSION, check_block, sweep_block
 from lm_eval_longctx.results.floors import Floors
+from lm_eval_longctx.results.logged import Logged, logged_samples
 from lm_eval_longctx.results.reading import Run, read_runs
 from lm_eval_longctx.results.rows import SampleResult
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "Floors", "Run", "SampleResult", "check_block", "read_runs", "sweep_block"]
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "Floors",
+    "Logged",
+    "Run",
+    "SampleResult",
+    "check_block",
+    "logged_samples",
+    "read_runs",
+    "sweep_block",
+]

@@ -17,9 +17,10 @@ from lm_eval_longctx.sweep import unread_keys
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.hay.speech.heard import Heard
     from lm_eval_longctx.plan import PlannedSample
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.settings import Option
@@ -116,6 +117,10 @@ class Builder(ABC, Generic[S]):
         For people who look at a prompt: there these are marked. Needles in
         pictures, sound and film are marked by what the sample says of them.
         """
+        return ()
+
+    def heard(self, sample: S, first: float, last: float) -> Sequence[Heard]:  # noqa: ARG002 - only some can tell
+        """Return what is said between two seconds of the prompt's sound; empty where nobody wrote it down."""
         return ()
 
     @abstractmethod

@@ -124,3 +124,12 @@ def test_my_teams_recordings_and_films(follow, tmp_path):
     told = follow("own-recordings", {("team.yaml", "yaml"): 0}, {})
     assert "wer" in told
     assert told.count("exact@30s") == 2
+
+
+def test_look_at_a_prompt(follow, tmp_path):
+    """A run's samples are listed, and the one that the page names is made again, printed and written."""
+    small = '--log_samples --metadata \'{"context_lengths": ["1k"], "depths": [0]}\''
+    told = follow("look-at-a-prompt", {}, {"--log_samples": small})
+    assert ">>>The special magic" in told
+    assert "the same digest as in the log of samples" in " ".join(told.split())
+    assert len(list((tmp_path / "shown").glob("c06310*/index.html"))) == 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, MediaError
 from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.render import render
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, Utterance, need_text
 from lm_eval_longctx.hay.speech.spoken import wording
@@ -129,6 +130,11 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
             "media_tokens": round(plan.length.amount * self.sweep.options["tokens_per_second"]),
             "max_gen_toks": answer_budget(plan.length.amount),
         }
+
+    def heard(self, sample: TranscriptSample, first: float, last: float) -> list[Heard]:
+        """Return what is said between two moments; see ``Builder.heard``."""
+        made, timeline = self._laid(planned(sample))
+        return heard(timeline, self._pool.utterances, (), made.store.grid, first, last)
 
     def render(self, sample: TranscriptSample) -> Prompt:
         """Write the recording (or find it written) after the request."""

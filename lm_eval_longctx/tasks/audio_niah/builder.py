@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.pieces import packets_of
 from lm_eval_longctx.hay.speech.render import Spoken, render
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings
@@ -101,6 +102,12 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
     def sample(self, plan: PlannedSample) -> SpokenNeedleSample:
         """Work out one sample; nothing is encoded, only needles are spoken."""
         return _Draft(self, plan).sample()
+
+    def heard(self, sample: SpokenNeedleSample, first: float, last: float) -> list[Heard]:
+        """Return what is said between two moments; see ``Builder.heard``."""
+        draft = _Draft(self, planned(sample))
+        inserts = [one.utterance for one in draft.inserts]
+        return heard(draft.timeline, self._pool.utterances, inserts, draft.bench.store.grid, first, last)
 
     def render(self, sample: SpokenNeedleSample) -> Prompt:
         """Write the recording (or find it written) and put the question after it."""
