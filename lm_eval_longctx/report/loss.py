@@ -65,7 +65,8 @@ def _curve(above: Axes, below: Axes, block: Mapping[str, Any], name: str, paint:
     curve, law = block["curve"], block["power_law"]
     x = [point["position"] for point in curve]
     above.plot(x, [point["mean"] for point in curve], "o", markersize=3, alpha=0.5, color=paint)
-    above.plot(x, [point["cumulative"] for point in curve], color=paint, label=f"{name}, cumulative mean")
+    ends = [point.get("end", point["position"]) for point in curve]  # earlier results have none
+    above.plot(ends, [point["cumulative"] for point in curve], color=paint, label=f"{name}, cumulative mean")
     spans = [row["interval"] for row in block["lengths"]]
     if all(spans) and len(spans) == len(x):
         above.fill_between(
@@ -73,7 +74,7 @@ def _curve(above: Axes, below: Axes, block: Mapping[str, Any], name: str, paint:
         )
     below.plot(x, [point["repeated"] for point in curve], color=paint, linewidth=1)
     if law:
-        fine = np.geomspace(x[0], x[-1], _FINE)
+        fine = np.geomspace(ends[0], ends[-1], _FINE)
         fitted = law["scale"]["value"] * fine ** law["exponent"]["value"] + law["offset"]["value"]
         above.plot(fine, fitted, "--", color=paint, linewidth=0.9, label=f"{name}: {formula(law)}")
         if law["leaves_at"]:

@@ -105,14 +105,23 @@ def _loss(block: Row, metric: str | None) -> Iterator[str]:
         return
     over = f"R2 {law['r2']:.3f}, documents: {law['documents']}, positions: {law['positions']}"
     yield f"loss by position: {formula(law)} ({over})"
-    rivals = {"without an offset": law["aic_plain"], "a logarithm": law["aic_log_linear"]}
-    best = min(rivals, key=lambda name: rivals[name])
-    if law["aic"] > rivals[best] and math.isfinite(law["aic"]):
-        yield f"{best} describes it no worse (AIC {rivals[best]:.1f}, the power law with an offset {law['aic']:.1f})"
+    if not law.get("falls", True):
+        yield f"that is no power law surely: {_why_none(law)}"
+    elif law["aic"] > law["aic_plain"]:
+        yield f"without an offset it is described no worse (AIC {law['aic_plain']:.1f}, with one {law['aic']:.1f})"
     if law["leaves_at"]:
         share = next(point["repeated"] for point in block["curve"] if point["length"] == law["leaves_at"])
         place = law["leaves_at"]
         yield f"from {place} on it leaves the fit to what is before; {share:.0%} of the text there stood before it"
+
+
+def _why_none(law: Mapping[str, Any]) -> str:
+    """Say why a fitted power law does not describe a loss."""
+    rivals = {"logarithm": ("a logarithm of position", "aic_log_linear"), "constant": ("no change", "aic_constant")}
+    if law["best"] not in rivals:
+        return "its exponent may as well be 0"
+    words, key = rivals[law["best"]]
+    return f"{words} describes the loss better (AIC {law[key]:.1f}, the power law {law['aic']:.1f})"
 
 
 def formula(law: Mapping[str, Any]) -> str:

@@ -3,8 +3,8 @@
 The Gemini 1.5 report (arXiv 2403.05530, section 5.2.1 in its later version)
 fits the cumulative mean negative log-likelihood against the token position in
 this form. Here the fit comes with intervals of its three parameters and with
-AIC against two rivals: the power law without an offset (``c = 0``) and the
-straight line in log position (``a + b ln x``).
+AIC against three rivals: the power law without an offset (``c = 0``), the
+straight line in log position (``a + b ln x``), and no change at all.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class PowerLawFit:
         aic: Akaike's criterion of this fit; lower is better.
         aic_plain: The same for ``a x^b``.
         aic_log_linear: The same for ``a + b ln x``.
+        aic_constant: The same for one loss at all positions.
         n: How many points.
     """
 
@@ -58,7 +59,19 @@ class PowerLawFit:
     aic: float
     aic_plain: float
     aic_log_linear: float
+    aic_constant: float
     n: int
+
+    @property
+    def best(self) -> str:
+        """Which of the four describes the data best, by AIC: ``power_law``, ``plain``, ``logarithm``, ``constant``."""
+        found = (self.aic, self.aic_plain, self.aic_log_linear, self.aic_constant)
+        return min(zip(found, ("power_law", "plain", "logarithm", "constant"), strict=True))[1]
+
+    @property
+    def falls(self) -> bool:
+        """Whether loss surely falls as a power of position: AIC says so, and the exponent's interval is below 0."""
+        return self.best in {"power_law", "plain"} and self.intervals["b"].high < 0
 
     def __call__(self, x: float) -> float:
         """Return the fitted loss at a position."""
@@ -101,6 +114,7 @@ def fit_power_law(
         aic=_aic(residual, 3),
         aic_plain=_aic(rivals[1], 2),
         aic_log_linear=_aic(line[1], 2),
+        aic_constant=_aic((y - np.average(y, weights=weights**2)) * weights, 1),
         n=len(x),
     )
 

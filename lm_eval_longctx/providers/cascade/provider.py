@@ -96,6 +96,8 @@ class Cascade(Provider):
         """Read the body that ``send`` wrote."""
         del request
         body = orjson.loads(raw.body)
+        if "too_long" in body:
+            return Decoded(Completion("", Outcome.CONTEXT_EXCEEDED, detail=body["too_long"], seconds=raw.seconds))
         if "error" in body:
             return Decoded(Completion("", Outcome.UNSUPPORTED, detail=body["error"], seconds=raw.seconds))
         return Decoded(Completion(body["text"], notes=tuple(body["notes"]), seconds=raw.seconds))
@@ -113,11 +115,7 @@ def reader_version() -> str:
 def _answer(request: Request, reader: str) -> dict[str, Any]:
     """Perceive, read, answer; or say how surprising the text is."""
     if request.scored:
-        from lm_eval_longctx.providers.cascade.language import log_likelihoods
-
-        texts = (part.text for part in request.prompt.parts() if isinstance(part, TextPart))
-        nats = log_likelihoods(texts, request.scored)
-        return {"text": json.dumps({"nats": nats}), "notes": ["reader=ppmd"]}
+        return _likelihoods(request, reader)
     from lm_eval_longctx.providers.cascade.perception import perceive
 
     page = perceive(request.prompt)
@@ -129,3 +127,20 @@ def _answer(request: Request, reader: str) -> dict[str, Any]:
 
     text, skill = answer(page)
     return {"text": text, "notes": [*page.notes, f"skill={skill}"]}
+
+
+def _likelihoods(request: Request, reader: str) -> dict[str, Any]:
+    """Say how surprising each range of the text is: to the small language model, or to a model of bytes."""
+    texts = (part.text for part in request.prompt.parts() if isinstance(part, TextPart))
+    if reader == "extract":
+        from lm_eval_longctx.providers.cascade import language
+
+        nats = language.log_likelihoods(texts, request.scored)
+        return {"text": json.dumps({"nats": nats}), "notes": ["reader=ppmd"]}
+    from lm_eval_longctx.providers.cascade import logits
+
+    try:
+        nats = logits.log_likelihoods(texts, request.scored)
+    except logits.TooLong as beyond:
+        return {"too_long": str(beyond)}
+    return {"text": json.dumps({"nats": nats}), "notes": ["reader=lm"]}
