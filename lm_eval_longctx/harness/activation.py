@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 TASKS_MODULE = "lm_eval.tasks.manager"
 MODELS_MODULE = "lm_eval.models"
-MODEL_NAMES = ("longctx", "longctx-hosted")
 MODEL_TARGET = "lm_eval_longctx.harness.lm:LongctxLM"
 _MARK = "_lm_eval_longctx"
 _COMMANDS = {"lm-eval", "lm_eval"}
@@ -70,7 +69,7 @@ def add_models() -> None:
     our entry points) stay as they are.
     """
     models = importlib.import_module("lm_eval.api.registry").model_registry
-    for name in MODEL_NAMES:
+    for name in origin.OUR_MODELS:
         if name not in models:
             models.register(name, target=MODEL_TARGET)
 

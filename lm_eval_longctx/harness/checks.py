@@ -10,8 +10,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LongctxError, MissingExtraError
-from lm_eval_longctx.harness.activation import MODEL_NAMES, TASKS_MODULE, activate_now
+from lm_eval_longctx.harness.activation import TASKS_MODULE, activate_now
 from lm_eval_longctx.harness.listing import listed_tasks, task_files
+from lm_eval_longctx.harness.origin import OUR_MODELS
 from lm_eval_longctx.harness.task_yaml import broken_files
 from lm_eval_longctx.plugins.manager import registry
 
@@ -112,7 +113,7 @@ def _plugins() -> Generator[Finding, None, bool]:
 def _model() -> Iterator[Finding]:
     from lm_eval.api.registry import get_model
 
-    for name in MODEL_NAMES:
+    for name in OUR_MODELS:
         try:
             found = get_model(name)
         except Exception as error:  # noqa: BLE001 - the doctor reports whatever is wrong

@@ -29,6 +29,7 @@ from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance, says_how_to_sample, temperature_of
 from lm_eval_longctx.harness.likelihood import Documents
 from lm_eval_longctx.harness.model_args import parse_model_args
+from lm_eval_longctx.harness.origin import DEFAULT_MODEL
 from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.plugins.manager import registry
@@ -65,7 +66,7 @@ class LongctxLM(LM):
 
     MULTIMODAL = True  # every provider says itself what it takes, sample by sample
 
-    def __init__(self, model: str = "cascade", **arguments: Any) -> None:
+    def __init__(self, model: str = DEFAULT_MODEL, **arguments: Any) -> None:
         """Read ``--model_args``; nothing is sent.
 
         Args:
@@ -247,6 +248,7 @@ class LongctxLM(LM):
             if key in (self.cache_hook.dbdict or {}):
                 del self.cache_hook.dbdict[key]
         info = {
+            "name": self.name,
             **self.provider.describe(),
             "options": dict(self.args.options),
             "totals": self.backend.totals(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.rules import OURS
 from lm_eval_longctx.errors import ConfigError, SecretError
+from lm_eval_longctx.harness.origin import DEFAULT_MODEL
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 IGNORED = ("batch_size", "max_batch_size", "device", "trust_remote_code")
 """What lm-eval passes to every model; a hosted model has no use for it."""
 
-MODEL = Option("model", "cascade", "provider/model, such as gemini/gemini-3.8-flash; cascade is embedded")
+MODEL = Option("model", DEFAULT_MODEL, "provider/model, such as gemini/gemini-3.8-flash; cascade is embedded")
 """What is asked; ``parse_model_args`` gets it apart from the rest."""
 
 OPTIONS = (

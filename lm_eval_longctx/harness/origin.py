@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+OUR_MODELS = ("longctx", "longctx-hosted")
+"""The names under which lm-eval knows our model."""
+
+DEFAULT_MODEL = "cascade"
+"""What runs where ``--model_args`` names no model: the embedded one."""
+
 CONFIG_MODULE = "lm_eval.config.evaluate_config"
 EVALUATOR_MODULE = "lm_eval.evaluator"
 
@@ -92,7 +98,7 @@ def watch_config(module: ModuleType) -> None:
 
 
 def watch_evaluator(module: ModuleType) -> None:
-    """Let ``simple_evaluate`` remember what it is told for tasks."""
+    """Let ``simple_evaluate`` remember what it is told for tasks, and give our model a name where nobody did."""
     original: Callable[..., Any] = module.simple_evaluate
     if hasattr(original, "_longctx_watched"):
         return
@@ -100,16 +106,32 @@ def watch_evaluator(module: ModuleType) -> None:
 
     @functools.wraps(original)
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind_partial(*args, **kwargs).arguments
+        bound = signature.bind_partial(*args, **kwargs)
+        given = bound.arguments
+        if given.get("model") in OUR_MODELS:
+            given["model_args"] = with_name(given.get("model_args"))
         ready = given.get("task_manager") is not None
         token = _said.set(None if ready else dict(given.get("metadata") or {}))
         try:
-            return original(*args, **kwargs)
+            return original(*bound.args, **bound.kwargs)
         finally:
             _said.reset(token)
 
     simple_evaluate._longctx_watched = True  # type: ignore[attr-defined]  # noqa: SLF001 - a mark on our own function
     module.simple_evaluate = simple_evaluate  # type: ignore[attr-defined]  # a module takes any
+
+
+def with_name(model_args: Any) -> Any:
+    """Return ``--model_args`` of our model that name it: lm-eval names folders by that, or else at random.
+
+    Args:
+        model_args: A text, a dictionary, or ``None``.
+    """
+    if isinstance(model_args, Mapping):
+        return {"model": DEFAULT_MODEL, **model_args}
+    given = [part for part in str(model_args or "").split(",") if part]
+    named = any(part.partition("=")[0].strip() == "model" for part in given)
+    return model_args if named else ",".join([f"model={DEFAULT_MODEL}", *given])
 
 
 def parameter_of(function: str, name: str) -> Any:

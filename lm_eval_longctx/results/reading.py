@@ -126,9 +126,11 @@ def _block(config: Any) -> Any:
 
 
 def _model(data: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the model's name, as exact as the file has it."""
+    """Return the model's name: as the user wrote it, or in older files as exact as these have it."""
     ours = config.get("longctx")
     described = ours if isinstance(ours, dict) else {}
+    if described.get("name"):
+        return str(described["name"])
     parts = (str(described[key]) for key in ("provider", "model") if described.get(key))
     named = "/".join(dict.fromkeys(parts))
     return str(named or data.get("model_name") or config.get("model") or "unknown model")

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 TEXT, PICTURES = "longctx_text_niah", "longctx_image_niah"
 
 
+def test_results_lie_in_a_folder_with_the_models_name(ran) -> None:
+    """A run that names no model has its results under the name of the embedded one, and tables call it so."""
+    assert [path.name for path in ran.out.iterdir()] == ["cascade"]
+    assert ran.sample(TEXT).run.model == "cascade"
+
+
 def told(capsys: Any, *arguments: object) -> Any:
     """Return what ``show`` prints as JSON."""
     assert main(["show", *map(str, arguments), "--json"]) == 0

@@ -18,7 +18,7 @@ from lm_eval.api.registry import model_registry
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.errors import UnknownOptionError
 from lm_eval_longctx.harness.activation import activate_now
-from lm_eval_longctx.harness.origin import Mixed, own_part
+from lm_eval_longctx.harness.origin import Mixed, own_part, with_name
 from lm_eval_longctx.plugins.defaults import own_task_folder
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS
 
@@ -206,3 +206,21 @@ def test_our_folder_alone_works_without_the_hook(seed: int) -> None:
     else:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout.splitlines()[-1])["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given_args", "named"),
+    [
+        (None, "model=cascade"),
+        ("", "model=cascade"),
+        ({}, {"model": "cascade"}),
+        ("ledger=none", "model=cascade,ledger=none"),
+        ({"ledger": "none"}, {"model": "cascade", "ledger": "none"}),
+        ("ledger=none,model=echo", "ledger=none,model=echo"),
+        ("reasoning=model", "model=cascade,reasoning=model"),
+        ({"model": "gemini/x"}, {"model": "gemini/x"}),
+    ],
+)
+def test_a_model_that_nobody_named_has_its_own_name(given_args: Any, named: Any) -> None:
+    """Arguments of our model name the embedded one where they name none, and stay as they are where they do."""
+    assert with_name(given_args) == named
