@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.hay.film.codec import CODERS
+from lm_eval_longctx.hay.film.codec import CODERS, DEFAULT
 from lm_eval_longctx.hay.film.source import FilmSource
 from lm_eval_longctx.sample import Sample
 from lm_eval_longctx.settings import Option
@@ -21,7 +21,7 @@ FORMS = ("native", "frames")
 OPTIONS = (
     Option("fps", 1.0, "pictures a second: in the file, and for the model to look at", minimum=0.05, maximum=60),
     Option("form", "native", "send films as files, or as pictures with their times; one form a run", choices=FORMS),
-    Option("codec", "mpeg4", "how the film is coded; h264 uses x264, which is GPL", choices=tuple(CODERS)),
+    Option("codec", DEFAULT, "how the film is coded; h264 uses x264, which is GPL", choices=tuple(CODERS)),
     Option(
         "tokens_per_second",
         258.0,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from lm_eval_longctx.hay.film.codec import CODERS, DEFAULT
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.overlay import Overlay
@@ -44,7 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=1.0, help="length of the film (1)")
     parser.add_argument("--resolution", default="640x360")
-    parser.add_argument("--codec", default="mpeg4", choices=("mpeg4", "h264"))
+    parser.add_argument("--codec", default=DEFAULT, choices=tuple(CODERS))
     parser.add_argument("--check", action="store_true", help="decode and compare every picture")
     parser.add_argument("--folder", default=None, help="where to put the films (the system's temporary folder)")
     return parser.parse_args()

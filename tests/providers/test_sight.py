@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from lm_eval_longctx.errors import MediaError, MissingExtraError, ProviderError
+from lm_eval_longctx.hay.film.codec import DEFAULT
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.overlay import Overlay
@@ -64,7 +65,7 @@ def test_text_is_read_from_pixels_and_from_files(tmp_path: Path) -> None:
 @pytest.mark.media
 def test_a_film_is_read_moment_by_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The needle's second, and no other, gives the needle's text; a second question costs no second viewing."""
-    library = Library(Film("watched", LOOK), "mpeg4", tmp_path / "hay")
+    library = Library(Film("watched", LOOK), DEFAULT, tmp_path / "hay")
     path = tmp_path / "film.mp4"
     write_film(library, Cut(20, {13: Overlay('The secret word is "otter"', 25, 1.0, 0.4, 0.7)}), path)
     seen = sight.read_video(path, 1.0)

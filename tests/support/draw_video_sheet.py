@@ -16,6 +16,7 @@ from PIL import Image
 
 from lm_eval_longctx.hay.day.film import DayFilm
 from lm_eval_longctx.hay.day.script import write_day
+from lm_eval_longctx.hay.film.codec import DEFAULT
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.overlay import Overlay
@@ -38,7 +39,7 @@ TARGET = Path(__file__).resolve().parents[2] / "docs" / "video-needle.jpg"
 def _shown(hay: Hay, marks: Mapping[int, Mark], moments: list[int]) -> list[Image.Image]:
     """Write a film and return its pictures at some moments."""
     with tempfile.TemporaryDirectory() as folder:
-        library = Library(hay, "mpeg4", Path(folder) / "hay")
+        library = Library(hay, DEFAULT, Path(folder) / "hay")
         write_film(library, Cut(max(moments) + 1, marks), Path(folder) / "film.mp4")
         return [picture for _, picture in frames_at(Path(folder) / "film.mp4", [float(m) for m in moments])]
 

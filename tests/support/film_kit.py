@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.film.codec import DEFAULT
 from lm_eval_longctx.hay.film.files import FramesSource, VideoSource
 from lm_eval_longctx.hay.film.film import Film, GeneratedSource
 from lm_eval_longctx.hay.film.library import Library
@@ -31,7 +32,7 @@ def look() -> Look:
 @pytest.fixture
 def library(look: Look, tmp_path: Path) -> Library:
     """A library of a small drawn film."""
-    return Library(Film("test", look), "mpeg4", tmp_path / "hay")
+    return Library(Film("test", look), DEFAULT, tmp_path / "hay")
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ PROMPTS: dict[str, tuple[str, str]] = {
 UNRENDERED: dict[str, tuple[str, str]] = {
     "longctx_image_niah": ("2", "f9e89c02ad0d92c4"),
     "longctx_image_niah_shape": ("2", "0807811e6feb01e8"),
-    "longctx_video_niah": ("2", "12a82f53ff82ed4f"),
-    "longctx_video_niah_multi": ("2", "f776e82c183da8d8"),
+    "longctx_video_niah": ("3", "fd122f70938aa94e"),
+    "longctx_video_niah_multi": ("3", "1f21209796c5805a"),
     "longctx_video_qa": ("3", "48314eaba1eb9de6"),
 }
 """Version, and digest of the first samples; what is drawn for them is frozen by the tests of film."""

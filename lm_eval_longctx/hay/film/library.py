@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,7 +73,7 @@ class Library:
 
     Attributes:
         hay: Draws the pictures.
-        codec: ``mpeg4`` or ``h264``.
+        codec: A key of ``CODERS``.
         digest: Names pictures and coding together.
         folder: Where the packets are.
     """
@@ -84,7 +83,7 @@ class Library:
 
         Args:
             hay: What to code.
-            codec: ``mpeg4`` or ``h264``.
+            codec: A key of ``CODERS``.
             cache: The folder that holds all libraries.
         """
         self.hay, self.codec = hay, codec
@@ -128,12 +127,9 @@ class Library:
         return self.folder / f"{number:06d}.packets"
 
     def _code(self, numbers: list[int]) -> None:
-        coders = threading.local()
-
         def code(number: int) -> None:
-            if not hasattr(coders, "own"):
-                coders.own = self.coder()
-            self._write(number, self._make(number, coders.own))
+            # A coder for each file: some number their packets, and the bytes would tell which thread made what before.
+            self._write(number, self._make(number, self.coder()))
 
         workers = _WORKERS if self.hay.parallel else 1
         with ThreadPoolExecutor(workers) as pool, progress("coding the film", CHUNK * len(numbers), "pictures") as bar:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.files import whole
@@ -54,7 +55,9 @@ def mux_film(library: Library, pictures: range, sound: Soundtrack | None, path: 
         sound: The sound track, or ``None``.
         path: The file.
     """
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as output:
+    # The time scale is stated, as FFmpeg 9 chooses another one than FFmpeg 8.
+    options = {"movflags": "faststart", "movie_timescale": "1000"}
+    with av.open(str(path), "w", format="mp4", options=options) as output:
         output.flags |= av.container.Flags.bitexact.value
         packets = _timed(_stream(output, library), library, pictures)
         if sound is None:
@@ -67,6 +70,7 @@ def mux_film(library: Library, pictures: range, sound: Soundtrack | None, path: 
 def _with_sound(output: OutputContainer, packets: Iterator[tuple[float, Any]], sound: Soundtrack, end: float) -> None:
     """Write all packets in order of time; sound is coded as the pictures go by."""
     voice = output.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+    voice.codec_context.flags |= Flags.bitexact  # else FFmpeg's version is in the first packet
     second = 0
     for seconds, packet in packets:
         while second < end and second <= seconds:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.hay.film import files
+from lm_eval_longctx.hay.film.codec import DEFAULT
 from lm_eval_longctx.hay.film.files import FramesSource, VideoSource, whole_film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.source import Look, described, own_part
@@ -101,7 +102,7 @@ def test_repeated_pictures_are_not_coded_to_the_same_bytes(
     two_films: Path, context: BuildContext, tmp_path: Path
 ) -> None:
     """Comparing the copies of a film byte by byte finds no needle: no two packets are equal."""
-    library = Library(VideoSource(str(two_films), context).hay("", LOOK), "mpeg4", tmp_path / "hay")
+    library = Library(VideoSource(str(two_films), context).hay("", LOOK), DEFAULT, tmp_path / "hay")
     library.grow(40)
     packets = [packet for _, packet in library.chunk(0).packets()]
     assert len(set(packets)) == len(packets)
@@ -185,7 +186,7 @@ def test_real_footage_repeats_to_any_length(shared_data: Path, context: BuildCon
     if not path.is_file():
         pytest.skip(f"no {path}")
     hay = VideoSource(str(path), context).hay("", Look(160, 90, Fraction(1)))
-    library = Library(hay, "mpeg4", tmp_path / "hay")
+    library = Library(hay, DEFAULT, tmp_path / "hay")
     write_film(library, Cut(120, {}), tmp_path / "film.mp4")
     assert hay.distinct == 5
     assert (tmp_path / "film.mp4").stat().st_size > 120 * 1024

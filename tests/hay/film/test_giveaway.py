@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from lm_eval_longctx.hay.film.codec import DEFAULT
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import Library
 from lm_eval_longctx.hay.film.overlay import Overlay
@@ -34,7 +35,7 @@ def _film(folder: Path, number: int) -> tuple[int, list[bytes]]:
     rng = Rng(f"giveaway {number}")
     place = rng.below(PICTURES)
     overlay = Overlay('The secret word is "otter"', LOOK.height * 7 // 100, 1.0, rng.random(), rng.random())
-    library = Library(Film(f"{number % 5}", LOOK), "mpeg4", folder / "hay")
+    library = Library(Film(f"{number % 5}", LOOK), DEFAULT, folder / "hay")
     path = folder / "film.mp4"
     write_film(library, Cut(PICTURES, {place: overlay}), path)
     with av.open(str(path)) as container:
@@ -57,13 +58,26 @@ def _sizes(packets: list[bytes]) -> np.ndarray:
 
 
 def _stuffing(packets: list[bytes]) -> np.ndarray:
-    return np.array([packet.count(b"\xff" * 8) * 8 for packet in packets], float)
+    return np.array([len(packet) - len(packet.rstrip(b"\0")) for packet in packets], float)
 
 
 def _quantisers(packets: list[bytes]) -> np.ndarray:
-    """Read the quantiser out of each picture's header: five bits after its kind, time and flags."""
-    heads = (packet[packet.index(b"\x00\x00\x01\xb6") + 4 :][:4] for packet in packets)
-    return np.array([int.from_bytes(head, "big") >> 17 & 31 for head in heads], float)
+    """Read the quantiser out of each picture's header: eight bits, the first after the loop filter's settings.
+
+    Before them lie, in bits: marks 8, sync code 24, colours 4, width 16, height 16, and four flags of 1, 1, 1 and 2;
+    the filter's level 6 and sharpness 3; then whether it adapts (1), and if so, whether its six deltas follow (1), each
+    a flag and, where set, 7 bits.
+    """
+    return np.array([_quantiser("".join(f"{byte:08b}" for byte in packet[:40])) for packet in packets], float)
+
+
+def _quantiser(bits: str) -> int:
+    at = 8 + 24 + 4 + 16 + 16 + 5 + 9
+    adapts, follow = bits[at] == "1", bits[at : at + 2] == "11"
+    at += 1 + adapts
+    for _ in range(6 if follow else 0):
+        at += 8 if bits[at] == "1" else 1
+    return int(bits[at : at + 8], 2)
 
 
 DETECTORS = {
