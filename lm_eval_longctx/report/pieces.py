@@ -97,7 +97,7 @@ def _with_tags(answer: str, span: Span) -> Span:
 
 def _read(answer: str, reading: Mapping[str, Any], begin: int) -> tuple[int, int] | None:
     """Return where what was read stands, if that is not the whole and can be told."""
-    if reading.get("how", "whole") == "whole" or len(answer) > MOST:
+    if (reading.get("how") or "whole") == "whole" or len(answer) > MOST:
         return None
     text = place_of(answer).text
     start = answer.find(text, begin) if text else -1

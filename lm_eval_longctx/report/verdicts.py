@@ -45,10 +45,10 @@ def model_verdict(runs: Sequence[Run]) -> str:
     short = [f"{run.task} ({found['length_label'] or 'none'})" for run, found in judged if not found["at_least"]]
     reach = f"no effective length in {_tasks(len(runs))}: one length only, or a metric of which less is better"
     if judged:
-        share = {0: "none", len(judged): "all"}.get(len(holding), str(len(holding)))
+        share = _share(len(holding), len(judged))
         more = f" and {len(short) - _NAMED} more" if len(short) > _NAMED else ""
         less = f"; less far in {', '.join(short[:_NAMED])}{more}" if short else ""
-        reach = f"holds to the longest length that was tried in {share} of {_tasks(len(judged))}{less}"
+        reach = f"holds to the longest length that was tried in {share}{less}"
     line = "; ".join([reach, *_missing(runs)])
     return f"{line[0].upper()}{line[1:]}."
 
@@ -69,6 +69,13 @@ def cost(runs: Sequence[Run]) -> float | None:
     """Return what runs cost in US dollars, as far as anybody said; ``None`` if nobody did."""
     known = [run.block["summary"]["cost"] for run in runs if run.block["summary"]["cost"] is not None]
     return sum(known) if known else None
+
+
+def _share(some: int, all_: int) -> str:
+    """Say in how many of all tasks something holds."""
+    if some == all_:
+        return "its one task" if some == 1 else f"all {some} tasks"
+    return f"{some or 'none'} of {_tasks(all_)}"
 
 
 def _tasks(count: int) -> str:
