@@ -125,10 +125,9 @@ def _grid_cell(grid: Grid, cell: Cell, length: str, place: str) -> str:
     shown = (cell.reason or "unscored") if cell.score is None else number(cell.score)
     part = element("small", f"{cell.scored} of {cell.n}") if cell.partial else ""
     kind = "" if cell.score is None else "score"
-    link = element("a", element("span", escape(shown), class_=kind), part, href=f"#{place}", style=paint)
-    return element(
-        "td", link, id=place, title=counts(cell.outcomes), data_length=length, data_outcomes=" ".join(cell.outcomes)
-    )
+    link = element("a", element("span", escape(shown), class_=kind), part, href=f"#{place}")
+    told = {"title": counts(cell.outcomes), "data_length": length, "data_outcomes": " ".join(cell.outcomes)}
+    return element("td", link, id=place, style=paint, **told)
 
 
 def _feet(grid: Grid, run: Run) -> Iterator[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _NAMED = 3
 """Tasks that a line about a model names."""
 
+_SCORED = {"complete", "unparsed", "cut_by_output_limit"}
+"""Outcomes that have a score."""
+
 _NONE = {
     "zero": "scores 0 at the shortest length",
     "no_baseline": "worse at the shortest length than at a longer one",
@@ -125,12 +128,12 @@ def _missing(runs: Sequence[Run]) -> Iterator[str]:
         for kind, count in run.block["summary"]["outcomes"].items():
             outcomes[kind] = outcomes.get(kind, 0) + count
     if share is not None and share < 1:
-        yield f"{(1 - share) * 100:.2g} % of the samples have no score ({_reasons(outcomes)})"
+        yield f"{(1 - share) * 100:.2g}\u00a0% of the samples have no score ({_reasons(outcomes)})"
 
 
 def _reasons(outcomes: Mapping[str, int]) -> str:
     """Name what kept most samples from a score, at most two reasons."""
-    missed = sorted(((count, kind) for kind, count in outcomes.items() if kind != "complete"), reverse=True)
+    missed = sorted(((count, kind) for kind, count in outcomes.items() if kind not in _SCORED), reverse=True)
     return (
         ", ".join(f"{count} {SHORT.get(kind, kind.replace('_', ' '))}" for count, kind in missed[:2]) or "unknown why"
     )

@@ -83,7 +83,7 @@ def test_every_cell_opens_its_samples(written, runs):
         blocks = [block for block in parsed.blocks.values() if block["model"] == run.model]
         assert sum(len(block["samples"]) for block in blocks) == (run.block["summary"]["n"] if run.samples_file else 0)
         assert {dict(facts)["samples"] for block in blocks for facts in block["facts"]} >= {"2 of 2 scored"}
-    assert len(re.findall(r'style="background:#9e9e9e[^>]*><span[^>]*>(?:too long|refused)</span>', text)) == 4
+    assert len(re.findall(r'style="background:#9e9e9e[^>]*><a [^>]*><span[^>]*>(?:too long|refused)</span>', text)) == 4
     assert ["tokens", "2,088 billed, 200 cached, 10 output"] in parsed.blocks[next(iter(parsed.blocks))]["facts"][0]
 
 

@@ -80,7 +80,7 @@ def test_each_run_is_said_in_a_line(name, tmp_path):
             ["full"],
             (
                 "Holds to the longest length that was tried in none of 1 task; less far in full (8k); "
-                "33 % of the samples have no score (10 too long)."
+                "33\u00a0% of the samples have no score (10 too long)."
             ),
         ),
         (["one"], "No effective length in 1 task: one length only, or a metric of which less is better."),

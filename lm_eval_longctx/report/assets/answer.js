@@ -133,7 +133,8 @@ function aroundView(found) {
   const medium = found.kind === "image"
     ? make("img", { src: source, alt })
     : make("audio", { src: source, controls: true, preload: "metadata", "aria-label": alt });
-  const within = found.kind === "audio" ? `, ${written(found.seconds[0])} to ${written(found.seconds[1])} s within` : "";
+  const [from, to] = (found.seconds || []).map((one) => one.toFixed(1));
+  const within = found.kind === "audio" ? `; here it is from ${from} to ${to} s` : "";
   told.append(within);
   return make("figure.around", {}, told, medium, found.text ? make("p.quiet", {}, found.text) : "");
 }
