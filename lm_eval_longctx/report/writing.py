@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from lm_eval_longctx.errors import ResultsError, unknown_option
 from lm_eval_longctx.files import write_whole
@@ -100,4 +101,5 @@ def _file_name(name: str) -> str:
 def _links(runs: Sequence[Run], folder: Path) -> dict[str, str]:
     """Return where result and sample files lie, seen from the page."""
     files = [file for run in runs for file in (run.path, run.samples_file) if file]
-    return {str(file): Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix() for file in files}
+    paths = {str(file): Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix() for file in files}
+    return {file: f"./{quote(path)}" for file, path in paths.items()}

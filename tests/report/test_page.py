@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 from made_sweeps import block, write_results
@@ -96,6 +97,17 @@ def test_answers_are_kept_as_data(written):
     assert {("context_exceeded", "too long")} <= {(one["outcome"], one["detail"]) for one in samples}
     links = [link for link in read(text).links if link.endswith(".jsonl")]
     assert [(written.page.parent / link).resolve().is_file() for link in links] == [True]
+
+
+def test_links_to_files_are_addresses(tmp_path):
+    """A folder whose name means something in an address is led to all the same."""
+    folder = tmp_path / "a#b?c %41 javascript:x"
+    write_results(folder, {"t": block()})
+    (folder / "samples_t_2026-01-01T00.jsonl").write_text("")
+    written = write_report(read_runs([folder]), tmp_path)
+    links = [link for link in read(written.page.read_text(encoding="utf-8")).links if not link.startswith("#")]
+    assert {unquote(link) for link in links} == {f"./{path.relative_to(tmp_path)}" for path in folder.iterdir()}
+    assert not [link for link in links if set(link) & set("#? ")]
 
 
 def test_pictures_are_written_and_inside(written):

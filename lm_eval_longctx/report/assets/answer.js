@@ -62,6 +62,9 @@ function copyable(text) {
   return make("span.copy", {}, said, make("button", { type: "button", click: copy }, "Copy"));
 }
 
+/** Return the address of a cell, or of a sample in it. */
+const addressOf = (anchor, sample = "") => `#${encodeURIComponent(anchor)}${sample && `:${encodeURIComponent(sample)}`}`;
+
 /** Show one sample; `cell` is what is told of all of them. */
 function sampleView(sample, cell, anchor) {
   const number = sample.answer_of ? `, answer ${sample.answer_of[0]} of ${sample.answer_of[1]}` : "";
@@ -70,7 +73,7 @@ function sampleView(sample, cell, anchor) {
     make("span.badge", { "data-score": sample.score === null ? "none" : "known" }, score(sample.score)), " ",
     make("span", {}, spelt(sample.outcome || "outcome not kept")), " ",
     make("small", {}, `${sample.variant ? `${sample.variant}, ` : ""}sample ${sample.id}${number}`), " ",
-    make("a", { href: `#${anchor}:${sample.id}`, "aria-label": `link to sample ${sample.id}` }, "link"),
+    make("a", { href: addressOf(anchor, sample.id), "aria-label": `link to sample ${sample.id}` }, "link"),
   );
   return make(
     "article.sample", { "data-sample": sample.id, tabindex: "-1" },

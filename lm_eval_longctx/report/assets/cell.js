@@ -63,9 +63,9 @@ function showCell(panel, anchor, cell, wanted) {
 
 /** The panel's title, with the ways to its neighbours and out. */
 function panelHead(anchor, title) {
-  const cells = all(".heat a").map((one) => one.getAttribute("href").slice(1));
+  const cells = all(".heat td[id]").map((one) => one.id);
   const at = cells.indexOf(anchor);
-  const way = (step, told) => cells[at + step] && at >= 0 ? make("a", { href: `#${cells[at + step]}` }, told) : "";
+  const way = (step, told) => cells[at + step] && at >= 0 ? make("a", { href: addressOf(cells[at + step]) }, told) : "";
   return make(
     "header", {},
     make("h3", { id: "cell-title", tabindex: "-1" }, title),

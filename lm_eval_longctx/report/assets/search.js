@@ -62,7 +62,7 @@ function hitView({ name, text, at }, length, sample, cell, anchor) {
   const parts = [text.slice(Math.max(0, at - AROUND), at), text.slice(at, at + length), text.slice(at + length, at + length + AROUND)];
   return make(
     "li", {},
-    make("a", { href: `#${anchor}:${sample.id}` }, make("bdi", {}, where)), ` (${score(sample.score)}, ${spelt(sample.outcome)}) ${name}: `,
+    make("a", { href: addressOf(anchor, sample.id) }, make("bdi", {}, where)), ` (${score(sample.score)}, ${spelt(sample.outcome)}) ${name}: `,
     make("bdi.hit", { dir: "auto" }, parts[0], make("mark", {}, parts[1]), parts[2]),
   );
 }

@@ -1,21 +1,25 @@
 // What happens when: the address's end (#...) opens a cell, forms filter and search, arrows walk through a grid.
 
-/** Go where the address's end points: a cell, a sample in it (#cell:sample), or a part of the page. */
-function follow() {
-  let anchor;
+/** Return what the address's end names: a place on the page, and perhaps a sample there (#place:sample). */
+function named() {
   try {
-    anchor = decodeURIComponent(location.hash.slice(1));
+    const [place, ...sample] = location.hash.slice(1).split(":").map(decodeURIComponent);
+    return [place, sample.join(":")];
   } catch {
-    return; // no address of ours
+    return ["", ""]; // no address of ours
   }
-  const [cell, sample] = anchor.split(":");
+}
+
+/** Go where the address's end points: a cell, a sample in it, or a part of the page. */
+function follow() {
+  const [cell, sample] = named();
   if (blockOf(cell)) {
     reveal(byId(cell));
     openCell(cell, sample);
     return;
   }
   if (byId("cell").open) byId("cell").close();
-  const place = anchor && byId(anchor);
+  const place = cell && byId(cell);
   if (place) {
     reveal(place);
     place.scrollIntoView();
@@ -30,10 +34,10 @@ function reveal(element) {
 
 /** When a panel is closed, the address points to its grid again, and the same cell can be opened anew. */
 function leave() {
-  const [cell] = decodeURIComponent(location.hash.slice(1)).split(":");
+  const [cell] = named();
   if (!blockOf(cell)) return;
   const run = byId(cell).closest("article");
-  history.replaceState(null, "", `#${encodeURIComponent(run.id)}`);
+  history.replaceState(null, "", addressOf(run.id));
   byId(cell).firstElementChild.focus();
 }
 
