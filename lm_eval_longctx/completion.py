@@ -40,6 +40,7 @@ class Outcome(str, Enum):
     POSSIBLY_BILLED = "possibly_billed"
     SKIPPED_BUDGET = "skipped_budget"
     NO_ANSWER = "no_answer"
+    NOT_ASKED = "not_asked"
 
     @property
     def answered(self) -> bool:
@@ -68,6 +69,7 @@ _MEANINGS = {
     Outcome.POSSIBLY_BILLED.value: "the answer was lost, and may be billed",
     Outcome.SKIPPED_BUDGET.value: "beyond max_cost",
     Outcome.NO_ANSWER.value: "no text and no reason",
+    Outcome.NOT_ASKED.value: "the adaptive sweep did not need it",
 }
 
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.CUT_BY_OUTPUT_LIMIT, Outcome.REFUSED})

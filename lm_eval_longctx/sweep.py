@@ -48,6 +48,8 @@ class Sweep:
         refusals: ``unscored`` (a refusal is not measured) or ``wrong``.
         truncate: ``never`` (what a model would cut is not measured) or ``allow``.
         reasoning_tags: Further names of marks around thoughts, such as ``ponder`` for ``<ponder>``.
+        adaptive: How many calls an adaptive sweep may use (``budget``) and how closely it is to know
+            (``within`` steps of length); ``None`` where every sample is asked.
         options: The builder's and the scorer's own settings, complete.
         ignored: Keys that were said for all tasks of a run and that this one does not read; they had no effect.
     """
@@ -66,6 +68,7 @@ class Sweep:
     refusals: str = "unscored"
     truncate: str = "never"
     reasoning_tags: tuple[str, ...] = ()
+    adaptive: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
 
@@ -86,6 +89,7 @@ class Sweep:
             "refusals": self.refusals,
             "truncate": self.truncate,
             "reasoning_tags": list(self.reasoning_tags),
+            **({"adaptive": dict(self.adaptive)} if self.adaptive is not None else {}),
             "options": dict(self.options),
             "ignored": list(self.ignored),
         }
@@ -124,6 +128,25 @@ def _tags(value: Any) -> tuple[str, ...]:
     if not isinstance(names, Sequence) or not all(isinstance(n, str) and n.strip("<>[]/ ") for n in names):
         raise ConfigError(f"reasoning_tags must be a name such as ponder, or a list of names, not {value!r}")
     return tuple(names)
+
+
+_ADAPTIVE = ("budget", "within")
+
+
+def _adaptive(value: Any) -> Mapping[str, int] | None:
+    """Read how an adaptive sweep is wanted; ``None`` if it is not."""
+    value = _from_text(value)
+    if value is None or isinstance(value, bool):
+        return {} if value else None
+    settings = {"budget": value} if isinstance(value, int) else value
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"adaptive must be true, a number of calls, or {{budget: ..., within: ...}}, not {value!r}")
+    for name, number in settings.items():
+        if name not in _ADAPTIVE:
+            raise unknown_option("key of adaptive", str(name), _ADAPTIVE)
+        if isinstance(number, bool) or not isinstance(number, int) or number < (name == "budget"):
+            raise ConfigError(f"adaptive's {name} must be a whole number, 1 or more, not {number!r}")
+    return dict(settings)
 
 
 def _from_text(value: Any) -> Any:
@@ -171,6 +194,13 @@ SWEEP_OPTIONS = (
         "further marks around thoughts, such as ponder for <ponder>; the usual ones are known",
         kinds=(list, str),
         reader=_tags,
+    ),
+    Option(
+        "adaptive",
+        None,
+        "ask only what tells how far the model reads: true, a number of calls, or {budget: calls, within: steps}",
+        kinds=(dict, bool, int),
+        reader=_adaptive,
     ),
 )
 """What a user may set on every task."""
@@ -239,6 +269,7 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         refusals=given["refusals"],
         truncate=given["truncate"],
         reasoning_tags=given["reasoning_tags"],
+        adaptive=given["adaptive"],
         options={name: given[name] for name in declared},
         ignored=ignored,
     )

@@ -24,6 +24,7 @@ from lm_eval_longctx.prompt import TextPart
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lm_eval_longctx.harness.adaptive import Chooser
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.prompt import Part, Prompt
     from lm_eval_longctx.sample import Sample
@@ -48,6 +49,7 @@ class SampleInstance(Instance):
         rate: Samples of sound a second that this one takes every sound to have; ``None`` if it is told.
         opening: What the chat template wrote between the question and the answer, once it was sent.
         rendered: The digest of the prompt, once it was made: what a prompt that is made again is compared with.
+        chooser: What decides whether this sample is asked, where the sweep is adaptive.
     """
 
     def __init__(  # noqa: PLR0913 - what lm-eval gives, and what rendering needs
@@ -81,6 +83,7 @@ class SampleInstance(Instance):
         self.fit = Fit()
         self.rate: int | None = None
         self.opening = self.rendered = ""
+        self.chooser: Chooser | None = None
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
 

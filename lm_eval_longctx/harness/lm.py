@@ -25,6 +25,7 @@ from lm_eval_longctx.backend.prices import prices_for
 from lm_eval_longctx.backend.refusals import tell_refusals
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
+from lm_eval_longctx.harness.adaptive import in_rounds
 from lm_eval_longctx.harness.ending import ENDING
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance, says_how_to_sample, temperature_of
 from lm_eval_longctx.harness.likelihood import Documents
@@ -153,7 +154,7 @@ class LongctxLM(LM):
             repeats[id(request)] += 1
         ours = [(r.doc, job) for r, job in zip(requests, jobs, strict=True) if isinstance(r, SampleInstance)]
         tell_refusals(ours, self.provider)
-        answers: list[Completion] = self.backend.run(jobs)
+        answers = in_rounds(requests, jobs, self.backend.run)
         self._remember_failures(requests, answers)
         ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
         for request, answer in zip(requests, answers, strict=True):

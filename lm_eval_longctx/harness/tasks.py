@@ -21,6 +21,7 @@ from lm_eval.filters import build_filter_ensemble
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError
 from lm_eval_longctx.harness import assembly
+from lm_eval_longctx.harness.adaptive import Chooser, give_chooser, was_asked
 from lm_eval_longctx.harness.aggregation import (
     CORRECTED,
     COVERAGE,
@@ -52,6 +53,7 @@ from lm_eval_longctx.scorers.base import UNPARSED, judge, mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.sample import Sample
 
@@ -118,6 +120,7 @@ class LongctxTask(ConfigurableTask):
         self._lm: LongctxLM | None = None
         self._window: dict[str, Any] | None = None
         self._sent: dict[str, Any] = {}
+        self._chooser: Chooser | None = None
         silence_expected_warnings()
 
     def has_training_docs(self) -> bool:
@@ -204,6 +207,7 @@ class LongctxTask(ConfigurableTask):
             )
             for doc_id, doc in docs
         ]
+        self._chooser = give_chooser(self, self._instances, ours=model is not None)
         if model is not None and self.write_out:  # lm-eval prints what it logs, which is short
             logger.info("%s: the first prompt:\n%s", self._config.task, self._instances[0].written_out())
         if model is None:
@@ -251,6 +255,8 @@ class LongctxTask(ConfigurableTask):
     def process_results(self, doc: Sample, results: Sequence[Any]) -> dict[str, Any]:
         """Score one sample; what did not give an answer is left out of every metric but coverage."""
         answers = results[0] if isinstance(results[0], (list, tuple)) else [results[0]]
+        if not all(map(was_asked, answers)):
+            return Numbers({}, {"reading": []}, None)
         if BYPASS in self._metric_fn_list:
             judged, numbers = [self._unscored(doc, answer) for answer in answers], {BYPASS: None}
         else:
@@ -308,6 +314,11 @@ class LongctxTask(ConfigurableTask):
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail=verdict.note)
             return SampleResult(doc, spent, None, spent.outcome.value, verdict.removed)
         return SampleResult(doc, completion, verdict.values, verdict.note, verdict.removed)
+
+    def score_of(self, doc: Sample, answer: Completion) -> float | None:
+        """Return the main metric of one answer; ``None`` where it is not scored."""
+        values = self._result(doc, answer).values
+        return None if values is None else values.get(self.scorer.METRICS[0].name)
 
     def _is_scored(self, outcome: Outcome) -> bool:
         """Whether an answer goes to the scorer, as the user says of refusals and of prompts that were cut."""
@@ -369,7 +380,10 @@ class LongctxTask(ConfigurableTask):
         if not self.unsupported:
             ENDING.task(self._config.task, judged, answers_only=answers_only)
         sent = {**self._sent, "temp": self._sampling()}
-        block = sweep_block(self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=sent)
+        chosen = self._chooser.to_dict() if self._chooser is not None else None
+        block = sweep_block(
+            self.sweep, self.scorer.METRICS, judged, plugins=self.parts.plugins, sent=sent, adaptive=chosen
+        )
         asked = {"unsupported": list(self.unsupported), "predict_only": answers_only}
         return {**block, **asked, "window": self._window, "world_size": self._world_size}
 

@@ -79,7 +79,7 @@ def sentences(block: Row, metric: str | None = None) -> list[str]:
         return [f"answers only (--predict_only), nothing was scored: {counted}", *_outcomes(block, metric)]
     return [
         line
-        for part in (_score, _loss, _variants, _bounds, _outcomes, _effective, _bias, _money, _repeats)
+        for part in (_score, _loss, _variants, _bounds, _outcomes, _chosen, _effective, _bias, _money, _repeats)
         for line in part(block, metric)
     ]
 
@@ -175,6 +175,29 @@ def _window(block: Row) -> Iterator[str]:
     cut = block["summary"]["outcomes"].get("truncated_input", 0)
     if cut and block["specification"].get("truncate") == "allow":
         yield f"{cut} prompts were cut by the model and are scored all the same (truncate=allow)"
+
+
+_ENDED = {
+    "interval": "when the interval was narrow enough",
+    "budget": "when the calls were used up",
+    "grid": "when nothing was left to ask",
+    "money": "when max_cost was reached",
+}
+"""Why an adaptive sweep ended."""
+
+
+def _chosen(block: Row, metric: str | None) -> Iterator[str]:
+    """Say that cells were chosen, and which depth suffers most."""
+    found = block.get("adaptive")
+    if found is None or metric not in (None, block["summary"]["metric"]):
+        return
+    ended = _ENDED.get(found["ended"], found["ended"])
+    yield f"adaptive: {found['asked']} of {found['of']} samples asked, chosen by what they tell for their price; {ended}"
+    if found["worst_depth"]:
+        depth, share = max(found["worst_depth"].items(), key=lambda item: float(item[1]))
+        flat = found["no_worst_depth"]
+        worst = f"depth {percent(float(depth))} suffers most (probability {share:.2g})"
+        yield worst if share > flat else f"no depth suffers more than others (probability {flat:.2g})"
 
 
 def _effective(block: Row, metric: str | None) -> Iterator[str]:

@@ -142,6 +142,7 @@ def sweep_block(
     *,
     plugins: list[Any] | None = None,
     sent: Mapping[str, Any] | None = None,
+    adaptive: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Join specification, answers and scores into one plain value.
 
@@ -151,12 +152,17 @@ def sweep_block(
         samples: All samples that ran, in any order.
         plugins: What is loaded, as ``lm-eval-longctx plugins`` lists it.
         sent: What went with the samples: generation settings, system instruction, chat template, temperature.
+        adaptive: How the cells were chosen, where the sweep was adaptive, and the effective length that follows:
+            it takes the place of the one that a complete grid gives, since chosen cells hold no fair share of depths.
 
     Returns:
         Plain JSON (no NaN; unknown is ``None``); ``docs/results.md`` explains each field.
     """
     ordered = sorted(samples, key=lambda result: str(result.sample.get("id", "")))
     line = signature(sweep, metrics[0].name, ordered, __version__, sent)
+    summary = {**summarise(ordered, metrics, line), "signature": line}
+    if adaptive is not None:
+        summary["effective_length"] = {"relative": adaptive["effective_length"], "absolute": None}
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -171,7 +177,8 @@ def sweep_block(
         "lengths": length_rows(ordered, metrics),
         "variants": variant_rows(ordered, metrics),
         "scores": score_columns(ordered, metrics[0]),
-        "summary": {**summarise(ordered, metrics, line), "signature": line},
+        "summary": summary,
+        **({"adaptive": dict(adaptive)} if adaptive is not None else {}),
         "plugins": list(plugins or ()),
         **loss_curve(ordered, metrics),
     }

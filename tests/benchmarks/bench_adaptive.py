@@ -1,0 +1,116 @@
+"""The adaptive sweep on simulated models: does its interval hold the truth, and for what share of a grid?
+
+::
+
+    python tests/benchmarks/bench_adaptive.py [--models 300]
+
+The grid has 10 lengths (1k to 512k), 11 depths and 5 samples a cell. Models
+are of six kinds: a slope, a cliff, lost in the middle, flat, noisy (each cell
+has a score of its own), and not monotone (one length is worse than longer
+ones). The last two are outside of what the sweep believes in.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+import numpy as np
+
+from lm_eval_longctx.harness.adaptive import AROUND, AT_ONCE, FIRST
+from lm_eval_longctx.stats.adaptive import Posterior
+from lm_eval_longctx.stats.effective_length import NOLIMA_SHARE, steps_reached
+
+LENGTHS = 1024 * 2.0 ** np.arange(10)
+DEPTHS = np.linspace(0, 1, 11)
+SAMPLES = 5
+GRID = len(LENGTHS) * len(DEPTHS) * SAMPLES
+KINDS = ("slope", "cliff", "middle", "flat", "noisy", "not monotone")
+
+
+class Found(NamedTuple):
+    """What one sweep found."""
+
+    kind: str
+    truth: int
+    low: int
+    high: int
+    best: int
+    calls: int
+    cost: float
+
+
+def falling(plateau: float, middle: np.ndarray | float, octaves: float) -> np.ndarray:
+    """Return scores that fall around a length (in octaves) within so many octaves."""
+    slope = np.clip((np.log2(LENGTHS)[:, None] - middle) / (octaves / 4), -30, 30)
+    return plateau / (1 + np.exp(slope)) * np.ones((1, len(DEPTHS)))
+
+
+def model(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Return a model's chance of a right answer by length and depth."""
+    plateau = rng.uniform(0.7, 1.0) if rng.random() < 0.5 else 1.0
+    middle, octaves = rng.uniform(9.5, 20.5), rng.uniform(0.3, 2.0)
+    if kind == "cliff":
+        return falling(plateau, middle, 0.02)
+    if kind == "flat":
+        return np.full((len(LENGTHS), len(DEPTHS)), plateau)
+    if kind == "middle":
+        return falling(plateau, middle - rng.uniform(1, 6) * (1 - np.abs(2 * DEPTHS - 1))[None, :], octaves)
+    plain = falling(plateau, middle, octaves)
+    if kind == "noisy":
+        odds = np.log(np.clip(plain, 0.01, 0.99) / (1 - np.clip(plain, 0.01, 0.99)))
+        return 1 / (1 + np.exp(-odds - rng.normal(0, 1, plain.shape)))
+    if kind == "not monotone":
+        plain[rng.integers(1, len(LENGTHS))] *= rng.uniform(0.5, 0.95)
+    return plain
+
+
+def sweep(kind: str, seed: int, within: int = 1) -> Found:
+    """Run the adaptive sweep on one simulated model, as the harness does."""
+    rng = np.random.default_rng(seed)
+    chances = model(kind, rng)
+    truth, _ = steps_reached(list(chances.mean(axis=1)), [1.0] * len(LENGTHS), share=NOLIMA_SHARE, threshold=None)
+    posterior = Posterior(list(LENGTHS), list(DEPTHS))
+    prices = np.tile((LENGTHS + AROUND)[:, None], (1, len(DEPTHS)))
+    calls, cost, budget = 0, 0.0, GRID // 5
+    while calls + SAMPLES <= budget:
+        known = posterior.estimate()
+        if calls >= FIRST and known.high - known.low <= within:
+            break
+        for length, depth in posterior.next_cells(prices, min(AT_ONCE, (budget - calls) // SAMPLES)):
+            posterior.observe(length, depth, list((rng.random(SAMPLES) < chances[length, depth]).astype(float)))
+            calls, cost = calls + SAMPLES, cost + SAMPLES * prices[length, depth]
+    known = posterior.estimate()
+    return Found(kind, truth, known.low, known.high, known.steps, calls, cost / (SAMPLES * prices.sum()))
+
+
+def show(name: str, found: list[Found]) -> None:
+    """Print one line."""
+    held = np.mean([f.low <= f.truth <= f.high for f in found])
+    best = np.mean([f.best == f.truth for f in found])
+    width = np.mean([f.high - f.low for f in found])
+    calls, cost = np.mean([f.calls for f in found]) / GRID, np.mean([f.cost for f in found])
+    most = max(f.calls for f in found) / GRID, max(f.cost for f in found)
+    print(
+        f"{name:14} {len(found):6} {held:9.3f} {best:7.2f} {width:7.2f} {calls:10.3f} {cost:8.3f} "
+        f"{most[0]:12.3f} {most[1]:8.3f}"
+    )
+
+
+def main() -> None:
+    """Print how often the interval holds the truth, and what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=300)
+    count = parser.parse_args().models
+    found = [sweep(KINDS[seed % len(KINDS)], seed) for seed in range(count)]
+    print(
+        f"{'kind':14} {'models':>6} {'coverage':>9} {'exact':>7} {'width':>7} {'calls':>10} {'cost':>8} "
+        f"{'most calls':>12} {'cost':>8}   (shares of the grid)"
+    )
+    for kind in KINDS:
+        show(kind, [f for f in found if f.kind == kind])
+    show("all", found)
+
+
+if __name__ == "__main__":
+    main()
