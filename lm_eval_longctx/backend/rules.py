@@ -11,7 +11,7 @@ from enum import Enum
 
 from lm_eval_longctx.completion import Outcome
 
-OURS = tuple(outcome for outcome in Outcome if outcome is not Outcome.NO_ANSWER)
+OURS = tuple(outcome for outcome in Outcome if outcome not in {Outcome.NO_ANSWER, Outcome.NOT_ASKED})
 """Outcomes that calls of ours can have."""
 
 _LATER = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
 
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """Hand everything to lm-eval; below its help stands what our model takes."""
     from lm_eval_longctx.harness.command_line import run_lm_eval
 
-    status = run_lm_eval(with_retry(args.rest))
+    status = run_lm_eval(with_adaptive(with_retry(args.rest)))
     if _HELP.intersection(args.rest):
         print(model_help())
     return status
@@ -39,6 +40,36 @@ def with_retry(arguments: Sequence[str]) -> list[str]:
     return [*rest, "--model_args", f"retry={'+'.join(found.retry)}"]
 
 
+def with_adaptive(arguments: Sequence[str]) -> list[str]:
+    """Return lm-eval's arguments, with our own ``--adaptive [CALLS]`` made a part of the metadata.
+
+    Raises:
+        ConfigError: The number of calls is none.
+    """
+    rest = list(arguments)
+    place = next((i for i, word in enumerate(rest) if word.partition("=")[0] == "--adaptive"), None)
+    if place is None:
+        return rest
+    calls = rest[place].partition("=")[2] or (rest[place + 1] if rest[place + 1 : place + 2] else "")
+    given = calls.isdigit()
+    if "=" in rest[place] and not given:
+        raise ConfigError(f"--adaptive takes a number of calls, such as --adaptive 200, not {calls!r}")
+    del rest[place : place + (2 if given and "=" not in rest[place] else 1)]
+    return _with_metadata(rest, "adaptive", int(calls) if given else True)
+
+
+def _with_metadata(arguments: list[str], name: str, value: Any) -> list[str]:
+    """Add a key to ``--metadata``, whichever of lm-eval's two spellings it has."""
+    for i, word in enumerate(arguments):
+        flag, equals, text = word.partition("=")
+        if flag == "--metadata":
+            text = text if equals else arguments[i + 1]
+            added = json.dumps({**json.loads(text), name: value}) if text.lstrip().startswith("{") else None
+            rest = arguments[i + (1 if equals else 2) :]
+            return [*arguments[:i], "--metadata", added or f"{text},{name}={str(value).lower()}", *rest]
+    return [*arguments, "--metadata", json.dumps({name: value})]
+
+
 def model_help() -> str:
     """Return the arguments of ``--model longctx``."""
     from lm_eval_longctx.cli.table import option_table
@@ -47,6 +78,7 @@ def model_help() -> str:
 
     providers = ", ".join(record.name for record in registry().providers())
     return (
+        "\n--adaptive [CALLS] asks only what tells how far the model reads (the metadata key adaptive; docs/cost.md)\n"
         "\n--model longctx takes --model_args NAME=VALUE,NAME=VALUE,...\n\n"
         f"{option_table((MODEL, *OPTIONS), 'model_args')}\n\n"
         f"and those of the model's provider (lm-eval-longctx plugins NAME lists them): {providers}\n"

@@ -192,7 +192,8 @@ def _chosen(block: Row, metric: str | None) -> Iterator[str]:
     if found is None or metric not in (None, block["summary"]["metric"]):
         return
     ended = _ENDED.get(found["ended"], found["ended"])
-    yield f"adaptive: {found['asked']} of {found['of']} samples asked, chosen by what they tell for their price; {ended}"
+    share = f"{found['asked']} of {found['of']} samples"
+    yield f"adaptive: {share} asked, chosen by what they tell for their price; it ended {ended}"
     if found["worst_depth"]:
         depth, share = max(found["worst_depth"].items(), key=lambda item: float(item[1]))
         flat = found["no_worst_depth"]

@@ -98,3 +98,21 @@ def test_findings_are_read_at_a_glance():
     """A finding is its level and text; advice stands on a line of its own."""
     assert finding_as_text(ok("fine")) == "ok    fine"
     assert finding_as_text(fail("broken", "mend it")) == "FAIL  broken\n      -> mend it"
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        (["--adaptive"], ["--metadata", '{"adaptive": true}']),
+        (["--adaptive", "50", "--tasks", "t"], ["--tasks", "t", "--metadata", '{"adaptive": 50}']),
+        (["--adaptive=50"], ["--metadata", '{"adaptive": 50}']),
+        (["--adaptive", "--metadata", '{"depths": 3}'], ["--metadata", '{"depths": 3, "adaptive": true}']),
+        (["--metadata=depths=3", "--adaptive", "9"], ["--metadata", "depths=3,adaptive=9"]),
+        (["--tasks", "t"], ["--tasks", "t"]),
+    ],
+)
+def test_adaptive_becomes_metadata(given, handed_on):
+    """``run --adaptive`` is the metadata key, beside whatever metadata there are."""
+    from lm_eval_longctx.cli.run import with_adaptive
+
+    assert with_adaptive(given) == handed_on
