@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.errors import unknown_option
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -19,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="result files, or folders given to --output_path")
     parser.add_argument("--output", metavar="DIR", help=f"where to write (default: {FOLDER} in the first folder)")
+    parser.add_argument(
+        "--pictures", metavar="FORMS", default="svg", help="svg, pdf, png, html, json, several of them, or none (svg)"
+    )
+    parser.add_argument("--for", dest="look", metavar="LOOK", default="light", help="light, dark or paper (light)")
+    parser.add_argument("--published", action="store_true", help="draw what others published beside the lines")
     parser.add_argument("--metric", metavar="M", help="the metric to show (default: each task's main one)")
     parser.add_argument(
         "--difference",
@@ -39,15 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print tables, and write pictures and one page."""
-    from lm_eval_longctx.report.writing import with_metric, write_report
+    from lm_eval_longctx.report.writing import Drawing, with_metric, write_report
     from lm_eval_longctx.results import read_runs
 
+    drawing = Drawing(_forms(args.pictures), args.look, args.published)
     runs = with_metric(read_runs(args.paths, newest=not args.all), args.metric)
     told = _all_as_json(runs, args) if args.json else as_tables(runs, args.metric, args.difference)
     print(told)
     if args.json and not args.output:
         return 0
-    written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric, args.previews)
+    written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric, drawing, args.previews)
     if not args.json:
         print("\n".join(["wrote", *(f"  {file}" for file in (written.page, *written.pictures))]))
         if written.note:
@@ -61,6 +69,23 @@ def count(text: str) -> int:
     if number < 0:
         raise ValueError(text)
     return number
+
+
+def _forms(asked: str) -> tuple[str, ...]:
+    """Return the forms in which figures are wanted.
+
+    Raises:
+        UnknownOptionError: There is no such form.
+    """
+    from lm_eval_longctx.report.figures import FORMATS
+
+    forms = tuple(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
+    if forms in {(), ("none",)}:
+        return ()
+    for form in forms:
+        if form not in FORMATS:
+            raise unknown_option("form of figures", form, FORMATS)
+    return forms
 
 
 def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None = None) -> str:

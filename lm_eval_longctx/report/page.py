@@ -83,11 +83,6 @@ def _seen(runs: Sequence[Run], pictures: Pictures, metric: str | None, anchors: 
     yield element("dialog", id="cell", aria_labelledby="cell-title")
 
 
-def run_name(run: Run) -> str:
-    """Return a name for a run's files: task, model and date."""
-    return "--".join((run.task, run.model.replace("/", "__"), run.stamp))
-
-
 def _asset(name: str) -> str:
     return (files("lm_eval_longctx.report") / "assets" / name).read_text(encoding="utf-8")
 

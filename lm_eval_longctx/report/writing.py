@@ -1,4 +1,4 @@
-"""Writing a report: pictures and one page, each whole or not at all."""
+"""Writing a report: figures and one page, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from urllib.parse import quote
 
 from lm_eval_longctx.errors import ResultsError, unknown_option
 from lm_eval_longctx.files import write_whole
-from lm_eval_longctx.report import loss, pictures
-from lm_eval_longctx.report.compare import by_task, shown_metric
+from lm_eval_longctx.report.compare import shown_metric
+from lm_eval_longctx.report.figures import available, drawn, figures
 from lm_eval_longctx.report.grid import metric_names
-from lm_eval_longctx.report.page import page, run_name
+from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.previews import PREVIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lm_eval_longctx.report.figures import Figure
     from lm_eval_longctx.results import Run
 
 PAGE = "report.html"
+_LONGEST = 80
+"""Characters of a file's name; even of four bytes each they fit."""
+
 NO_PICTURES = "no pictures were drawn: pip install 'lm-eval-longctx[report]' brings what draws them"
 
 
@@ -32,7 +36,7 @@ class Written:
 
     Attributes:
         page: The page.
-        pictures: The pictures, heatmaps first.
+        pictures: The figures' files.
         note: What is missing and how to get it; empty if nothing is.
     """
 
@@ -41,34 +45,54 @@ class Written:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How figures are drawn into files.
+
+    Attributes:
+        forms: Of ``figures.FORMATS``; may be empty.
+        look: Of ``figures.LOOKS``.
+        published: Whether figures that others published are drawn beside the lines.
+    """
+
+    forms: tuple[str, ...] = ("svg",)
+    look: str = "light"
+    published: bool = False
+
+
 def write_report(
-    runs: Sequence[Run], folder: str | Path, metric: str | None = None, previews: int = PREVIEWS
+    runs: Sequence[Run],
+    folder: str | Path,
+    metric: str | None = None,
+    drawing: Drawing | None = None,
+    previews: int = PREVIEWS,
 ) -> Written:
-    """Write the heatmaps, the line charts and the page.
+    """Write the figures and the page.
 
     Args:
         runs: The sweeps to show.
         folder: Where to write; made if missing.
         metric: The metric to show; sweeps without it are left out. By default
             each sweep's main one.
+        drawing: How figures are drawn; as SVG for a light screen by default.
         previews: How many samples are shown with what lies around their needle.
 
     Raises:
         ResultsError: The folder cannot be written.
-        UnknownOptionError: No sweep has the metric.
+        UnknownOptionError: No sweep has the metric, or there is no such form or look.
     """
-    target = Path(folder)
+    target, how = Path(folder), drawing or Drawing()
     shown = with_metric(runs, metric)
+    able = available()
+    described = figures(shown, metric, published=how.published)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        drawn = _draw(shown, metric) if pictures.available() else {}
-        files = {target / f"{_file_name(name)}.png": png for name, png in drawn.items()}
-        for file, png in files.items():
-            write_whole(file, png)
-        write_whole(target / PAGE, page(shown, drawn, metric, _links(shown, target), previews).encode())
+        files = _draw(described, target, how) if able else []
+        inside = {name: drawn(one, "svg") for one in described if (name := _on_page(one))} if able else {}
+        write_whole(target / PAGE, page(shown, inside, metric, _links(shown, target), previews).encode())
     except OSError as error:
         raise ResultsError(f"cannot write the report to {target}: {error.strerror}; choose another --output") from error
-    return Written(target / PAGE, tuple(files), "" if drawn else NO_PICTURES)
+    return Written(target / PAGE, tuple(files), "" if able else NO_PICTURES)
 
 
 def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
@@ -83,19 +107,32 @@ def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
     return shown
 
 
-def _draw(runs: Sequence[Run], metric: str | None) -> dict[str, bytes]:
-    """Return one heatmap a run and, where there are several lengths, one line chart a task."""
-    drawn = {run_name(run): pictures.heatmap(run, metric) for run in runs if not run.block.get("unsupported")}
-    for task, group in by_task(runs).items():
-        if curved := [run for run in group if loss.has_curve(run)]:
-            drawn[f"{task} by position"] = loss.draw(curved)
-        if any(len(run.block["lengths"]) > 1 for run in group):
-            drawn[task] = pictures.lines(group, metric)
-    return drawn
+def _draw(described: Sequence[Figure], folder: Path, how: Drawing) -> list[Path]:
+    """Write each figure in each form."""
+    files = []
+    for one, stem in zip(described, _file_names(described), strict=True):
+        for form in how.forms:
+            files.append(folder / f"{stem}.{form}")
+            write_whole(files[-1], drawn(one, form, how.look))
+    return files
 
 
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name)
+def _file_names(described: Sequence[Figure]) -> list[str]:
+    """Return a name for each figure's files: one part of a path on every system, not too long, none twice."""
+    stems: dict[str, str] = {}
+    for one in described:
+        stem = name = re.sub(r"[^\w.-]+", "-", one.name)[:_LONGEST].strip(".-")
+        count = 1
+        while name.lower() in stems:
+            count += 1
+            name = f"{stem}-{count}"
+        stems[name.lower()] = name
+    return list(stems.values())
+
+
+def _on_page(one: Figure) -> str:
+    """Return the name under which the page shows a figure; empty if it does not."""
+    return {"lengths": one.task, "loss": f"{one.task} by position"}.get(one.kind, "")
 
 
 def _links(runs: Sequence[Run], folder: Path) -> dict[str, str]:

@@ -46,7 +46,7 @@ def test_nothing_is_wrong_with_a_wheel(installed):
 def test_missing_extras_are_named_with_their_command(installed):
     """An extra that is not installed is a note with the pip command."""
     notes = {text: advice for level, text, advice in findings(installed) if level == "note"}
-    assert notes["extra report: without matplotlib"] == "pip install 'lm-eval-longctx[report]'"
+    assert notes["extra report: without vl-convert-python"] == "pip install 'lm-eval-longctx[report]'"
 
 
 def test_the_switch_is_found(installed):
