@@ -114,6 +114,9 @@ class Sample(_Asked, total=False):
         private: The texts of this benchmark must not be logged; ``Builder.reveal`` has them.
         licence: Of the material, where it is not the hay's.
         media_tokens: What pictures, sound and film are expected to cost, in tokens.
+        tokens_by_kind: Expected tokens of each kind of content, where a prompt mixes several.
+        media: Of such a prompt, how many pictures, recordings and films it has: for each kind its number, and the
+            seconds and looks a second of one.
         planned_tokens: The whole prompt's expected tokens, where ``unit`` is none of tokens.
         bytes: The whole prompt's expected bytes, where tokens would mislead.
         max_gen_toks: The least room for the answer, in tokens.
@@ -132,6 +135,8 @@ class Sample(_Asked, total=False):
     private: bool
     licence: str
     media_tokens: int
+    tokens_by_kind: dict[str, int]
+    media: dict[str, list[float]]
     planned_tokens: int
     bytes: int
     max_gen_toks: int

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MIXED = 2
+"""A prompt of more kinds of content is a mixture, whose task says which kinds it has."""
+
 _POLL = (0.05, 2.0)
 """Seconds between looks at a call that another process is asking: first and longest."""
 
@@ -264,9 +267,15 @@ class _Run:
             if refused := provider.refused(kinds):
                 name, taken = f"{provider.NAME}/{provider.model}", provider.capabilities.modalities
                 declare = f", or say modalities={'+'.join((*taken, *refused))} if the model takes more"
+                left = [f'"{kind}"' for kind in kinds if kind not in refused]
+                mix = (
+                    ""
+                    if len(kinds) <= _MIXED
+                    else f"; --metadata '{{\"modalities\": [{', '.join(left)}]}}' mixes what it takes"
+                )
                 raise UnsupportedError(
                     f"{name} takes {', '.join(taken)}, and {task} holds {', '.join(refused)}; "
-                    f"choose another model or leave the task out{declare if declares else ''}"
+                    f"choose another model or leave the task out{declare if declares else ''}{mix}"
                 )
 
     async def _dispatch(self, session: Session) -> None:

@@ -167,6 +167,8 @@ def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities)
         takes: What the model takes.
     """
     length = sample.get("realised_length") or sample["context_length"]
+    if "tokens_by_kind" in sample:
+        return dict(sample["tokens_by_kind"])
     if sample["unit"] == "tokens":
         return {"text": int(length)}
     asked = math.ceil(len(str(sample.get("question", "")).encode()) / BYTES_PER_TOKEN)
@@ -200,6 +202,8 @@ def most_text(sample: Mapping[str, Any], prompt: Prompt | None) -> int:
     """
     if prompt is not None:
         return prompt.text_bytes + len(prompt.answer_prefix.encode())
+    if "tokens_by_kind" in sample:
+        return int(sample["bytes"]) + _WORDS_BESIDE
     pictures = max(int(sample.get("pictures") or 0), math.ceil(float(sample["context_length"])))
     return len(json.dumps(sample, default=str).encode()) + _WORDS_BESIDE + _LABEL * pictures
 

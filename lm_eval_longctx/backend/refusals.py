@@ -53,6 +53,8 @@ def stand_ins(sample: Mapping[str, Any], modalities: Sequence[str]) -> list[Medi
         sample: See ``lm_eval_longctx.sample``.
         modalities: What its prompt holds.
     """
+    if "media" in sample:
+        return _several(sample["media"])
     seconds = float(sample.get("realised_length") or sample["context_length"])
     if "image" in modalities:
         count = sample.get("pictures", sample["context_length"] if sample["unit"] == "images" else 1)
@@ -65,6 +67,19 @@ def stand_ins(sample: Mapping[str, Any], modalities: Sequence[str]) -> list[Medi
     codec = sample.get("codec", "flac")
     mime = "audio/ogg" if codec == "opus" else f"audio/{codec}"
     return [AudioPart(_NOWHERE, _DIGEST, mime, seconds, _RATE)] if "audio" in modalities else []
+
+
+def _several(media: Mapping[str, Sequence[float]]) -> list[MediaPart]:
+    """Return stand-ins for a prompt that mixes kinds; see ``Sample.media``."""
+    made: list[MediaPart] = []
+    for kind, (count, *rest) in media.items():
+        one: MediaPart = ImagePart(_NOWHERE, _DIGEST, "image/jpeg", 1, 1)
+        if kind == "audio":
+            one = AudioPart(_NOWHERE, _DIGEST, "audio/flac", rest[0], _RATE)
+        if kind == "video":
+            one = VideoPart(_NOWHERE, _DIGEST, "video/mp4", rest[0], rest[1], 1, 1)
+        made += [one] * int(count)
+    return made
 
 
 def tell_refusals(asked: Iterable[tuple[Mapping[str, Any], Job]], provider: Provider) -> None:

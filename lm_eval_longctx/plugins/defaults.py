@@ -145,6 +145,16 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="a word or a shape in one picture",
     ),
     BuilderRecord(
+        "mixed_needle",
+        "lm_eval_longctx.tasks.mixed_niah.builder:MixedNeedleBuilder",
+        help="a keyword somewhere among text, pictures, sound and film",
+    ),
+    BuilderRecord(
+        "mixed_parts",
+        "lm_eval_longctx.tasks.mixed_niah.builder:MixedPartsBuilder",
+        help="two parts of one fact in two kinds of content",
+    ),
+    BuilderRecord(
         "public_video",
         "lm_eval_longctx.tasks.video_public.builder:PublicVideoBuilder",
         help="public sets of questions about long films",

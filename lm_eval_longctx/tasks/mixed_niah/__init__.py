@@ -1,0 +1,1 @@
+"""Needles in prompts that mix text, pictures, sound and film."""
