@@ -65,7 +65,8 @@ class MixedPart(TypedDict):
         arithmetic: How pictures, sound and film are reckoned in tokens.
         items: How many items of each kind there are.
         form: ``native`` for films, ``frames`` for pictures with their times.
-        hidden: What is hidden: text, kind, item, depth, the kinds before and after, and where in the item.
+        hidden: What is hidden: text, kind, whether it is asked for, item, depth, the kinds before and after, and where
+            in the item.
     """
 
     modalities: list[str]
@@ -154,7 +155,7 @@ class MixedBuilder(Builder[M]):
         """Return what a sample is mixed of."""
         return self._opened(filmed.hay_name(replace(plan, variant="")), plan.index, int(plan.length.amount))
 
-    def note(self, plan: PlannedSample, kind: str, text: str, depth: float, label: str) -> Note:
+    def note(self, plan: PlannedSample, kind: str, text: str, depth: float, label: str, *, asked: bool = True) -> Note:
         """Return a note, in the same place of its item in all variants; a spoken one is by a voice of its own.
 
         Args:
@@ -163,11 +164,12 @@ class MixedBuilder(Builder[M]):
             text: The sentence.
             depth: Asked fraction of the hay before it.
             label: Tells the sample's notes apart.
+            asked: Whether the answer follows from it.
         """
         shared, speaker = replace(plan, variant=""), ""
         if kind == "audio":
             speaker = needle_voice(shared.rng(f"speaker {label}"), "en", self.stock.speakers, (), "different").name
-        return Note(kind, text, depth, f"{shared.identity}#note {label}", speaker)
+        return Note(kind, text, depth, f"{shared.identity}#note {label}", speaker, asked)
 
     def unsaid(self, plan: PlannedSample, words: Sequence[str]) -> list[str]:
         """Return those of some words that the hay is not known to hold.
@@ -212,7 +214,10 @@ class MixedBuilder(Builder[M]):
             "arithmetic": f"text by {wanted.tokenizer}; {rule.told}",
             "items": fitted.counts(),
             "form": wanted.shooting.form,
-            "hidden": [{"text": n.text, "kind": n.kind, **fitted.placed[n].to_dict()} for n in self.notes(plan)],
+            "hidden": [
+                {"text": n.text, "kind": n.kind, "asked": n.asked, **fitted.placed[n].to_dict()}
+                for n in self.notes(plan)
+            ],
             "question": self.question(plan),
             "haystack": self.opened(plan).haystack,
             "realised_length": sum(tokens.values()),
@@ -244,6 +249,10 @@ class MixedBuilder(Builder[M]):
         frames = "video" in sample["modalities"] and sample["form"] == "frames"
         taken = {"text", *sample["modalities"], *(("image",) if frames else ())} - ({"video"} if frames else set())
         return tuple(kind for kind in KINDS if kind in taken)
+
+    def passages(self, sample: M) -> tuple[str, ...]:
+        """Return the sentences on pages from which the answer follows; see ``Builder``."""
+        return tuple(one["text"] for one in sample["hidden"] if one["asked"] and one["kind"] == "text")
 
     def render(self, sample: M) -> Prompt:
         """Make the items one by one, and put the question after them."""

@@ -46,8 +46,8 @@ PROMPTS: dict[str, tuple[str, str]] = {
 UNRENDERED: dict[str, tuple[str, str]] = {
     "longctx_image_niah": ("2", "f9e89c02ad0d92c4"),
     "longctx_image_niah_shape": ("2", "0807811e6feb01e8"),
-    "longctx_mixed_niah": ("1", "a332355784ad3418"),
-    "longctx_mixed_niah_multi": ("1", "d3a6d4249e7464a0"),
+    "longctx_mixed_niah": ("1", "91a363d3fa64d4d9"),
+    "longctx_mixed_niah_multi": ("1", "f21972ce61d73e5c"),
     "longctx_video_niah": ("3", "fd122f70938aa94e"),
     "longctx_video_niah_multi": ("3", "1f21209796c5805a"),
     "longctx_video_qa": ("3", "48314eaba1eb9de6"),

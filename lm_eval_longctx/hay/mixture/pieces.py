@@ -49,6 +49,7 @@ class Note:
         depth: Asked fraction of the hay before it, in [0, 1].
         seed: Names its private random numbers: where in the piece it stands.
         speaker: Whose voice says it, where it is spoken.
+        asked: Whether the answer follows from it; otherwise it only looks like such a one.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Note:
     depth: float
     seed: str
     speaker: str = ""
+    asked: bool = True
 
     def rng(self) -> Rng:
         """Return its random numbers, from the beginning."""

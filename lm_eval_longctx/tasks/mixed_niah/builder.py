@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.mixture.pieces import Note
-    from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.plan import PlannedSample, Rng
     from lm_eval_longctx.sweep import Sweep
 
 NEEDLE = "The {name} keyword is {word}."
@@ -121,6 +121,10 @@ class MixedNeedleBuilder(MixedBuilder[MixedNeedleSample]):
         words = self.unsaid(plan, WORDS["en"])
         return replace(plan, variant="").rng("words").sample(words, 1 + self.options["distractors"])
 
+    @staticmethod
+    def _decoy(rng: Rng, word: str) -> str:
+        return NEEDLE.format(name=rng.choice(DECOYS), word=word)
+
     def notes(self, plan: PlannedSample) -> list[Note]:
         """Return the needle and what looks like it."""
         word, *others = self._words(plan)
@@ -128,9 +132,7 @@ class MixedNeedleBuilder(MixedBuilder[MixedNeedleSample]):
         needle = self.note(plan, self._variant(plan)[0], text, plan.depth or 0.0, "needle")
         rng = replace(plan, variant="").rng("distractors")
         decoys = [
-            self.note(
-                plan, rng.choice(self.kinds), NEEDLE.format(name=rng.choice(DECOYS), word=other), rng.random(), f"{n}"
-            )
+            self.note(plan, rng.choice(self.kinds), self._decoy(rng, other), rng.random(), f"{n}", asked=False)
             for n, other in enumerate(others)
         ]
         return [*(() if self._absent(plan) else (needle,)), *decoys]
