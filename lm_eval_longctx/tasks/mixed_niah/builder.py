@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.hay.film.needles import DECOYS
@@ -65,7 +65,7 @@ class MixedPartsSample(MixedSample):
     """
 
     value_kind: str
-    evidence: list[tuple[str, float]]
+    evidence: list[list[Any]]
 
 
 class MixedNeedleBuilder(MixedBuilder[MixedNeedleSample]):
@@ -202,7 +202,7 @@ class MixedPartsBuilder(MixedBuilder[MixedPartsSample]):
             "target": dict(zip(ORDINALS, self._words(plan), strict=True)),
             "value_kind": "word",
             "kind": plan.variant,
-            "evidence": [(note.text, one.depth) for note, one in zip(self.notes(plan), placed, strict=True)],
+            "evidence": [[note.text, one.depth] for note, one in zip(self.notes(plan), placed, strict=True)],
             "realised_depth": placed[0].depth,
         }
 
