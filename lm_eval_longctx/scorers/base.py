@@ -55,11 +55,12 @@ class Metric:
     aggregate: Callable[[Sequence[Any]], float] = mean
 
 
-SCORING = 3
+SCORING = 4
 """The version of scoring, raised whenever the same answer may get another number.
 
 Prompts do not depend on it: a task's own ``version`` is for them. 1: answers as
-they came; 2: answers are read first; 3: answers of any length, transcripts too.
+they came; 2: answers are read first; 3: answers of any length, transcripts too;
+4: transcripts that go on with something else have stopped, and loops may vary.
 """
 
 UNPARSED = "unparsed"

@@ -31,6 +31,7 @@ from lm_eval_longctx.scorers.transcript_shape import (
     by_tenth,
     count,
     early_stop,
+    likeness,
     repeated_words,
 )
 from lm_eval_longctx.scorers.transcript_text import (
@@ -224,7 +225,7 @@ class Comparison:
         characters = Levenshtein.distance(said, written, score_hint=hint)
         self.cer = Ratio(characters, len(said))
         self.looped = max(0, repeated_words(hypothesis) - repeated_words(reference))
-        self.stop = early_stop(self.chunks, self.words)
+        self.stop = early_stop(self.chunks, self.words, likeness(numbers[0]))
 
     @property
     def errors(self) -> int:

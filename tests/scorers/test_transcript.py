@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import random
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import jiwer
 import pytest
@@ -12,9 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError
+from lm_eval_longctx.hay.speech import reading_matter
 from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer, compare, pooled
 from lm_eval_longctx.scorers.transcript_shape import repeated_words
 from lm_eval_longctx.scorers.transcript_text import NORMALIZERS, normalizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 words = st.lists(st.sampled_from("a b c d e the of".split()), max_size=30).map(" ".join)
 
@@ -136,9 +142,9 @@ def test_a_transcript_that_stops_early_is_found(share):
 
 
 def test_errors_are_not_stopping():
-    """Scattered deletions, a wrong end and a missing last word are no early stop."""
+    """Scattered deletions, a short wrong end and a missing last word or beginning are no early stop."""
     said = _speech(1000)
-    for written in (said[::2], [*said[:900], *_speech(100, seed=2)], said[:-1], said[50:]):
+    for written in (said[::2], [*said[:970], *_speech(30, seed=2)], said[:-1], said[50:]):
         assert _score(" ".join(said), " ".join(written))[0]["stopped_early"] == 0
 
 
@@ -151,6 +157,70 @@ def test_a_transcript_that_loops_is_found():
     assert details["looped_words"] == 76
     assert _score(" ".join(loop), " ".join(loop))[0]["looped"] == 0
     assert _score(" ".join(said), " ".join(said))[0]["looped"] == 0
+
+
+def _everyday(count: int) -> list[str]:
+    return " ".join(islice(reading_matter.sentences("everyday", "en"), 400)).split()[:count]
+
+
+def _characters(count: int) -> list[str]:
+    """Return characters as frequent as those of Chinese: the first hundred make up 40 % of a text."""
+    source = random.Random(5)  # noqa: S311 - reproducible, not secret
+    return [chr(0x4E00 + n) for n in source.choices(range(2000), [1 / (n + 20) for n in range(2000)], k=count)]
+
+
+def _half_wrong(said: list[str]) -> list[str]:
+    return [word if i // 3 % 2 else f"{'x' if word.isascii() else chr(0x3400 + i)}" for i, word in enumerate(said)]
+
+
+SAID = {"words": _speech(1000), "few phrases": _everyday(1200), "characters": _characters(1200)}
+GOES_ON: dict[str, tuple[Callable[[list[str], int], list[str]], int, int]] = {
+    "ends": (lambda _, __: [], 0, 1),
+    "other prose, as long": (lambda said, at: _speech(len(said) - at, seed=3), 0, 1),
+    "other prose, shorter": (lambda said, at: _speech((len(said) - at) // 3, seed=3), 0, 1),
+    "other prose, longer": (lambda said, at: _speech(2 * (len(said) - at), seed=3), 0, 1),
+    "a word": (lambda _, __: ["you"] * 200, 1, 1),
+    "a phrase": (lambda _, __: "thank you for watching".split() * 60, 1, 1),
+    "a numbered phrase": (lambda _, __: [w for i in range(60) for w in ("the", "next", "one", "is", f"n{i}")], 1, 1),
+    "the last sentence": (lambda said, at: said[at - 15 : at] * 30, 1, 1),
+    "the last passage": (lambda said, at: said[at - 90 : at] * 6, 1, 1),
+    "the last passage, thrice": (lambda said, at: said[at - 90 : at] * 2, 1, 1),
+    "the beginning again": (lambda said, at: said[:at], 0, 1),
+    "the rest": (lambda said, at: said[at:], 0, 0),
+    "the rest, every fifth word wrong": (
+        lambda said, at: [w if i % 5 else f"x{i}" for i, w in enumerate(said[at:])], 0, 0
+    ),
+    "the rest, half of it wrong": (lambda said, at: _half_wrong(said[at:]), 0, 0),
+    "the rest after a gap": (lambda said, at: said[at + len(said) // 5 :], 0, 0),
+    "a loop and then the rest": (lambda said, at: ["and so on"] * 40 + said[at:], 1, 0),
+}  # fmt: skip
+"""What is written after the words that were heard; whether it loops, whether it has stopped."""
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.75])
+@pytest.mark.parametrize("kind", SAID)
+@pytest.mark.parametrize("after", GOES_ON)
+def test_what_follows_the_last_word_that_was_heard_is_told(after, kind, share):
+    """A transcript that ends, loops or turns to other prose has stopped where it did; one that errs has not."""
+    said, (go_on, looped, stopped) = SAID[kind], GOES_ON[after]
+    at = int(len(said) * share)
+    language = "zh" if kind == "characters" else "en"
+    scorer = TranscriptScorer({"normalizer": "none", "language": language})
+    sample, answer = {"target": " ".join(said)}, " ".join([*said[:at], *go_on(said, at)])
+    values = scorer.score(sample, answer)
+    assert (values["looped"], values["stopped_early"]) == (looped, stopped)
+    if stopped:
+        assert scorer.details(sample, answer)["stopped_at"] == pytest.approx(share, abs=0.08)
+
+
+@pytest.mark.parametrize("wrong", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_recogniser_that_errs_evenly_has_not_stopped(wrong):
+    """However many words are wrong, as long as they are wrong all over, nothing is called a stop or a loop."""
+    for seed, said in enumerate([SAID["words"], SAID["few phrases"]] * 5):
+        source = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        written = [word if source.random() > wrong else f"x{source.randrange(900)}" for word in said]
+        values, _ = _score(" ".join(said), " ".join(written))
+        assert (values["looped"], values["stopped_early"]) == (0, 0)
 
 
 @given(phrase=st.integers(1, 30), times=st.integers(1, 12))
