@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.report.answers import Answer, Place
-    from lm_eval_longctx.report.previews import Around
     from lm_eval_longctx.results import Run
 
 MOST_CHARACTERS = 60_000_000
@@ -62,7 +61,10 @@ def pack(plain: bytes) -> str:
 
 
 def sample_blocks(
-    answers: Mapping[Place, Sequence[Answer]], about: Mapping[Place, Mapping[str, Any]], bounds: Bounds, around: Around
+    answers: Mapping[Place, Sequence[Answer]],
+    about: Mapping[Place, Mapping[str, Any]],
+    bounds: Bounds,
+    around: Mapping[tuple[str, str], int],
 ) -> dict[Place, str]:
     """Return a block for each cell of a run that is told about.
 
@@ -70,19 +72,21 @@ def sample_blocks(
         answers: The run's answers by cell; none where nobody kept them.
         about: What is told of each cell beside its samples.
         bounds: How much is kept.
-        around: The surroundings of needles, by task and sample.
+        around: The number of the block in which a needle's surroundings are, by task and sample.
     """
     wholes = [_whole(told, answers.get(place, ()), bounds.most, around) for place, told in about.items()]
     with ThreadPoolExecutor() as threads:  # zlib works without Python's lock
         return dict(zip(about, threads.map(pack, wholes), strict=True))
 
 
-def _whole(told: Mapping[str, Any], answers: Sequence[Answer], most: int, around: Around) -> bytes:
+def _whole(
+    told: Mapping[str, Any], answers: Sequence[Answer], most: int, around: Mapping[tuple[str, str], int]
+) -> bytes:
     """Return a cell as JSON: what is told of it, its samples, and how many are left out."""
     head = as_json({**told, "left_out": max(0, len(answers) - most)})
     samples = (_with_previews(one, around.get((told["task"], one.id))) for one in answers[:most])
     return head[:-1] + b',"samples":[' + b",".join(samples) + b"]}"
 
 
-def _with_previews(answer: Answer, found: list[dict[str, Any]] | None) -> bytes:
-    return answer.plain[:-1] + b',"around":' + as_json(found) + b"}" if found else answer.plain
+def _with_previews(answer: Answer, block: int | None) -> bytes:
+    return answer.plain if block is None else answer.plain[:-1] + b',"around":%d}' % block

@@ -14,8 +14,8 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.report.answers import read_answers
-from lm_eval_longctx.report.blocks import Bounds, sample_blocks
+from lm_eval_longctx.report.answers import as_json, read_answers
+from lm_eval_longctx.report.blocks import Bounds, pack, sample_blocks
 from lm_eval_longctx.report.compare import by_task
 from lm_eval_longctx.report.facts import facts
 from lm_eval_longctx.report.grid import chosen_metric, make_grid, metric_names
@@ -139,12 +139,15 @@ def _data(runs: Sequence[Run], metric: str | None, anchors: Anchors, links: Link
     bounds = Bounds.of(runs)
     answers = [_answers(run, metric, bounds) for run in runs]
     found = make_previews(runs, answers, previews)
+    numbers = {sample: number for number, sample in enumerate(found.around)}
     for run, some in zip(runs, answers, strict=True):
         grid = make_grid(run.block, metric)
         places = [(length, depth) for length in grid.lengths for depth in grid.depths if grid.cell(length, depth).run]
         about = {place: _about(run, grid, *place, links) for place in places}
-        blocks = sample_blocks(some, about, bounds, found.around)
+        blocks = sample_blocks(some, about, bounds, numbers)
         yield from _scripts(run, grid, blocks, anchors)
+    for number, excerpts in enumerate(found.around.values()):
+        yield element("script", pack(as_json(excerpts)), type="application/gzip", data_around=str(number)) + "\n"
     if found.note:
         yield element("p", escape(f"Prompts that could not be made again for previews: {found.note}."), class_="quiet")
 

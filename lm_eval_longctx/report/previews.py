@@ -77,9 +77,11 @@ def make_previews(runs: Sequence[Run], answers: Sequence[Answers], most: int = P
         try:
             if index not in recipes:
                 recipes[index] = Recipes(run.metadata, run.block["specification"], _system(run))
-            around[run.task, answer.id] = _plain(recipes[index].excerpts(_sample(run.samples_file, answer.line)))
+            found = _plain(recipes[index].excerpts(_sample(run.samples_file, answer.line)))
         except LongctxError as error:
             problems[run.task] = str(error)
+        else:
+            around |= {(run.task, answer.id): found} if found else {}
     return Previews(around, "; ".join(f"{task}: {reason}" for task, reason in problems.items()))
 
 
@@ -120,10 +122,15 @@ def _sample(file: Path, number: int) -> Any:
 def _plain(excerpts: Iterator[Excerpt]) -> list[dict[str, Any]]:
     """Return excerpts as JSON can hold them, as many as there is room for."""
     kept: list[dict[str, Any]] = []
-    room = _MOST_BYTES
+    room, left_out = _MOST_BYTES, 0
     for one in excerpts:
+        if len(one.data) > room or len(kept) == _MOST_EXCERPTS:
+            left_out += 1
+            continue
         room -= len(one.data)
-        if room < 0 or len(kept) == _MOST_EXCERPTS:
-            break
         kept.append({**asdict(one), "data": base64.b64encode(one.data).decode()})
+    if left_out:
+        kept.append(
+            {"kind": "note", "caption": f"left out here: {left_out} more of what lies around this sample's needles"}
+        )
     return kept

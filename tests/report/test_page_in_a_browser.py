@@ -243,7 +243,8 @@ def test_needles_are_shown_in_their_surroundings(open_page):
     """Text around the needle, its picture and a player of its sound stand beside the answer."""
     one = open_page("#longctx-text-niah")
     one.cell("1k", "0 %").click()
-    sample = one.dialog().locator(".sample").filter(has=one.page.locator(".around")).first
+    sample = one.dialog().locator(".sample").filter(has=one.page.locator(".around"))
+    sample.locator("audio").wait_for()
     assert sample.locator("mark.needle").inner_text() == "<i>needle</i>"
     assert sample.locator("img").evaluate("(one) => one.decode().then(() => one.naturalWidth)") == 1
     audio = sample.locator("audio")

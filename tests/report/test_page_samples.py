@@ -211,7 +211,11 @@ def test_previews_are_of_the_worst_and_few(tmp_path, monkeypatch):
     """The worst answered sample of each cell is previewed, cells that are not perfect first, within bounds of size."""
     found = previewed(tmp_path, monkeypatch, {"1k good": 1.0, "1k other": 1.0, "8k none": None, "8k bad": 0.25})
     assert list(found.around) == [("t", "8k bad"), ("t", "1k good")]
-    assert [one["caption"] for one in found.around["t", "8k bad"]] == ["8k bad", "big"]
+    assert [one["caption"] for one in found.around["t", "8k bad"]] == [
+        "8k bad",
+        "big",
+        "left out here: 1 more of what lies around this sample's needles",
+    ]
     assert found.note == ""
 
 

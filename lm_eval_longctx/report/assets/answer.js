@@ -83,7 +83,7 @@ function sampleView(sample, cell, anchor) {
     make("h5", {}, "Answer"),
     wordsOf(sample.answer) ? inPieces(sample.answer) : make("p.quiet", {}, "no text"),
     legend(sample.answer),
-    ...(sample.around || []).map(aroundView),
+    surroundings(sample),
     make("p.quiet", {}, brief(sample)),
     make("details", { open: cell.samples.length <= FEW }, make("summary", {}, "How it came to be"), make("dl", {}, ...provenance(sample, cell))),
   );
@@ -124,8 +124,20 @@ function provenance(sample, cell) {
   ];
 }
 
+/** Make room for what lies around a sample's needle, and fill it once its block is unpacked; nothing if there is none. */
+function surroundings({ around }) {
+  if (around === undefined) return "";
+  const place = make("div", {}, "…");
+  openBlock(document.querySelector(`script[data-around="${Number(around)}"]`)).then(
+    (found) => place.replaceChildren(...found.map(aroundView)),
+    (error) => place.replaceChildren(make("p.note", {}, String(error.message || error))),
+  );
+  return place;
+}
+
 /** Show a needle in its surroundings: a text, a picture, or seconds of sound. */
 function aroundView(found) {
+  if (found.kind === "note") return make("p.note", {}, found.caption);
   const told = make("figcaption", {}, found.needle ? `The needle: ${found.caption}` : `Beside the needle: ${found.caption}`);
   if (found.kind === "text") {
     const text = boxed("… ", found.before, make("mark.needle", {}, found.text), found.after, " …");

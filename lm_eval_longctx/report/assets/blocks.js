@@ -1,7 +1,7 @@
 // The samples: one block of gzip in base64 for each cell, unpacked when it is asked for.
 
 /** Return the blocks of all cells, in the order of the page. */
-const blocks = () => all('script[type="application/gzip"]');
+const blocks = () => all("script[data-cell]");
 
 /** Return the block of a cell; null if there is none. */
 const blockOf = (cell) => document.querySelector(`script[data-cell="${CSS.escape(cell)}"]`);
