@@ -143,7 +143,7 @@ class Backend:
             self._limiter,
             Gate(places, self.limits.max_bytes_in_flight),
             self._tally,
-            Progress(total, self._tally, shown=self._shown),
+            Progress(total, self._tally, shown=self._shown, doing=lambda: self.provider.doing),
             admit,
             self._cuts,
             self.asked_again,

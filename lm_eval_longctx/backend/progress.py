@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.tally import Tally
@@ -23,9 +23,16 @@ class Progress:
         note: What else stands behind the bar.
     """
 
-    def __init__(self, total: int, tally: Tally, *, shown: bool) -> None:
-        """Show the bar, or nothing."""
-        self._tally, self.note = tally, ""
+    def __init__(self, total: int, tally: Tally, *, shown: bool, doing: Callable[[], str] = str) -> None:
+        """Show the bar, or nothing.
+
+        Args:
+            total: How many samples there are.
+            tally: What has been counted so far.
+            shown: Whether to show anything.
+            doing: Tells what the provider is at within a long request.
+        """
+        self._tally, self._doing, self.note = tally, doing, ""
         self._open: dict[int, tuple[float, Job]] = {}
         self._bar = None
         if shown:
@@ -68,8 +75,7 @@ class Progress:
             words.append(f"{tally.retries} retries")
         if tally.possibly_billed:
             words.append(f"{tally.possibly_billed} possibly billed")
-        if self.note:
-            words.append(self.note)
+        words += [said for said in (self.note, self._doing()) if said]
         if self._open:
             since, job = min(self._open.values(), key=lambda entry: entry[0])
             words.append(f"slowest {time.monotonic() - since:.0f} s ({job.sample})")

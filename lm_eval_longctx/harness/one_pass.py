@@ -59,9 +59,9 @@ def in_one_pass(lm: Any, original: Callable[..., list[Any]]) -> Callable[..., li
 
     def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         ours = {place: request for place, request in enumerate(requests) if _whole(request)}
-        places, found = list(ours), {}
-        for document in by_document(list(ours.values())):
-            found.update({places[number]: answer for number, answer in _read(lm, document)})
+        places, documents = list(ours), by_document(list(ours.values()))
+        hidden = bool(kwargs.get("disable_tqdm", False)) or not documents
+        found = {places[number]: answer for number, answer in _all(lm, documents, hidden=hidden)}
         others = [request for place, request in enumerate(requests) if place not in found]
         theirs = iter(original(others, *args, **kwargs) if others else ())
         return [found[place] if place in found else next(theirs) for place in range(len(requests))]
@@ -95,16 +95,28 @@ def _cache_name(model: Any) -> str | None:
     return next((name for name in ("cache", "past_key_values") if name in known), None)
 
 
-def _read(lm: Any, document: Group) -> Iterator[tuple[int, Completion]]:
+def _all(lm: Any, documents: Sequence[Group], *, hidden: bool) -> Iterator[tuple[int, Completion]]:
+    """Yield the answers of all documents with their places, and show how far the reading is."""
+    tqdm: Any = importlib.import_module("tqdm").tqdm
+    total = 0 if hidden else sum(2 * len(lm.tok_encode("".join(document[-1][1].args))) for document in documents)
+    words = {"desc": "reading documents, each twice", "unit": " tokens", "unit_scale": True}
+    with tqdm(total=total, disable=hidden, **words) as bar:
+        for document in documents:
+            # where a window ends within a token, one or a few are read again
+            yield from _read(lm, document, lambda tokens: bar.update(min(tokens, total - bar.n)))
+
+
+def _read(lm: Any, document: Group, read: Callable[[int], object]) -> Iterator[tuple[int, Completion]]:
     """Yield the answers of all positions of a document with their places, the shortest position first."""
     texts = [request.args for _, request in document]
-    for (place, _), nats in zip(document, zip(_windows(lm, texts), _totals(lm, texts), strict=True), strict=True):
+    windows, totals = _windows(lm, texts, read), _totals(lm, texts, read)
+    for (place, _), nats in zip(document, zip(windows, totals, strict=True), strict=True):
         yield place, Completion(as_answer(*nats))
 
 
-def _windows(lm: Any, texts: Sequence[tuple[str, str]]) -> list[float]:
+def _windows(lm: Any, texts: Sequence[tuple[str, str]], read: Callable[[int], object] = id) -> list[float]:
     """Return the nats of each window after its prefix."""
-    reading, found = _Reading(lm), []
+    reading, found = _Reading(lm, read), []
     for text in texts:
         before, scored = lm._encode_pair(*text)  # noqa: SLF001 - so and not otherwise lm-eval cuts a pair
         if not before or not scored:
@@ -113,18 +125,18 @@ def _windows(lm: Any, texts: Sequence[tuple[str, str]]) -> list[float]:
     return found
 
 
-def _totals(lm: Any, texts: Sequence[tuple[str, str]]) -> list[float]:
+def _totals(lm: Any, texts: Sequence[tuple[str, str]], read: Callable[[int], object] = id) -> list[float]:
     """Return the nats of all text up to each window's end."""
-    reading = _Reading(lm)
+    reading = _Reading(lm, read)
     return [sum(reading.nats([lm.prefix_token_id, *lm.tok_encode(before + window)])) for before, window in texts]
 
 
 class _Reading:
     """What a model has read, so that a text with the same beginning is read from where it differs."""
 
-    def __init__(self, lm: Any) -> None:
-        """Begin with nothing."""
-        self._lm = lm
+    def __init__(self, lm: Any, read: Callable[[int], object]) -> None:
+        """Begin with nothing; ``read`` is told how many tokens are read each time."""
+        self._lm, self._read = lm, read
         self._tokens: list[int] = []
         self._nats: list[float] = []
         # without the model's configuration every layer keeps all, also one that looks back a little way: so it can
@@ -140,6 +152,7 @@ class _Reading:
         for start in range(len(self._nats), len(tokens) - 1, CHUNK):
             stop = min(start + CHUNK, len(tokens) - 1)
             self._nats += self._scored(tokens[start:stop], tokens[start + 1 : stop + 1])
+            self._read(stop - start)
         self._tokens = tokens
         return self._nats
 

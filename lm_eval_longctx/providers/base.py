@@ -284,11 +284,13 @@ class Provider(ABC):
             refused by name. Read them with ``settings.read_settings``.
         model: The model's name at the provider.
         concurrency: How many requests at once make sense by default.
+        doing: What it is at within a long request, for the progress bar; empty where it cannot tell.
     """
 
     NAME: ClassVar[str]
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
     concurrency: int = 8
+    doing: str = ""
 
     def __init__(self, model: str) -> None:
         """Keep the model's name; subclasses read keys from the environment only."""

@@ -25,6 +25,14 @@ def test_the_bar_tells_tokens_money_retries_and_the_slowest_call(jobs):
     assert "slowest" not in progress.words()
 
 
+def test_what_the_provider_is_at_is_told():
+    """Within one long request the bar says how far the provider is, and nothing where it cannot tell."""
+    said = iter(["3.0 of 41.9 MB read", ""])
+    progress = Progress(1, Tally(), shown=False, doing=lambda: next(said))
+    assert progress.words() == "0 tokens, 0.00 USD, 3.0 of 41.9 MB read"
+    assert progress.words() == "0 tokens, 0.00 USD"
+
+
 def test_unknown_money_is_not_zero():
     """If no billed call has a known price, the bar says so."""
     assert Progress(1, Tally(unpriced=1), shown=False).words() == "0 tokens, cost unknown"

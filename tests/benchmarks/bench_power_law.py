@@ -1,14 +1,14 @@
 """How often the intervals of a power law of loss hold the truth, over documents: 93 to 98 of 100 are meant to.
 
-    python tests/benchmarks/bench_power_law.py [--sets 1000]
+    python tests/benchmarks/bench_power_law.py [--sets 2000]
 
 Each row is a kind of curve: known a, b and c, positions from 256 tokens on,
 each twice the last, documents that differ by a level of their own, and noise at
 each position. Each set of documents is fitted as results are. *b held* is the
 share of sets whose interval of the exponent holds the true one, *c held* the
 same of the offset; *falls* is how often a falling power law is said to be
-shown, *leaves* how often a curve that never leaves its fit is said to (at most
-5 of 100 are meant to). The last row has no power law in it: loss is the same
+shown, *leaves* how often, of the first 200 sets, a curve that never leaves its
+fit is said to (5 of 100 are meant to, or fewer). The last row has no power law in it: loss is the same
 at every position.
 """
 
@@ -38,6 +38,7 @@ ROWS = [  # documents, positions, a, b, c, level of a document, noise
     (8, 13, 0.0, -0.25, 4.0, 0.15, 0.05),
 ]
 LOW, HIGH = 0.93, 0.98
+FOLLOWED = 200
 
 
 def documents(rng, row):
@@ -50,22 +51,22 @@ def documents(rng, row):
 
 def measured(row, sets):
     """Return the shares of a row."""
-    rng = np.random.default_rng(17)
-    held, offset, falls, leaves = 0, 0, 0, 0
-    for _ in range(sets):
+    rng = np.random.default_rng([17, ROWS.index(row)])
+    held, offset, falls, leaves, followed = 0, 0, 0, 0, min(sets, FOLLOWED)
+    for number in range(sets):
         x, losses = documents(rng, row)
         fit = fit_documents(x, losses)
         held += fit.intervals["b"].low <= row[3] <= fit.intervals["b"].high
         offset += fit.intervals["c"].low <= row[4] <= fit.intervals["c"].high
         falls += fit.falls
-        leaves += departure(x, losses) is not None
-    return held / sets, offset / sets, falls / sets, leaves / sets
+        leaves += number < followed and departure(x, losses) is not None
+    return held / sets, offset / sets, falls / sets, leaves / followed
 
 
 def main() -> int:
     """Print a row for each kind of curve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=int, default=1000)
+    parser.add_argument("--sets", type=int, default=2000)
     sets, missed = parser.parse_args().sets, []
     print("documents positions      b  level  noise   b held  c held   falls  leaves   ms a set")
     for row in ROWS:

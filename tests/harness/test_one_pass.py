@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import pytest
 import tiny_llama
@@ -193,3 +194,35 @@ def test_a_text_that_is_cut_in_a_word_is_read_again_from_there(model, monkeypatc
     found = one_pass._windows(lm, texts)
     for nats, (expected, _) in zip(found, lm.loglikelihood(asked), strict=True):
         assert math.isclose(nats, -expected, rel_tol=1e-5)
+
+
+def test_a_bar_shows_how_far_the_reading_is(model, capfd):
+    """While documents are read a bar counts their tokens, to the end and not beyond; lm-eval's switch hides it."""
+    lm = model()
+    task = load(samples_per_cell=1)
+    task.build_all_requests(rank=0, world_size=1)
+    task._asked = OtherModel(lm)
+    ours = list(task.instances)
+    task._asked.measure(ours, may_cut=False)
+    answer = one_pass.in_one_pass(lm, lm.loglikelihood)
+    answer(ours)
+    shown = capfd.readouterr().err
+    assert "reading documents, each twice: 100%" in shown
+    answer(ours, disable_tqdm=True)
+    assert "reading" not in capfd.readouterr().err
+
+
+def test_scores_of_one_chunk_are_held_at_a_time(model, monkeypatch):
+    """Before a chunk is read, the scores of all earlier ones are gone: memory is flat in vocabulary times text."""
+    lm = model()
+    monkeypatch.setattr(one_pass, "CHUNK", 64)
+    given, alive = [], []
+
+    def watch(_, __, out):
+        alive.append(sum(one() is not None for one in given))
+        given.append(weakref.ref(out.logits))
+
+    lm.model.register_forward_hook(watch)
+    run(lm, samples_per_cell=1, context_lengths=["256"])
+    assert len(given) > 20
+    assert set(alive) == {0}

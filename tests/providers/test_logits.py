@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import importlib.util
 import math
@@ -13,7 +14,10 @@ from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.errors import ProviderError
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.providers.base import Request
 from lm_eval_longctx.providers.cascade import logits, small_lm
+from lm_eval_longctx.providers.cascade.provider import Cascade
 
 TEXT = "The naïve miller of the valley sold 12 sacks. The miller of the valley sold 13 sacks, and then 14 sacks."
 needs_the_model = pytest.mark.skipif(
@@ -69,7 +73,8 @@ class Letters:
     def size(self, _):
         return 1
 
-    def nats(self, tokens):
+    def nats(self, tokens, read):
+        read(len(tokens) // 2)
         return [float(place) for place in range(1, len(tokens))]
 
 
@@ -77,6 +82,24 @@ def test_ranges_are_sums_of_their_own_tokens(monkeypatch):
     """Each range has the nats of the tokens that begin in it; the first token of all has none."""
     monkeypatch.setattr(logits, "_model", Letters)
     assert logits.log_likelihoods(["abc", "def"], [(0, 3), (3, 6), (0, 6)]) == [3.0, 12.0, 15.0]
+
+
+@pytest.mark.parametrize("model", ["extract", "lm"])
+def test_a_long_document_is_told_of_while_it_is_read(monkeypatch, model):
+    """The provider says how many megabytes it has read, and nothing before and after."""
+    pytest.importorskip("pyppmd")
+    monkeypatch.setattr(logits, "_model", Letters)
+    told = []
+
+    class Watched(Cascade):
+        doing = property(lambda _: told[-1] if told else "", lambda _, words: told.append(words))
+
+    provider = Watched(model)
+    request = Request(Prompt.user(TextPart("ab " * 300), TextPart("cd " * 100)), scored=((600, 900), (0, 1200)))
+    asyncio.run(provider.send(request))
+    assert len(told) >= 2
+    assert told[-1] == ""
+    assert all(words.endswith(" of 0.0 MB read") for words in told[:-1])
 
 
 def test_positions_beyond_the_window_are_an_outcome_and_the_rest_is_measured(monkeypatch):

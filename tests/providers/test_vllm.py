@@ -12,16 +12,9 @@ environment of its own), ``LM_EVAL_LONGCTX_VLLM_URL`` one that runs already::
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
+import vllm_kit
 
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.prompt import Prompt, TextPart
@@ -33,23 +26,6 @@ from lm_eval_longctx.testing.server import provider_classes
 pytestmark = pytest.mark.vllm
 
 WINDOW = 1024
-START_SECONDS = 300
-ENVIRONMENT = {
-    "DO_NOT_TRACK": "1",
-    "OMP_NUM_THREADS": "2",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_NO_USAGE_STATS": "1",
-}
-
-
-def python_with_vllm() -> str:
-    """Find a Python that has vLLM, or skip with the reason."""
-    python = os.environ.get("LM_EVAL_LONGCTX_VLLM_PYTHON", sys.executable)
-    probe = [python, "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('vllm') is None)"]
-    if not Path(python).exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
-        pytest.skip(f"{python} has no vLLM; set LM_EVAL_LONGCTX_VLLM_PYTHON (see this file)")
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -59,39 +35,10 @@ def url(tmp_path_factory):
     if running:
         yield running
         return
-    python, folder = python_with_vllm(), tmp_path_factory.mktemp("vllm") / "tiny"
-    script = str(Path(__file__).resolve().parent.parent / "support" / "tiny_llama.py")
-    environment = {**os.environ, **ENVIRONMENT}
-    subprocess.run([python, script, "make", str(folder)], check=True, env=environment, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [python, script, "serve", str(folder), str(port)],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield answering(f"http://127.0.0.1:{port}/v1", server, folder / "server.log")
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(60)
-
-
-def answering(address: str, server: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait until the server answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(f"{address}/models", timeout=2).close()  # noqa: S310 - our own server
-        except (urllib.error.URLError, OSError):
-            time.sleep(1)
-        else:
-            return address
-    pytest.fail(f"vLLM did not start: {log.read_text(errors='replace')[-2000:]}")
+    folder = tmp_path_factory.mktemp("vllm") / "tiny"
+    vllm_kit.make(folder)
+    with vllm_kit.serving(folder, WINDOW) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Make a tiny Llama out of nothing, or serve it: run by the Python that has vLLM, not by the tests' own.
 
-``python tiny_llama.py make FOLDER`` writes a model of 0.4 million random
-parameters with a tokenizer of 1,024 pieces and a chat template (10 s, 2 MB).
-``python tiny_llama.py serve FOLDER PORT`` serves it as vLLM would.
+``python tiny_llama.py make FOLDER [begins]`` writes a model of 0.4 million random
+parameters with a tokenizer of 1,024 pieces and a chat template (10 s, 2 MB);
+with ``begins`` a mark of its beginning stands before every text.
+``python tiny_llama.py serve FOLDER PORT [WINDOW]`` serves it as vLLM would.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def torch_or_skip() -> Any:
     return found
 
 
-def make(folder: Path) -> None:
+def make(folder: Path, *, begins: bool = False) -> None:
     """Train a tokenizer on made-up sentences and save a model with random weights."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     names = ("red", "green", "blue", "old", "new", "long", "short", "magic", "number", "city", "river", "house")
@@ -47,6 +48,10 @@ def make(folder: Path) -> None:
         text, trainers.BpeTrainer(vocab_size=1024, special_tokens=special, initial_alphabet=alphabet)
     )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")  # noqa: S106
+    if begins:
+        mark = [("<|system|>", fast.convert_tokens_to_ids("<|system|>"))]
+        tokenizer.post_processor = processors.TemplateProcessing(single="<|system|> $A", special_tokens=mark)
+        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|system|>", eos_token="<|end|>")  # noqa: S106
     fast.chat_template = TEMPLATE
     fast.save_pretrained(folder)
     torch.manual_seed(0)
@@ -58,18 +63,18 @@ def make(folder: Path) -> None:
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=4096,
-        bos_token_id=None,
+        bos_token_id=fast.bos_token_id,
         eos_token_id=fast.eos_token_id,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
 
 
-def serve(folder: Path, port: str) -> None:
+def serve(folder: Path, port: str, window: str = str(WINDOW)) -> None:
     """Serve a model until killed."""
     _name_the_distribution(folder)
     sys.argv = [
         *("vllm", "serve", str(folder), "--served-model-name", "tiny", "--host", "127.0.0.1", "--port", port),
-        *("--dtype", "float32", "--max-model-len", str(WINDOW), "--enforce-eager", "--max-num-seqs", "8"),
+        *("--dtype", "float32", "--max-model-len", window, "--enforce-eager", "--max-num-seqs", "8"),
         *("--max-logprobs", "20", "--enable-prompt-tokens-details"),
     ]
     runpy.run_module("vllm.entrypoints.cli.main", run_name="__main__")
@@ -90,6 +95,6 @@ def _name_the_distribution(folder: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "make":
-        make(Path(sys.argv[2]))
+        make(Path(sys.argv[2]), begins="begins" in sys.argv)
     else:
-        serve(Path(sys.argv[2]), sys.argv[3])
+        serve(Path(sys.argv[2]), *sys.argv[3:])

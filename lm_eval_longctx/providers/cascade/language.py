@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ORDER = 8
 """Bytes that a prediction may look back; more costs memory and gains little on prose."""
@@ -26,12 +26,15 @@ MEMORY = 640 << 20
 _NATS_A_BYTE = 8 * math.log(2)
 
 
-def log_likelihoods(texts: Iterable[str], ranges: Sequence[tuple[int, int]]) -> list[float]:
+def log_likelihoods(
+    texts: Iterable[str], ranges: Sequence[tuple[int, int]], read: Callable[[int], object] = id
+) -> list[float]:
     """Return the negative log-likelihood in nats of each range of bytes, given all before it.
 
     Args:
         texts: The text in pieces, in order; each is read once.
         ranges: First byte and the byte after the last of each.
+        read: Told now and then how many bytes have been read.
 
     Raises:
         MissingExtraError: ``pyppmd`` is not installed.
@@ -45,6 +48,7 @@ def log_likelihoods(texts: Iterable[str], ranges: Sequence[tuple[int, int]]) -> 
     for place, piece in _cut(texts, sorted({place for pair in ranges for place in pair})):
         written += len(coder.encode(piece))
         sizes[place] = written
+        read(place)
     return [(sizes[stop] - sizes[start]) * _NATS_A_BYTE for start, stop in ranges]
 
 

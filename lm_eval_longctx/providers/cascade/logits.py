@@ -23,7 +23,7 @@ from lm_eval_longctx.errors import ProviderError
 from lm_eval_longctx.providers.cascade.small_lm import require, weights_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 CHUNK = 256
 """Tokens that are read at a time: their scores take 50 MB with this vocabulary."""
@@ -89,7 +89,9 @@ _INTERFACE: dict[str, tuple[Any, tuple[Any, ...]]] = {
 """What is called of llama.cpp: what it gives, and what it takes."""
 
 
-def log_likelihoods(texts: Iterable[str], ranges: Sequence[tuple[int, int]]) -> list[float]:
+def log_likelihoods(
+    texts: Iterable[str], ranges: Sequence[tuple[int, int]], read: Callable[[int], object] = id
+) -> list[float]:
     """Return the negative log-likelihood in nats of each range of bytes, given all before it.
 
     The first token has nothing before it and counts for nothing; a token
@@ -98,6 +100,7 @@ def log_likelihoods(texts: Iterable[str], ranges: Sequence[tuple[int, int]]) -> 
     Args:
         texts: The text in pieces, in order.
         ranges: First byte and the byte after the last of each.
+        read: Told now and then how many bytes have been read.
 
     Raises:
         TooLong: The text has more tokens than the model's window.
@@ -113,7 +116,7 @@ def log_likelihoods(texts: Iterable[str], ranges: Sequence[tuple[int, int]]) -> 
     if begins[-1] != len(data):
         raise ProviderError("the small language model's tokens do not make up the text")
     with _ONE_AT_A_TIME:
-        nats = np.concatenate([[0.0], model.nats(tokens)])
+        nats = np.concatenate([[0.0], model.nats(tokens, lambda number: read(int(begins[number])))])
     return [float(nats[(begins[:-1] >= start) & (begins[:-1] < stop)].sum()) for start, stop in ranges]
 
 
@@ -160,12 +163,14 @@ class _Model:
             self._sizes[token] = self._llama.llama_token_to_piece(self._vocabulary, token, room, len(room), 0, 1)
         return self._sizes[token]
 
-    def nats(self, tokens: Sequence[int]) -> Any:
-        """Return how surprising each token but the first is."""
+    def nats(self, tokens: Sequence[int], read: Callable[[int], object] = id) -> Any:
+        """Return how surprising each token but the first is; ``read`` is told how many have been read."""
         context = self._context(len(tokens))
-        batch = self._llama.llama_batch_init(CHUNK, 0, 1)
+        batch, found = self._llama.llama_batch_init(CHUNK, 0, 1), []
         try:
-            found = [self._read(context, batch, tokens, start) for start in range(0, len(tokens) - 1, CHUNK)]
+            for start in range(0, len(tokens) - 1, CHUNK):
+                read(start)
+                found.append(self._read(context, batch, tokens, start))
         finally:
             self._llama.llama_batch_free(batch)
             self._llama.llama_free(context)

@@ -19,7 +19,7 @@ from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.providers.base import Capabilities, Decoded, Provider, Raw, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 READER_VERSION = "1"
 """Raised when the same prompt is meant to get another answer."""
@@ -87,10 +87,24 @@ class Cascade(Provider):
         """Read the prompt in a worker thread."""
         started = time.perf_counter()
         try:
-            body = await asyncio.to_thread(_answer, request, self.model)
+            body = await asyncio.to_thread(self._answer, request)
         except LongctxError as error:  # a missing extra or a broken file: this sample is not measured
             return Raw(500, body=orjson.dumps({"error": str(error)}), seconds=time.perf_counter() - started, sent=False)
         return Raw(200, body=orjson.dumps(body), seconds=time.perf_counter() - started, sent=False)
+
+    def _answer(self, request: Request) -> dict[str, Any]:
+        """Answer, or say how surprising the text is."""
+        if not request.scored:
+            return _answer(request, self.model)
+        size = request.scored[-1][1]
+
+        def read(place: int) -> None:
+            self.doing = f"{place / 1e6:.1f} of {size / 1e6:.1f} MB read"
+
+        try:
+            return _likelihoods(request, self.model, read)
+        finally:
+            self.doing = ""
 
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
         """Read the body that ``send`` wrote."""
@@ -113,9 +127,7 @@ def reader_version() -> str:
 
 
 def _answer(request: Request, reader: str) -> dict[str, Any]:
-    """Perceive, read, answer; or say how surprising the text is."""
-    if request.scored:
-        return _likelihoods(request, reader)
+    """Perceive, read, answer."""
     from lm_eval_longctx.providers.cascade.perception import perceive
 
     page = perceive(request.prompt)
@@ -129,18 +141,18 @@ def _answer(request: Request, reader: str) -> dict[str, Any]:
     return {"text": text, "notes": [*page.notes, f"skill={skill}"]}
 
 
-def _likelihoods(request: Request, reader: str) -> dict[str, Any]:
+def _likelihoods(request: Request, reader: str, read: Callable[[int], None]) -> dict[str, Any]:
     """Say how surprising each range of the text is: to the small language model, or to a model of bytes."""
     texts = (part.text for part in request.prompt.parts() if isinstance(part, TextPart))
     if reader == "extract":
         from lm_eval_longctx.providers.cascade import language
 
-        nats = language.log_likelihoods(texts, request.scored)
+        nats = language.log_likelihoods(texts, request.scored, read)
         return {"text": json.dumps({"nats": nats}), "notes": ["reader=ppmd"]}
     from lm_eval_longctx.providers.cascade import logits
 
     try:
-        nats = logits.log_likelihoods(texts, request.scored)
+        nats = logits.log_likelihoods(texts, request.scored, read)
     except logits.TooLong as beyond:
         return {"too_long": str(beyond)}
     return {"text": json.dumps({"nats": nats}), "notes": ["reader=lm"]}
