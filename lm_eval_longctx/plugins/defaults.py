@@ -155,6 +155,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="two parts of one fact in two kinds of content",
     ),
     BuilderRecord(
+        "mixed_qa",
+        "lm_eval_longctx.tasks.mixed_qa.builder:MixedQuestionBuilder",
+        help="facts in text, pictures, sound and film, to be joined, added up and compared",
+    ),
+    BuilderRecord(
         "public_video",
         "lm_eval_longctx.tasks.video_public.builder:PublicVideoBuilder",
         help="public sets of questions about long films",

@@ -1,0 +1,1 @@
+"""Questions that join what was read, heard and seen."""
