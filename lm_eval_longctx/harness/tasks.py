@@ -61,8 +61,8 @@ logger = logging.getLogger(__name__)
 
 BYPASS = "bypass"
 
-_MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", UNPARSED)
-"""What scorers say of how they read an answer."""
+_MADE = ("claimed", "chosen", "given", "compared", "how", "abstained", "wer_by_minute", UNPARSED)
+"""What scorers say of how they read an answer, and what figures need of it."""
 
 
 class LongctxTask(ConfigurableTask):

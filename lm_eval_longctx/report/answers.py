@@ -55,19 +55,29 @@ def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> 
         ResultsError: A line is not what lm-eval writes.
     """
     answers: dict[Place, list[Answer]] = {}
+    for count, logged in enumerate(lines_of(file), 1):
+        place = (str(logged["doc"]["context_label"]), logged["doc"].get("depth"))
+        answers.setdefault(place, []).extend(
+            Answer(told["id"], count, told["score"], as_json({**told, "line": count}))
+            for told in answers_of(logged, metrics, longest)
+        )
+    return answers
+
+
+def lines_of(file: Path) -> Iterator[Line]:
+    """Yield the lines of a samples file, one a sample, as plain values.
+
+    Raises:
+        ResultsError: A line is not what lm-eval writes.
+    """
     with file.open("rb") as lines:
         for count, line in enumerate(lines, 1):
             try:
                 logged = _parsed(line)
-                sample = logged["doc"]
-                place = (str(sample["context_label"]), sample.get("depth"))
-            except (ValueError, KeyError, TypeError) as error:
+                logged["doc"]["context_label"], logged["doc"].get("depth")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
-            answers.setdefault(place, []).extend(
-                Answer(told["id"], count, told["score"], as_json({**told, "line": count}))
-                for told in _answers(logged, metrics, longest)
-            )
-    return answers
+            yield logged
 
 
 def as_json(plain: Any) -> bytes:
@@ -86,7 +96,7 @@ def _parsed(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _answers(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[dict[str, Any]]:
+def answers_of(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[dict[str, Any]]:
     """Yield what is told of each answer to a sample: several with ``repeats``, else one."""
     shared, calls = _shared(logged, metrics, longest), _calls(logged)
     readings = logged.get("reading") or []

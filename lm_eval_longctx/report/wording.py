@@ -207,10 +207,10 @@ def _effective(block: Row, metric: str | None) -> Iterator[str]:
     found = block["summary"]["effective_length"]
     for rule, meaning in (("relative", "85 % of the shortest length's score"), ("absolute", "a score of 0.856")):
         if found.get(rule):
-            yield f"effective context length ({meaning}): {_reach(found[rule])}"
+            yield f"effective context length ({meaning}): {reach(found[rule])}"
 
 
-def _reach(found: Row) -> str:
+def reach(found: Row) -> str:
     """Write an effective length with its interval."""
     if found["length"] is None:
         # Files of earlier versions do not say why
@@ -222,9 +222,9 @@ def _reach(found: Row) -> str:
         estimate = f"at least {found['length_label']}" if found["at_least"] else str(found["length_label"])
     low = found["low_label"] or "below the shortest"
     high = f"{found['high_label']} or more" if found["high_open"] else found["high_label"] or "below the shortest"
-    reach = high if high in {low, f"{low} or more"} else f"{low} to {high}"
+    extent = high if high in {low, f"{low} or more"} else f"{low} to {high}"
     end = f"; it ends there because {found['beyond']} is beyond the model" if found.get("beyond") else ""
-    return f"{estimate} ({percent(found['level'])} interval: {reach}){end}"
+    return f"{estimate} ({percent(found['level'])} interval: {extent}){end}"
 
 
 def _bias(block: Row, metric: str | None) -> Iterator[str]:
@@ -268,16 +268,17 @@ def percent(share: float | None) -> str:
 def paired_lines(found: Paired) -> list[str]:
     """Say how two models differ on the same samples, and how many samples would show a difference."""
     models = f"{found.first.model} less {found.second.model}"
-    whole = _signed(found.difference)
+    whole = signed(found.difference)
     lines = [f"{models}, {found.metric} on the same {found.samples} samples: {whole}"]
     if len(found.lengths) > 1:
-        lines.append("  by length: " + ", ".join(f"{label} {_signed(one)}" for label, one in found.lengths.items()))
+        lines.append("  by length: " + ", ".join(f"{label} {signed(one)}" for label, one in found.lengths.items()))
     if found.needed is not None:
         times = f"{found.needed:,} samples would show a difference of {found.shown:g} in four of five runs"
         lines.append(f"  {times}")
     return lines
 
 
-def _signed(found: Contrast) -> str:
+def signed(found: Contrast) -> str:
+    """Write a difference with its interval."""
     ends = f" [{found.interval.low:+.3f}, {found.interval.high:+.3f}]" if found.interval else ""
     return f"{found.estimate:+.3f}{ends}"

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _VEGA_LITE = "6.4"
 _DPI = 300
+_DENSE = 0.6
+"""Rows of text come no nearer to each other than this, whatever the look."""
+
 _CONTROL = re.compile(r"(?<!\\)\\u00[01][0-9a-f]|\x7f|[\ufffe\uffff]")
 _MADE = re.compile(r"(?:(?<=id=\")|(?<=url\(#))(?:gradient_|clip)\d+")
 _WIDTH = re.compile(r'<svg[^>]*? width="([\d.]+)"')
@@ -105,6 +108,7 @@ def whole(figure: Figure, look: str = "light") -> dict[str, Any]:
 def _whole(figure: Figure, look: Look, wider: float) -> dict[str, Any]:
     inner = json.loads(json.dumps(figure.spec))
     _resize(inner, look, wider)
+    _fewer_columns(inner, look)
     if not look.titled:
         inner.pop("title", None)
     spec = inner if not (look.titled and figure.notes) else {"vconcat": [inner], "title": _notes(figure, look)}
@@ -132,14 +136,23 @@ def _resize(spec: dict[str, Any], look: Look, wider: float) -> None:
     for key, scale in (("width", look.wide), ("height", look.high)):
         value = spec.get(key)
         if isinstance(value, dict) and "step" in value:
-            spec[key] = {"step": value["step"] * look.high}
+            spec[key] = {**value, "step": value["step"] * max(look.high, _DENSE)}
         elif isinstance(value, int | float):
             spec[key] = max(40, round(value * scale + (wider if key == "width" else 0)))
-    for part in ("vconcat", "hconcat", "concat"):
-        for view in spec.get(part, ()):
-            _resize(view, look, wider)
-    if isinstance(spec.get("spec"), dict):
-        _resize(spec["spec"], look, wider)
+    for view in (*spec.get("vconcat", ()), *([spec["spec"]] if "spec" in spec else ())):
+        _resize(view, look, wider)
+
+
+def _fewer_columns(part: Any, look: Look) -> None:
+    """Give legends as many columns as the look has room for."""
+    if isinstance(part, dict):
+        if isinstance(legend := part.get("legend"), dict) and "columns" in legend:
+            legend["columns"] = max(1, int(legend["columns"] * look.columns))
+        for one in part.values():
+            _fewer_columns(one, look)
+    elif isinstance(part, list):
+        for one in part:
+            _fewer_columns(one, look)
 
 
 def _svg_text(figure: Figure, look: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLUMN, _ROW, _WIDE, _TALL = 66, 30, 620, 620
 _STEPS = 11
 _GREY = hexadecimal(UNSCORED)
-_FOLD = "M0,-.5L0,.5L-1,-.5Z"
+_FOLD = "M0,0L0,2L-2,0Z"
 """A corner folded down, to the left of and below the place where it is drawn."""
 
 # Under notes, a figure is the first of a column of one: its scales are then called otherwise
@@ -120,13 +120,13 @@ def _layers(grid: Grid, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     if "unscored" in states:
         yield {"transform": [_only("datum.state === 'unscored'")], "mark": {"type": "rect", "color": _GREY}}
     if "not run" in states:
-        stroke = {"type": "point", "shape": "M-.3,.3L.3,-.3", "filled": False, "stroke": "#9aa0a6", "strokeWidth": 0.6}
+        stroke = {"type": "point", "shape": "M-.5,.5L.5,-.5", "filled": False, "stroke": "#9aa0a6", "strokeWidth": 0.6}
         yield {"transform": [_only("datum.state === 'not run'")], "mark": {**stroke, "size": _square("1")}}
     if "partial" in states:
-        fold = {"type": "point", "shape": _FOLD, "color": _GREY, "opacity": 1, "size": _square(".28")}
+        fold = {"type": "point", "shape": _FOLD, "color": _GREY, "opacity": 1, "size": _square(".3")}
         corner = {"x": _at("length", grid.lengths, 1), "y": _at("depth", [depth_label(d) for d in grid.depths], 0)}
         yield {"transform": [_only("datum.state === 'partial'")], "mark": fold, "encoding": corner}
-    yield _written("shown", 0 if "partial" not in states else -0.13)
+    yield _written("shown", -0.13)
     if "partial" in states:
         yield _written("part", 0.22)
 
@@ -152,7 +152,7 @@ def _written(name: str, lower: float) -> dict[str, Any]:
         "type": "text",
         "fontSize": {"expr": f"length(datum.{name}) > 5 ? {size} * 0.75 : {size}"},
         "opacity": {"expr": f"{size} < 4 ? 0 : 1"},
-        "dy": {"expr": f"{lower} * {_Y}"},
+        "dy": {"expr": f"datum.part ? {lower} * {_Y} : 0"},
         "color": {"expr": "datum.ink"},  # no encoding: colours without a scale do not go with those that have one
     }
     return {"mark": mark, "encoding": {"text": {"field": name, "type": "nominal"}}}

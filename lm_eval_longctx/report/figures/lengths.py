@@ -109,7 +109,7 @@ def _layers(rows: Sequence[Mapping[str, Any]], told: Spec, y: Spec) -> Iterator[
     points = {"y": field, "color": told["color"], "shape": told["shape"], "tooltip": tips}
     yield {"transform": scored, "mark": "point", "encoding": picked(points)}
     if any(row["score"] is None for row in rows):
-        cross = {"type": "point", "shape": "M-.5,-.5L.5,.5M-.5,.5L.5,-.5", "filled": False, "stroke": GREY, "size": 60}
+        cross = {"type": "point", "shape": "M-.7,-.7L.7,.7M-.7,.7L.7,-.7", "filled": False, "stroke": GREY, "size": 60}
         below = {
             "y": {"value": "height"},
             "tooltip": hover(("model", "model"), ("length", "length"), ("scored", "scored")),

@@ -23,6 +23,7 @@ class Look:
         most: How wide a figure may become.
         wide: What a specification's widths are multiplied by.
         high: What its heights are multiplied by.
+        columns: What the columns of legends are multiplied by.
         line: Characters of a line of notes.
         titled: Whether title and notes are drawn.
     """
@@ -36,6 +37,7 @@ class Look:
     most: float = 760
     wide: float = 1.0
     high: float = 1.0
+    columns: float = 1.0
     line: int = 110
     titled: bool = True
 
@@ -81,7 +83,8 @@ class Look:
                 **sizes,
                 "symbolSize": self.size * 6,
                 "symbolOpacity": 1,
-                "labelLimit": self.most * 0.55,
+                "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
+                "labelLimit": self.most * 0.85,
                 "titleLimit": self.most * 0.8,
                 "offset": self.size,
                 "gradientLength": self.most * 0.3,
@@ -115,6 +118,7 @@ _PAPER = Look(
     most=240,
     wide=0.34,
     high=0.42,
+    columns=0.55,
     titled=False,
 )
 

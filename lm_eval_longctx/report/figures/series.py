@@ -19,6 +19,9 @@ WIDE, HIGH = 600, 320
 GREY = "#8a8a8a"
 """Readable on light and on dark."""
 
+SPAN = {"type": "rule", "strokeWidth": 2, "opacity": 0.6}
+"""The mark of an interval."""
+
 _COLOURS = 7
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 _SHAPES = ("circle", "square", "triangle-up", "diamond")
@@ -28,21 +31,23 @@ _CHARACTERS = 95
 _HALF = 0.5
 
 
-def series(runs: Sequence[Run], *, shapes: bool = True) -> Spec:
+def series(runs: Sequence[Run]) -> Spec:
     """Return the encoding that tells runs apart: by colour, then by dash and shape; the legend picks one."""
     labels = names(runs)
-    count = len(labels)
-    longest = max(map(len, labels))
-    legend = {"title": None, "orient": "bottom", "columns": max(1, min(4, _CHARACTERS // (longest + 6)))}
-    rounds = [index // _COLOURS % len(_DASHES) for index in range(count)]
-    shared = {"field": "model", "type": "nominal", "legend": legend}
-    found = {
-        "color": {**shared, "scale": {"domain": labels}},
+    shared = told_as(labels)
+    rounds = [index // _COLOURS % len(_DASHES) for index in range(len(labels))]
+    return {
+        "color": shared,
         "strokeDash": {**shared, "scale": {"domain": labels, "range": [_DASHES[one] for one in rounds]}},
+        "shape": {**shared, "scale": {"domain": labels, "range": [_SHAPES[one] for one in rounds]}},
     }
-    if shapes:
-        found["shape"] = {**shared, "scale": {"domain": labels, "range": [_SHAPES[one] for one in rounds]}}
-    return found
+
+
+def told_as(labels: Sequence[str], field: str = "model") -> Spec:
+    """Return the encoding that tells things apart by colour alone."""
+    columns = max(1, min(4, _CHARACTERS // (max(map(len, labels)) + 6)))
+    legend = {"title": None, "orient": "bottom", "columns": columns}
+    return {"field": field, "type": "nominal", "legend": legend, "scale": {"domain": list(labels)}}
 
 
 def picked(encoding: Spec) -> Spec:
