@@ -93,7 +93,7 @@ def _run(run: Run, metric: str | None, anchors: Anchors, links: Links) -> str:
 def _grid_table(grid: Grid, run: Run, anchors: Anchors) -> str:
     """Show the grid as a table whose cells lead to their samples."""
     shown = f"{grid.metric} by context length in {run.block['specification']['unit']} (along) and depth (down)"
-    told = f"{run.model}: {shown}"
+    told = f"{run.task}, {run.model}: {shown}"
     lengths = (element("th", element("bdi", escape(one)), scope="col", data_length=one) for one in grid.lengths)
     corner = element("th", "depth", scope="col")
     rows = (_grid_row(grid, run, depth, anchors) for depth in grid.depths)
