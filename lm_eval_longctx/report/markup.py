@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_PNG = b"\x89PNG"
 _JOINT = re.compile(r"([/_.:-])(?=\w)")
 """Where a long name may be broken in two; no joint stands in an escaped character."""
 
@@ -67,14 +67,27 @@ def listed(texts: Iterable[str]) -> str:
     return element("ul", *items) if items else ""
 
 
-def figure(drawn: bytes | None, told: str) -> str:
-    """Return a picture that needs no file, from PNG or SVG; nothing if there is none."""
-    if drawn is None:
-        return ""
-    kind = "png" if drawn.startswith(_PNG) else "svg+xml"
-    source = f"data:image/{kind};base64,{base64.b64encode(drawn).decode()}"
-    picture = f'<img alt="{escape(told)}" src="{source}" loading="lazy">'
-    return element("figure", picture, element("figcaption", escape(told)))
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page shows it.
+
+    Attributes:
+        task: What it is about; empty for several tasks.
+        kind: Of ``figures.KINDS``.
+        told: What it shows, in words.
+        svg: An SVG file for a light screen.
+    """
+
+    task: str
+    kind: str
+    told: str
+    svg: bytes
+
+
+def figure(picture: Picture) -> str:
+    """Return a picture that needs no file: as an image, no script of it can run."""
+    source = f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
+    return element("figure", f'<img alt="{escape(picture.told)}" src="{source}" loading="lazy">')
 
 
 class Anchors:

@@ -6,14 +6,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.grid import make_grid
-from lm_eval_longctx.report.markup import element, text
+from lm_eval_longctx.report.markup import element, figure, text
 from lm_eval_longctx.report.verdicts import cost, coverage, model_verdict, relative, verdict
 from lm_eval_longctx.report.wording import number, percent, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lm_eval_longctx.report.markup import Anchors
+    from lm_eval_longctx.report.markup import Anchors, Picture
     from lm_eval_longctx.results import Run
 
     Row = Mapping[str, Any]
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 _HEADS = ("Model", "Task", "Score", "Effective length", "Coverage", "Cost, US$", "In a line")
 
 
-def overview(runs: Sequence[Run], metric: str | None, anchors: Anchors) -> str:
-    """Return the summary: what each model comes to, then one row a run, to be sorted and filtered."""
+def overview(runs: Sequence[Run], metric: str | None, anchors: Anchors, pictures: Sequence[Picture] = ()) -> str:
+    """Return the summary: what each model comes to, then one row a run, to be sorted and filtered.
+
+    Args:
+        runs: All runs.
+        metric: The metric to show; the main one by default.
+        anchors: Names of places on the page.
+        pictures: Figures of several tasks.
+    """
     cards = element("ul", *(_card(name, group) for name, group in by_model(runs).items()), class_="models")
     sorting = (
         element("th", element("button", escape(head), type="button"), scope="col", role="columnheader")
@@ -32,7 +39,7 @@ def overview(runs: Sequence[Run], metric: str | None, anchors: Anchors) -> str:
     body = element("tbody", *(_row(run, metric, anchors) for run in runs), role="rowgroup")
     caption = element("caption", "Every model on every task; a head sorts, a task leads to its part of the page.")
     whole = element("table", caption, head, body, role="table", id="results", class_="stack sortable")
-    return element("section", element("h2", "Summary"), cards, whole, id="summary")
+    return element("section", element("h2", "Summary"), cards, whole, *map(figure, pictures), id="summary")
 
 
 def by_model(runs: Iterable[Run]) -> dict[str, list[Run]]:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.report.answers import Answer, Place
     from lm_eval_longctx.report.grid import Grid
+    from lm_eval_longctx.report.markup import Picture
     from lm_eval_longctx.results import Run
 
-    Pictures = Mapping[str, bytes]
     Links = Mapping[str, str]
 
 _TITLE = "Long-context report"
@@ -45,7 +45,7 @@ _NO_SCRIPT = "Opening a cell, filters and search need JavaScript; everything els
 
 def page(
     runs: Sequence[Run],
-    pictures: Pictures,
+    pictures: Sequence[Picture] = (),
     metric: str | None = None,
     links: Links | None = None,
     previews: int = PREVIEWS,
@@ -54,7 +54,7 @@ def page(
 
     Args:
         runs: The sweeps to show; all have the metric.
-        pictures: PNG or SVG files by the name of the task that they show.
+        pictures: The figures to show.
         metric: The metric to show; each sweep's main one by default.
         links: Where files lie, relative to the page, by their path.
         previews: How many samples are shown with what lies around their needle.
@@ -71,14 +71,17 @@ def page(
     return "".join(("<!doctype html>", '<html lang="en">', head, *body, "</html>\n"))
 
 
-def _seen(runs: Sequence[Run], pictures: Pictures, metric: str | None, anchors: Anchors, links: Links) -> Iterator[str]:
+def _seen(
+    runs: Sequence[Run], pictures: Sequence[Picture], metric: str | None, anchors: Anchors, links: Links
+) -> Iterator[str]:
     """Yield what can be read without a click."""
     groups = by_task(runs)
     yield element("a", "Skip to the summary", href="#summary", class_="skip")
     yield _header(runs)
-    sections = "".join(task_section(group, pictures, metric, anchors, links) for group in groups.values())
+    of = {task: [one for one in pictures if one.task == task] for task in ("", *groups)}
+    sections = "".join(task_section(group, of[task], metric, anchors, links) for task, group in groups.items())
     tasks = element("section", element("h2", "Tasks"), sections, id="tasks")
-    yield element("main", element("section", hidden="", id="found"), overview(runs, metric, anchors), tasks)
+    yield element("main", element("section", hidden="", id="found"), overview(runs, metric, anchors, of[""]), tasks)
     yield element("footer", f"Made by lm-eval-longctx {escape(__version__)}.")
     yield element("dialog", id="cell", aria_labelledby="cell-title")
 

@@ -17,21 +17,25 @@ from lm_eval_longctx.report.wording import counts, depth_label, floor_lines, num
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lm_eval_longctx.report.markup import Anchors
+    from lm_eval_longctx.report.markup import Anchors, Picture
     from lm_eval_longctx.results import Run
 
-    Pictures = Mapping[str, bytes]
     Links = Mapping[str, str]
+
+_FIRST = {"lengths", "loss"}
+"""Figures that are seen at once; the others are folded."""
 
 _OTHERS = "These runs did not ask the same questions: compare their signatures."
 
 
-def task_section(runs: Sequence[Run], pictures: Pictures, metric: str | None, anchors: Anchors, links: Links) -> str:
+def task_section(
+    runs: Sequence[Run], pictures: Sequence[Picture], metric: str | None, anchors: Anchors, links: Links
+) -> str:
     """Return the part of one task.
 
     Args:
         runs: Its runs.
-        pictures: Files to show, by the task's name.
+        pictures: Its figures.
         metric: The metric to show; the main one by default.
         anchors: Names of places on the page.
         links: Where files lie, relative to the page, by their path.
@@ -41,14 +45,15 @@ def task_section(runs: Sequence[Run], pictures: Pictures, metric: str | None, an
     name = make_grid(runs[0].block, metric).metric
     shown = table(heads, rows, class_="stack compare sortable")
     note = "" if same_questions(runs) else element("p", _OTHERS, class_="note")
-    drawn = figure(pictures.get(task), f"{name} by context length")
-    drawn += figure(pictures.get(f"{task} by position"), f"{name} by position, with its power law")
+    drawn = "".join(figure(one) for one in pictures if one.kind in _FIRST)
+    more = "".join(figure(one) for one in pictures if one.kind not in _FIRST)
     differ = listed(line.strip() for pair in pairs(runs, metric) for line in paired_lines(pair))
     differ = details("Each two models on the same samples", differ, class_="minor pairs")
     articles = element("div", *(_run(run, metric, anchors, links) for run in runs), class_="runs")
     count = f"{len(runs)} run{'' if len(runs) == 1 else 's'}, {name} by context length"
     head = f"{element('h3', text(task))} {element('span', escape(count), class_='quiet')}"
-    body = (note, shown, drawn, differ, _published(task, name), articles)
+    more = details("More figures", more, class_="minor figures")
+    body = (note, shown, drawn, more, differ, _published(task, name), articles)
     return details(head, *body, class_="task", id=anchors.of(task), data_task=task)
 
 

@@ -14,11 +14,12 @@ from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.report.compare import shown_metric
 from lm_eval_longctx.report.figures import available, drawn, figures
 from lm_eval_longctx.report.grid import metric_names
+from lm_eval_longctx.report.markup import Picture
 from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.previews import PREVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.report.figures import Figure
     from lm_eval_longctx.results import Run
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 _LONGEST = 80
 """Characters of a file's name; even of four bytes each they fit."""
+
+_NOT_INSIDE = {"heatmap"}
+"""Figures that the page does not show: its own grid says the same, and opens."""
 
 NO_PICTURES = "no pictures were drawn: pip install 'lm-eval-longctx[report]' brings what draws them"
 
@@ -87,9 +91,10 @@ def write_report(
     described = figures(shown, metric, published=how.published)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        files = _draw(described, target, how) if able else []
-        inside = {name: drawn(one, "svg") for one in described if (name := _on_page(one))} if able else {}
-        write_whole(target / PAGE, page(shown, inside, metric, _links(shown, target), previews).encode())
+        inside = {one.name: _picture(one) for one in described if one.kind not in _NOT_INSIDE} if able else {}
+        files = _draw(described, target, how, inside) if able else []
+        whole = page(shown, list(inside.values()), metric, _links(shown, target), previews)
+        write_whole(target / PAGE, whole.encode("utf-8", "replace"))  # names may hold lone surrogates
     except OSError as error:
         raise ResultsError(f"cannot write the report to {target}: {error.strerror}; choose another --output") from error
     return Written(target / PAGE, tuple(files), "" if able else NO_PICTURES)
@@ -107,13 +112,19 @@ def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
     return shown
 
 
-def _draw(described: Sequence[Figure], folder: Path, how: Drawing) -> list[Path]:
-    """Write each figure in each form."""
+def _picture(one: Figure) -> Picture:
+    """Return a figure as the page shows it."""
+    return Picture(one.task, one.kind, one.title, drawn(one, "svg"))
+
+
+def _draw(described: Sequence[Figure], folder: Path, how: Drawing, inside: Mapping[str, Picture]) -> list[Path]:
+    """Write each figure in each form; what the page shows is not drawn again."""
     files = []
     for one, stem in zip(described, _file_names(described), strict=True):
         for form in how.forms:
             files.append(folder / f"{stem}.{form}")
-            write_whole(files[-1], drawn(one, form, how.look))
+            known = inside.get(one.name) if (form, how.look) == ("svg", "light") else None
+            write_whole(files[-1], known.svg if known else drawn(one, form, how.look))
     return files
 
 
@@ -128,11 +139,6 @@ def _file_names(described: Sequence[Figure]) -> list[str]:
             name = f"{stem}-{count}"
         stems[name.lower()] = name
     return list(stems.values())
-
-
-def _on_page(one: Figure) -> str:
-    """Return the name under which the page shows a figure; empty if it does not."""
-    return {"lengths": one.task, "loss": f"{one.task} by position"}.get(one.kind, "")
 
 
 def _links(runs: Sequence[Run], folder: Path) -> dict[str, str]:

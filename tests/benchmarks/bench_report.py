@@ -90,7 +90,7 @@ def write(folder: Path, *, pictures: bool) -> dict[str, float]:
     if pictures:
         size = writing.write_report(runs, folder / "report").page.stat().st_size
     else:
-        text = page.page(runs, {})
+        text = page.page(runs)
         (folder / "report").mkdir(exist_ok=True)
         size = (folder / "report" / "report.html").write_text(text, encoding="utf-8")
     return {"processor": time.process_time(), "peak": peak_resident(), "size": size}

@@ -128,9 +128,10 @@ def test_without_what_draws_there_is_still_a_page(runs, tmp_path, monkeypatch):
     assert "too long" in written.page.read_text(encoding="utf-8")
 
 
-def test_names_of_models_cannot_break_the_page(tmp_path):
-    """A model's name with markup and slashes is text, and no path."""
-    write_results(tmp_path, {"t": block()}, model='../<script>"x"')
+@pytest.mark.parametrize("model", ['../<script>"x"', "\ud800", "\u202ea</bdi>", "a'b&amp;c"])
+def test_names_of_models_cannot_break_the_page(tmp_path, model):
+    """A model's name with markup, slashes or half a character is text, and no path."""
+    write_results(tmp_path, {"t": block()}, model=model)
     written = write_report(read_runs([tmp_path]), tmp_path / "report")
     assert {file.parent for file in written.pictures} == {tmp_path / "report"}
     assert read(written.page.read_text(encoding="utf-8")).scripts.count("") == 1
@@ -141,7 +142,7 @@ def test_a_damaged_samples_file_is_named(tmp_path):
     write_results(tmp_path, {"t": block()})
     (tmp_path / "samples_t_2026-01-01T00.jsonl").write_text('{"doc": {}}\n')
     with pytest.raises(ResultsError, match=r"samples_t_.*, line 1"):
-        page(read_runs([tmp_path]), {})
+        page(read_runs([tmp_path]))
 
 
 def test_a_folder_that_cannot_be_written_is_said(runs, tmp_path):

@@ -15,7 +15,7 @@ from lm_eval_longctx.preview import Excerpt, Recipes
 from lm_eval_longctx.report import previews
 from lm_eval_longctx.report.answers import Answer, read_answers
 from lm_eval_longctx.report.blocks import MOST_CHARACTERS, MOST_SAMPLES, Bounds
-from lm_eval_longctx.report.markup import Anchors, element, figure, text
+from lm_eval_longctx.report.markup import Anchors, Picture, element, figure, text
 from lm_eval_longctx.report.pieces import in_pieces, shortened
 from lm_eval_longctx.results import read_runs
 
@@ -247,5 +247,6 @@ def test_names_of_places_are_each_used_once():
 def test_texts_and_attributes_cannot_break_out():
     """What comes from elsewhere is escaped, and long names may be broken at their joints only."""
     assert element("p", text("<a_b/c>"), class_='"x') == '<p class="&quot;x"><bdi>&lt;a_<wbr>b/<wbr>c&gt;</bdi></p>'
-    assert figure(b"<svg/>", 'a "b"').startswith('<figure><img alt="a &quot;b&quot;" src="data:image/svg+xml;base64,')
+    shown = figure(Picture("t", "lengths", 'a "b"', b"<svg/>"))
+    assert shown.startswith('<figure><img alt="a &quot;b&quot;" src="data:image/svg+xml;base64,')
     assert TARGET in element("p", TARGET)
