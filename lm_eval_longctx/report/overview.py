@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +31,26 @@ def overview(runs: Sequence[Run], metric: str | None, anchors: Anchors, pictures
         anchors: Names of places on the page.
         pictures: Figures of several tasks.
     """
-    cards = element("ul", *(_card(name, group) for name, group in by_model(runs).items()), class_="models")
+    cards = element("ul", *(_card(name, group) for name, group in _newest(runs).items()), class_="models")
     sorting = (
         element("th", element("button", escape(head), type="button"), scope="col", role="columnheader")
         for head in _HEADS
     )
     head = element("thead", element("tr", *sorting, role="row"), role="rowgroup")
-    body = element("tbody", *(_row(run, metric, anchors) for run in runs), role="rowgroup")
+    dated = {key for key, count in Counter((run.task, run.model) for run in runs).items() if count > 1}
+    rows = (_row(run, metric, anchors, dated=(run.task, run.model) in dated) for run in runs)
+    body = element("tbody", *rows, role="rowgroup")
     caption = element("caption", "Every model on every task; a head sorts, a task leads to its part of the page.")
     whole = element("table", caption, head, body, role="table", id="results", class_="stack sortable")
     return element("section", element("h2", "Summary"), cards, whole, *map(figure, pictures), id="summary")
 
 
-def by_model(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Group runs by model, in order."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.model, []).append(run)
-    return groups
+def _newest(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Group runs by model, in order, the newest of each task."""
+    groups: dict[str, dict[str, Run]] = {}
+    for run in sorted(runs, key=lambda run: run.stamp):
+        groups.setdefault(run.model, {})[run.task] = run
+    return {model: [groups[model][task] for task in sorted(groups[model])] for model in sorted(groups)}
 
 
 def run_place(run: Run, anchors: Anchors) -> str:
@@ -71,15 +74,16 @@ def _card(model: str, runs: Sequence[Run]) -> str:
     return element("li", *parts, data_model=model)
 
 
-def _row(run: Run, metric: str | None, anchors: Anchors) -> str:
+def _row(run: Run, metric: str | None, anchors: Anchors, *, dated: bool) -> str:
     """Return one run's row; what a column is sorted by stands beside each cell."""
     grid, summary = make_grid(run.block, metric), run.block["summary"]
     score = summary["metrics"][grid.metric]["value"]
     interval = span(summary["interval"]) if grid.metric == summary["metric"] else ""
     reach = relative(run) if grid.metric == summary["metric"] else None
     share = coverage([run])
+    date = element("small", escape(run.stamp)) if dated else ""
     cells = (
-        element("th", text(run.model), scope="row", role="rowheader", data_sort=run.model),
+        element("th", text(run.model), date, scope="row", role="rowheader", data_sort=f"{run.model} {run.stamp}"),
         _cell(1, element("a", text(run.task), href=f"#{anchors.of(run.task)}"), run.task),
         _cell(2, _two(f"{grid.metric} {number(score)}", interval), score),
         _cell(3, _two(*_reach(reach)), reach["length"] if reach else None),

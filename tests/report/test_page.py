@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from made_sweeps import block, write_results
+from made_sweeps import TARGET, block, write_results
 
 from lm_eval_longctx.cli import main
+from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.errors import ResultsError, UnknownOptionError
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.report import write_report
@@ -100,6 +101,16 @@ def test_answers_are_kept_as_data(written):
     assert [(written.page.parent / link).resolve().is_file() for link in links] == [True]
 
 
+def test_runs_of_one_model_are_told_apart_by_date(tmp_path):
+    """With ``--all``, rows of the same model and task bear their dates; the model's line is about the newest."""
+    write_results(tmp_path, {"t": block()})
+    write_results(tmp_path, {"t": block(lambda _: Completion(TARGET))}, stamp="2026-02-02T00")
+    text = page(read_runs([tmp_path], newest=False))
+    assert [text.count(f"<small>{stamp}</small>") for stamp in ("2026-01-01T00", "2026-02-02T00")] == [2, 2]
+    assert text.count('<li data-model="fake/model">') == 1
+    assert "Holds to the longest length that was tried in its one task." in text
+
+
 def test_links_to_files_are_addresses(tmp_path):
     """A folder whose name means something in an address is led to all the same."""
     folder = tmp_path / "a#b?c %41 javascript:x"
@@ -112,10 +123,10 @@ def test_links_to_files_are_addresses(tmp_path):
 
 
 def test_pictures_are_written_and_inside(written):
-    """A heatmap a run and a line chart are files; the chart is part of the page, whose grids are tables."""
+    """All figures are files; all but the two heatmaps are part of the page, whose grids are tables."""
     assert len(written.pictures) >= 3
     assert all(file.read_bytes().startswith(b"<svg") for file in written.pictures)
-    assert len(read(written.page.read_text(encoding="utf-8")).sources) == 1
+    assert len(read(written.page.read_text(encoding="utf-8")).sources) == len(written.pictures) - 2
     assert written.note == ""
 
 

@@ -72,7 +72,10 @@ def report(tmp_path_factory):
     """A report of two models on two tasks, with hostile answers in one cell, and the needle of one sample there."""
     folder = tmp_path_factory.mktemp("browser")
     lost = block(lost_in_the_middle, samples_per_cell=9)
-    write_results(folder / "a", {FIRST: lost, SECOND: lost})
+    short = {"context_lengths": ["8k"], "depths": 1, "samples_per_cell": 25}
+    write_results(folder / "a", {FIRST: lost, SECOND: block(perfect, **short)})
+    with (folder / "a" / f"samples_{SECOND}_2026-01-01T00.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in log(run(make_sweep(**short), perfect), ()))
     other = block(perfect, samples_per_cell=9)
     write_results(folder / "b", {FIRST: other}, model="maker/perfect-model_with-a-long-name")
     results = run(make_sweep(samples_per_cell=9), lost_in_the_middle)
@@ -278,10 +281,10 @@ def test_heads_sort_numbers_as_numbers(open_page):
     head = one.page.get_by_role("columnheader", name="Coverage")
     shares = one.page.locator("#results tbody td:nth-child(5)")
     head.get_by_role("button").click()
-    assert shares.all_inner_texts() == ["73.3 %", "73.3 %", "100 %"]
+    assert shares.all_inner_texts() == ["73.3 %", "100 %", "100 %"]
     assert head.get_attribute("aria-sort") == "ascending"
     head.get_by_role("button").click()
-    assert shares.all_inner_texts() == ["100 %", "73.3 %", "73.3 %"]
+    assert shares.all_inner_texts() == ["100 %", "100 %", "73.3 %"]
 
 
 def test_search_finds_samples_and_leads_to_them(open_page):
@@ -289,14 +292,14 @@ def test_search_finds_samples_and_leads_to_them(open_page):
     one = open_page()
     one.page.get_by_label("Search in answers").fill("HACKED = 1")
     one.page.keyboard.press("Enter")
-    one.page.get_by_text("1 of 135 samples hold").wait_for()
+    one.page.get_by_text("1 of 160 samples hold").wait_for()
     assert one.page.locator("#found mark").inner_text() == "hacked = 1"
     one.page.locator("#found a").click()
     assert "window.hacked = 1" in one.dialog().locator(".sample:focus").inner_text()
     one.page.keyboard.press("Escape")
     one.page.locator("#filter-length").select_option("8k")
     one.page.get_by_role("button", name="Search").click()
-    one.page.get_by_text("0 of 45 samples hold").wait_for()
+    one.page.get_by_text("0 of 70 samples hold").wait_for()
 
 
 def test_dark_and_light(open_page):
@@ -308,6 +311,20 @@ def test_dark_and_light(open_page):
             backs.append(one.page.evaluate("getComputedStyle(document.body).backgroundColor"))
             one.page.get_by_role("button", name="Dark or light").click()
     assert backs[0] == backs[3] != backs[1] == backs[2]
+
+
+def test_a_cell_of_many_samples_shows_some_and_more_on_demand(open_page):
+    """Of many samples the first are shown, a button brings the others, and the address of a late one finds it."""
+    one = open_page("#longctx-text-other")
+    one.page.locator("#longctx-text-other .heat a").click()
+    samples = one.dialog().locator(".sample")
+    assert samples.count() == 20
+    one.page.get_by_role("button", name="Show more (5 left)").click()
+    assert samples.count() == 25
+    late = open_page(samples.last.locator("h4 a").get_attribute("href"))
+    assert late.dialog().locator(".sample:focus").get_attribute("data-sample") == samples.last.get_attribute(
+        "data-sample"
+    )
 
 
 @pytest.mark.parametrize("width", [320, 375])

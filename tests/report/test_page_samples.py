@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from dataclasses import replace
 
@@ -14,7 +16,7 @@ from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.preview import Excerpt, Recipes
 from lm_eval_longctx.report import previews
 from lm_eval_longctx.report.answers import Answer, read_answers
-from lm_eval_longctx.report.blocks import MOST_CHARACTERS, MOST_SAMPLES, Bounds
+from lm_eval_longctx.report.blocks import MOST_CHARACTERS, MOST_SAMPLES, Bounds, sample_blocks
 from lm_eval_longctx.report.markup import Anchors, Picture, element, figure, text
 from lm_eval_longctx.report.pieces import in_pieces, shortened
 from lm_eval_longctx.results import read_runs
@@ -177,6 +179,16 @@ def test_the_more_samples_the_less_is_kept_of_each(tmp_path):
         bounds = Bounds.of([many])
         assert bounds.longest * min(n, MOST_SAMPLES) <= MOST_CHARACTERS
         assert bounds.most * len(run.block["cells"]) <= MOST_SAMPLES or n <= MOST_SAMPLES
+
+
+def test_samples_beyond_the_bound_are_counted():
+    """A cell holds as many samples as there is room for, and says how many are not there."""
+    answers = {("1k", 0.5): [Answer(str(n), n, 1.0, b'{"id":"%d"}' % n) for n in range(5)]}
+    about = {("1k", 0.5): {"task": "t"}, ("8k", 0.5): {"task": "t"}}
+    packed = sample_blocks(answers, about, Bounds(most=2), {("t", "1"): 7})
+    first, second = (json.loads(gzip.decompress(base64.b64decode(one))) for one in packed.values())
+    assert first == {"task": "t", "left_out": 3, "samples": [{"id": "0"}, {"id": "1", "around": 7}]}
+    assert second == {"task": "t", "left_out": 0, "samples": []}
 
 
 class Made:
