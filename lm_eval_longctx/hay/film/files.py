@@ -14,6 +14,7 @@ from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.files import only_maker, whole
 from lm_eval_longctx.hay.film.reading import film_facts, sample_frames
 from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look
+from lm_eval_longctx.hay.kinds import NEITHER, kind_of
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.prompt import file_digest
 
@@ -71,9 +72,12 @@ def _found(argument: str, context: BuildContext, kind: str, suffixes: tuple[str,
     if path.is_file():
         return [path]
     files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    wanted = {"video": "a film", "frames": "a picture"}[kind]
     for file in files:
-        if file.suffix.lower() not in suffixes:
-            raise MediaError(f"{file} is not of a kind that {kind}: takes ({', '.join(suffixes)}); move it elsewhere")
+        is_a = kind_of(file)
+        # What only its name calls a film may be one that is broken: reading it tells what is wrong with it.
+        if is_a != wanted and (is_a != NEITHER or file.suffix.lower() not in suffixes):
+            raise MediaError(f"{file} is {is_a}; {kind}: takes nothing but {wanted[2:]}s: move it elsewhere")
     if not files:
         raise CorpusError(f"the folder {path} is empty; {kind}: needs files ({', '.join(suffixes)})")
     return files

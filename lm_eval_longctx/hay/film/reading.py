@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.hay.kinds import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,12 +163,18 @@ def _open(path: Path) -> Any:
         raise MediaError(f"{path} is not a file; give a film")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes)")
+    if (kind := kind_of(path)) in {"a picture", "a recording"}:
+        raise MediaError(f"{path} is {kind}, whatever its name; give a film")
     try:
         container = av.open(str(path))
     except av.error.FFmpegError as error:
         raise MediaError(f"{path} is not a film that can be read ({error}); convert it to MP4") from error
-    if not container.streams.video:
-        kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
+    if container.format.name == "tty":  # how FFmpeg draws texts, by their names
+        container.close()
+        raise MediaError(f"{path} is not a film that can be read (it is a text); convert it to MP4")
+    cover = av.stream.Disposition.attached_pic  # of a record, which is no film
+    if all(stream.disposition & cover for stream in container.streams.video):
+        kinds = ", ".join(stream.type for stream in container.streams.audio) or "nothing"
         container.close()
         raise MediaError(f"{path} has no pictures, only {kinds}")
     return container

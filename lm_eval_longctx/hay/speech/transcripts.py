@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError, MediaError
+from lm_eval_longctx.hay.kinds import kind_of
 from lm_eval_longctx.hay.speech.waveform import AUDIO_SUFFIXES
 from lm_eval_longctx.hay.tables import read_table, read_text
 
@@ -47,7 +48,7 @@ def recordings(folder: Path) -> list[Entry]:
 def _entries(folder: Path) -> list[Entry]:
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder; give one that holds recordings: speech:/path")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    files = sorted(p for p in folder.rglob("*") if _is_sound(p))
     for reader in (_manifest, _kaldi, _sphinx):
         entries = list(reader(folder, files))
         if entries:
@@ -58,6 +59,13 @@ def _entries(folder: Path) -> list[Entry]:
     _no_orphans(known, {p.stem for p in files}, folder)
     _no_lonely_texts(folder, files)
     return [(p, known.get(p.stem) or _beside(p), _speaker(p, p.stem in known)) for p in files]
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether a file is called a recording, or is one whatever it is called."""
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return True
+    return path.is_file() and not path.name.startswith(".") and kind_of(path) == "a recording"
 
 
 def _existing(entries: list[Entry]) -> list[Entry]:
@@ -150,8 +158,8 @@ def _tell_left_out(folder: Path, used: set[Path]) -> None:
     used = {path.resolve() for path in used}
     others = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
     left = [p for p in others if p.resolve() not in used and p.suffix and p.suffix.lower() not in _NOTES]
-    unlisted = [p for p in left if p.suffix.lower() in AUDIO_SUFFIXES]
-    unknown = [p for p in left if p.suffix.lower() not in AUDIO_SUFFIXES]
+    unlisted = [p for p in left if _is_sound(p)]
+    unknown = [p for p in left if not _is_sound(p)]
     for paths, why in ((unlisted, "no transcript lists them"), (unknown, "their kind is not read as sound")):
         if paths:
             names = ", ".join(str(p.relative_to(folder)) for p in paths[:3]) + (", ..." if len(paths) > 3 else "")  # noqa: PLR2004 - enough to find them

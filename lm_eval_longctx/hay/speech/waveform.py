@@ -5,6 +5,7 @@ Conventions as in the package: float32, shape (samples,), mono, 16 kHz.
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.files import whole
 
 if TYPE_CHECKING:
+    import av
     import numpy.typing as npt
+    import soundfile
 
     Waveform = npt.NDArray[np.float32]
 
@@ -51,6 +54,16 @@ AUDIO_SUFFIXES = (
 )
 """File names of sound that libsndfile or FFmpeg reads; what a file really holds is found out by reading it."""
 
+_STATED_BYTES = re.compile(r"^\s*(?:data|SSND|riff|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_BYTES = 0x7FFF0000
+"""What writers state who cannot know: programs that write into a pipe."""
+
+_GUESSED = ("aac", "mp3")
+"""Containers whose length FFmpeg works out from the rate of bits."""
+
+_SLACK, _SLACK_SHARE = 0.25, 0.01
+"""Seconds, and a share, by which coders' padding may be off."""
+
 _SILENCE = 1e-4
 _CLIPPED_SHARE = 0.01
 _FRAME = SAMPLE_RATE // 50
@@ -78,15 +91,54 @@ def read_samples(path: str | Path) -> tuple[npt.NDArray[np.float32], int]:
     """Return a recording as it is: samples, shape (samples, channels), and how many there are in a second.
 
     Raises:
-        MediaError: Neither libsndfile nor FFmpeg reads it.
+        MediaError: Neither libsndfile nor FFmpeg reads it, or it ends before the length that it states.
     """
     import soundfile
 
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(path)) as file:
+            rate, stated = file.samplerate, _stated(file)
+            samples = file.read(dtype="float32", always_2d=True)
     except (OSError, RuntimeError, TypeError, ValueError) as error:  # soundfile raises all four
         return _read_by_av(path, error)
+    _refuse_cut(str(path), len(samples), stated, rate)
     return samples, rate
+
+
+def _stated(file: soundfile.SoundFile) -> float:
+    """Return how many samples a file's header states: more than there are, where the file was cut."""
+    found = _STATED_BYTES.search(file.extra_info)
+    if found is not None:  # libsndfile corrects these, and notes it
+        known = int(found[1]) < _UNKNOWN_BYTES
+        return file.frames * int(found[1]) / max(1, int(found[2])) if known else 0
+    if file.format == "MP3" and not _counts_frames(Path(file.name)):
+        return 0  # estimated by the rate of bits
+    return float(file.frames)
+
+
+def _stated_seconds(container: av.container.InputContainer) -> float:
+    """Return how long a container states that its sound lasts, or 0 where it does not."""
+    stream = container.streams.audio[0]
+    if container.format.name in _GUESSED:
+        return 0.0
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # Matroska states the length of all of it, and pictures may last longer.
+    return 0.0 if container.streams.video else (container.duration or 0) / 1e6
+
+
+def _counts_frames(path: Path) -> bool:
+    """Return whether an MP3 file says how many frames it has."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return b"Xing" in head or b"Info" in head
+
+
+def _refuse_cut(name: str, samples: int, stated: float, rate: float) -> None:
+    """Raise ``MediaError`` for a file that ends before the samples that it says it has."""
+    if rate > 0 and samples < stated - max(_SLACK * rate, _SLACK_SHARE * stated):
+        seconds, all_seconds = samples / rate, stated / rate
+        raise MediaError(f"{name} breaks off after {seconds:.1f} of {all_seconds:.1f} s; get the whole file")
 
 
 def _read_by_av(path: str | Path, first: Exception) -> tuple[npt.NDArray[np.float32], int]:
@@ -106,6 +158,7 @@ def _read_by_av(path: str | Path, first: Exception) -> tuple[npt.NDArray[np.floa
             for frame in container.decode(stream):
                 blocks += [made.to_ndarray().T for made in resampler.resample(frame)]
             blocks += [made.to_ndarray().T for made in resampler.resample(None)]
+            _refuse_cut(str(path), sum(map(len, blocks)), _stated_seconds(container) * rate, rate)
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         why = "no track of sound" if isinstance(error, IndexError) else error
         advice = f"convert it: ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(Path(path).with_suffix('.flac')))}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, MediaError
+from lm_eval_longctx.hay.kinds import mime_of
 from lm_eval_longctx.hay.speech import hay
 from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.render import render
@@ -41,7 +42,8 @@ TOKENS_PER_SECOND_OF_SPEECH = 10.0
 
 _ROOM = 512
 _MINUTE = 60 * SAMPLE_RATE
-_MIMES = {".flac": "audio/flac", ".wav": "audio/wav", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".mp3": "audio/mpeg"}
+_SENT = frozenset(("audio/flac", "audio/wav", "audio/ogg", "audio/mpeg"))
+"""What is sent as it is."""
 
 
 def answer_budget(seconds: float) -> int:
@@ -235,12 +237,13 @@ class RecordingsBuilder(Builder[RecordingSample]):
 
     def _part(self, utterance: Utterance) -> AudioPart:
         """Send the user's own file where a provider can read its format, else it as 16 kHz FLAC."""
-        path = Path(utterance.origin)
-        mime = _MIMES.get(path.suffix.lower())
-        if mime is None or not path.is_file():
-            path, mime = self._converted(utterance), "audio/flac"
         import soundfile
 
+        path = Path(utterance.origin)
+        mime = mime_of(path) if path.is_file() else None
+        # Of WAV, services read plain samples only, and no mu-law.
+        if mime not in _SENT or (mime == "audio/wav" and not soundfile.info(str(path)).subtype.startswith("PCM")):
+            path, mime = self._converted(utterance), "audio/flac"
         return AudioPart(str(path), file_digest(path), mime, utterance.seconds, soundfile.info(str(path)).samplerate)
 
     def _converted(self, utterance: Utterance) -> Path:

@@ -14,12 +14,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.errors import ConfigError, CorpusError, MediaError
 from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.film.files import FILMS, fitted, picture_count, whole_film
 from lm_eval_longctx.hay.film.reading import FilmFacts, film_facts, frames_at
 from lm_eval_longctx.hay.film.render import frame_parts
 from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.kinds import mime_of
 from lm_eval_longctx.hay.tables import opened, read_table
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import Prompt, TextPart, VideoPart, file_digest
@@ -54,13 +55,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HUB = "hub"
-_MIMES = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-}
 _FEW = 3
 _BUCKETS = ((60, "1m"), (600, "10m"), (1800, "30m"), (3600, "1h"), (5400, "1.5h"), (7200, "2h"))
 
@@ -282,7 +276,9 @@ class PublicVideoBuilder(Builder[PublicFilmQuestion]):
     def _part(self, path: Path) -> VideoPart:
         """Send the user's own file as it is, sound and all."""
         facts = self._known.get(path) or film_facts(path)
-        mime = _MIMES.get(path.suffix.lower(), "video/mp4")
+        mime = mime_of(path)
+        if mime is None:
+            raise MediaError(f"{path} is a film of a kind that services do not name; convert it to MP4")
         sizes = (facts.width, facts.height)
         film = (str(path), self._digest(path), mime, facts.seconds, float(self.look.fps), *sizes)
         # These sets ask about what is seen (the report showed frames only): a model that takes no film hears nothing.

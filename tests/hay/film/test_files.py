@@ -136,7 +136,7 @@ def test_missing_empty_and_unfit_paths_are_named(source: type, context: BuildCon
         ("", CorpusError, "needs a path"),
         (str(tmp_path / "gone"), CorpusError, "gone does not exist"),
         (str(empty), CorpusError, "empty is empty"),
-        (str(mixed), MediaError, r"notes\.txt is not of a kind"),
+        (str(mixed), MediaError, r"notes\.txt is neither film, recording nor picture"),
     ):
         with pytest.raises(error, match=says):
             source(argument, context).hay("", LOOK)
