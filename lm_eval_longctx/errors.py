@@ -159,6 +159,10 @@ def _installed(name: str) -> bool:
     return True
 
 
+_LISTED = 40
+"""Of more valid names, only those most like the wrong one are listed."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """Return the valid name that is most like ``name``, or ``None`` if none is."""
     found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
@@ -176,5 +180,7 @@ def unknown_option(kind: str, name: str, valid: Iterable[str]) -> UnknownOptionE
     names = sorted(valid)
     guess = nearest(name, names)
     hint = f"did you mean {guess!r}?" if guess else ""
-    listed = ", ".join(names)
+    shown = names if len(names) <= _LISTED else difflib.get_close_matches(name, names, n=5, cutoff=0.2)
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    listed = ", ".join(shown) + more
     return UnknownOptionError(f"unknown {kind} {name!r}; {hint + ' ' if hint else ''}valid: {listed}")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _EVERY = 1.0
 
+_SHAPE = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+"""What must not be lost on a narrow screen comes first: how far, how long still, the money; tqdm cuts at the end."""
+
 
 class Progress:
     """One bar for a run.
@@ -38,7 +41,7 @@ class Progress:
         if shown:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=total, desc="asking", unit="sample", dynamic_ncols=True)
+            self._bar = tqdm(total=total, desc="asking", unit="sample", dynamic_ncols=True, bar_format=_SHAPE)
 
     @contextmanager
     def open_call(self, job: Job) -> Iterator[None]:
@@ -68,7 +71,7 @@ class Progress:
         tally, usage = self._tally, self._tally.usage
         tokens = (usage.prompt_tokens or 0) + (usage.output_tokens or 0)
         known = tally.cost > 0 or not tally.unpriced
-        words = [f"{_short(tokens)} tokens", f"{tally.cost:.2f} USD" if known else "cost unknown"]
+        words = [f"{tally.cost:.2f} USD" if known else "cost unknown", f"{_short(tokens)} tokens"]
         if tally.replayed:
             words.append(f"{tally.replayed} from the ledger")
         if tally.retries:

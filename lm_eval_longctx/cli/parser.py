@@ -15,9 +15,13 @@ import argparse
 import importlib
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.cli.arguments import Parser
+from lm_eval_longctx.cli.completion import ASKED, complete, words_so_far
+from lm_eval_longctx.cli.lazily import late_imports
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.version import __version__
 
@@ -35,21 +39,28 @@ class Command:
         help: One line.
         forwards: Whether all that follows goes to another program as it
             stands, in ``args.rest``; such a module needs no ``add_arguments``.
+        looks: Whether it only looks at tasks, and large packages can wait until somebody uses them.
     """
 
     name: str
     module: str
     help: str
     forwards: bool = field(default=False, kw_only=True)
+    looks: bool = field(default=False, kw_only=True)
 
 
 COMMANDS = (
     Command("run", "lm_eval_longctx.cli.run", "run lm-eval, also where its hook does not work", forwards=True),
-    Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid"),
+    Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid", looks=True),
     Command("ledger", "lm_eval_longctx.cli.ledger", "show, export, prune or repair the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
     Command("show", "lm_eval_longctx.cli.show", "make one prompt again as it was sent, with its needle marked"),
-    Command("tasks", "lm_eval_longctx.cli.tasks", "list our tasks with what they need, or all that can be set on one"),
+    Command(
+        "tasks",
+        "lm_eval_longctx.cli.tasks",
+        "list our tasks with what they need, or all that can be set on one",
+        looks=True,
+    ),
     Command(
         "plugins",
         "lm_eval_longctx.cli.plugins",
@@ -62,6 +73,16 @@ COMMANDS = (
 
 
 PROGRAM = "lm-eval-longctx"
+
+EPILOG = """\
+a first day:
+  lm-eval-longctx tasks text                             what there is to ask
+  lm-eval-longctx plan --tasks longctx_text_niah         what it costs, before it is paid
+  lm-eval-longctx run --model longctx --tasks longctx_text_niah --output_path out --log_samples
+  lm-eval-longctx report out                             what came of it
+  lm-eval-longctx show out                               the very prompts behind the numbers
+COMMAND --help tells more; docs and examples are in the repository's README.
+"""
 
 PIPE_CLOSED = 128 + 13
 """What shells say of a program that SIGPIPE ended."""
@@ -95,11 +116,16 @@ def _flushed(status: int) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    chosen = next((c for c in COMMANDS if arguments[:1] == [c.name]), None)
+    asked_by_shell = ASKED in os.environ
+    words = words_so_far() if asked_by_shell else arguments
+    chosen = next((c for c in COMMANDS if words[:1] == [c.name]), None)
+    if asked_by_shell:
+        complete(build_parser(chosen)[0])
     if chosen and chosen.forwards:
         return _run(chosen, argparse.Namespace(rest=arguments[1:]))
-    parser = build_parser(chosen)
-    args = parser.parse_args(arguments)
+    parser, sub = build_parser(chosen)
+    args, rest = parser.parse_known_args(arguments)
+    sub.refuse_rest(rest)
     if chosen is None:
         parser.print_help()
         return 2
@@ -107,17 +133,21 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _run(command: Command, args: argparse.Namespace) -> int:
-    status: int = importlib.import_module(command.module).run(args)
-    return status
+    with late_imports() if command.looks else nullcontext():
+        status: int = importlib.import_module(command.module).run(args)
+        return status
 
 
-def build_parser(chosen: Command | None = None) -> argparse.ArgumentParser:
-    """Make the parser, with the arguments of the chosen subcommand only."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Long-context evaluation for lm-eval.")
+def build_parser(chosen: Command | None = None) -> tuple[Parser, Parser]:
+    """Make the parser, and that of the chosen subcommand: only it gets its arguments."""
+    parser = Parser(prog=PROGRAM, description="Long-context evaluation for lm-eval.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    found = parser
     for command in COMMANDS:
-        sub = commands.add_parser(command.name, help=command.help, description=f"{command.help.capitalize()}.")
-        if command is chosen:
+        told = f"{command.help[0].upper()}{command.help[1:]}."
+        sub = commands.add_parser(command.name, help=command.help, description=told)
+        if command is chosen and not command.forwards:
+            found = sub
             importlib.import_module(command.module).add_arguments(sub)
-    return parser
+    return parser, found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import textwrap
 import webbrowser
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError, LongctxError
+from lm_eval_longctx.screen import fitted, harmless, wants_colour
+from lm_eval_longctx.screen import width as screen_width
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 AROUND = ("needle", "start", "end")
 _CONTEXT = 400
 _LISTED = 200
+_WIDEST = 100
 _SHORT = 60
 _LONGEST = 600
 _HEADS = ("sample", "task", "length", "depth", "outcome", "score", "question")
@@ -163,7 +165,7 @@ def _plain(text: Excerpt | None) -> dict[str, str]:
 
 def _as_text(told: Mapping[str, Any]) -> str:
     """Return the facts, an excerpt of the first needle, and what was written."""
-    width = shutil.get_terminal_size().columns
+    width = min(screen_width(), _WIDEST)
     facts = {name: value for name, value in told.items() if isinstance(value, str)}
     first = max(len(name) for name in facts) + 2
     lines = [line for name, value in facts.items() for line in _wrapped(name, value, first, width)]
@@ -172,7 +174,7 @@ def _as_text(told: Mapping[str, Any]) -> str:
 
 
 def _wrapped(name: str, value: str, first: int, width: int) -> list[str]:
-    text = _harmless(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value):,} characters)")
+    text = harmless(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}... ({len(value):,} characters)")
     pad = " " * first
     return textwrap.wrap(f"{name:<{first}}{text}", max(width, first + 20), subsequent_indent=pad) or [name]
 
@@ -184,9 +186,9 @@ def _part(found: Found, prompt: Prompt, around: str, context: int) -> str:
 
     total = sum(len(part.text) for part in prompt.parts() if isinstance(part, TextPart))
     if around == "start":
-        return _harmless(text_between(prompt, 0, context))
+        return harmless(text_between(prompt, 0, context))
     if around == "end":
-        return _harmless(text_between(prompt, max(0, total - context), total) + prompt.answer_prefix)
+        return harmless(text_between(prompt, max(0, total - context), total) + prompt.answer_prefix)
     passages = found.recipes.builder(found.sample).passages(found.sample)
     marked = [_marked(one) for one in text_excerpts(prompt, found.sample, passages, context)]
     if not marked:
@@ -197,16 +199,9 @@ def _part(found: Found, prompt: Prompt, around: str, context: int) -> str:
 
 
 def _marked(one: Excerpt) -> str:
-    from lm_eval_longctx.report.terminal import wants_colour
-
     left, right = ("\x1b[1;7m", "\x1b[0m") if wants_colour() else (">>>", "<<<")
-    before, text, after = (_harmless(part) for part in (one.before, one.text, one.after))
+    before, text, after = (harmless(part) for part in (one.before, one.text, one.after))
     return f"[{one.caption}]\n{before}{left}{text}{right}{after}"
-
-
-def _harmless(text: str) -> str:
-    """Return text in which nothing commands a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _open(folder: Path) -> None:
@@ -230,13 +225,13 @@ def _list(places: Sequence[str], *, as_json: bool) -> int:
     print(table([_row(one) for one in found[:_LISTED]], _HEADS))
     if len(found) > _LISTED:
         print(f"and more; these are the first {_LISTED}")
-    print(f"\nlm-eval-longctx show {' '.join(places)} SAMPLE makes one of these prompts again")
+    print(fitted(["", f"lm-eval-longctx show {' '.join(places)} SAMPLE makes one of these prompts again"]))
     return 0
 
 
 def _row(one: Logged) -> list[str]:
     sample, depth = one.sample, one.sample.get("depth")
-    question = " ".join(_harmless(str(sample["question"])).split())
+    question = " ".join(harmless(str(sample["question"])).split())
     return [
         str(sample["id"]),
         str(sample["task"]),

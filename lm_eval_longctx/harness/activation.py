@@ -54,11 +54,16 @@ def activate(module: ModuleType) -> None:
 
 def activate_now() -> None:
     """Import lm-eval and add everything, with or without the hook; safe to repeat."""
-    for name in (TASKS_MODULE, MODELS_MODULE):
-        activate(importlib.import_module(name))
+    activate_tasks()
+    activate(importlib.import_module(MODELS_MODULE))
     for name in (origin.CONFIG_MODULE, origin.EVALUATOR_MODULE, COMMAND_MODULE):
         with suppress(ModuleNotFoundError):  # not in every lm-eval that we may meet
             activate(importlib.import_module(name))
+
+
+def activate_tasks() -> None:
+    """Import what finds lm-eval's tasks, and add ours: all that listing and planning need, in a third of the time."""
+    activate(importlib.import_module(TASKS_MODULE))
 
 
 def add_models() -> None:

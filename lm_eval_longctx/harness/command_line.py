@@ -13,8 +13,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.errors import ConfigError, nearest
 from lm_eval_longctx.harness.activation import activate_now, is_lm_eval
+from lm_eval_longctx.harness.listing import task_files
 from lm_eval_longctx.harness.origin import parameter_of
 
 if TYPE_CHECKING:
@@ -89,11 +90,20 @@ def run_lm_eval(arguments: Sequence[str]) -> int:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except ValueError as error:
         if _is_about_the_command_line(error):
-            raise ConfigError(str(error)) from error
+            raise ConfigError(_with_nearest(str(error))) from error
         raise
     finally:
         sys.argv = before
     return 0
+
+
+def _with_nearest(message: str) -> str:
+    """Return what lm-eval says of tasks that are not there, with ours that are most like them."""
+    _, found, names = message.partition("Tasks not found: ")
+    known = [path.stem for path in task_files()] if found else []
+    guesses = {name: nearest(name, known) for name in names.split(", ")} if found else {}
+    told = ", ".join(f"{guess} for {name}" for name, guess in guesses.items() if guess)
+    return f"{message}; did you mean {told}?" if told else message
 
 
 def _is_about_the_command_line(error: ValueError) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
-from lm_eval_longctx.harness.activation import activate_now
+from lm_eval_longctx.harness.activation import activate_tasks
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.sweep import SWEEP_OPTIONS
 
@@ -72,7 +72,7 @@ def listed_tasks(include_path: Sequence[str] = ()) -> list[Listed]:
     Args:
         include_path: Further folders, as ``--include_path`` takes them; theirs win.
     """
-    activate_now()
+    activate_tasks()
     from lm_eval.tasks.manager import TaskManager
 
     index = TaskManager(include_defaults=False, include_path=list(include_path)).task_index

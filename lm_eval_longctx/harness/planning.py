@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.harness.activation import activate_now
+from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.harness.activation import activate_tasks
 from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.sweep import refuse_ignored
@@ -100,7 +100,7 @@ def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str]
 
 @lru_cache
 def _manager(include_path: tuple[str, ...]) -> Any:
-    activate_now()
+    activate_tasks()
     from lm_eval.tasks.manager import TaskManager
 
     return TaskManager(include_defaults=False, include_path=list(include_path))
@@ -122,13 +122,14 @@ def read_metadata(metadata: str) -> dict[str, Any]:
 
 
 def _load(names: Sequence[str], metadata: dict[str, Any], include_path: Sequence[str]) -> list[Any]:
-    activate_now()
+    activate_tasks()
     from lm_eval.tasks.manager import TaskManager
 
     manager = TaskManager(include_defaults=False, include_path=list(include_path), metadata=metadata)
+    for name in names:
+        if not manager.match_tasks([name]):
+            raise unknown_option("task", name, manager.all_tasks)
     matched = manager.match_tasks(list(names))
-    if not matched:
-        raise ConfigError(f"no task of ours matches {' '.join(names)!r}; lm-eval-longctx tasks lists them")
     tasks = list(manager.load(matched)["tasks"].values())
     refuse_ignored(task.sweep for task in tasks)
     return tasks

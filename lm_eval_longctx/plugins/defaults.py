@@ -180,17 +180,17 @@ BUILDERS: tuple[BuilderRecord, ...] = (
     BuilderRecord(
         "docqa",
         "lm_eval_longctx.tasks.docqa.builder:DocQABuilder",
-        help="questions about a chronicle whose world is known",
+        help="questions about a chronicle",
     ),
     BuilderRecord(
         "made_language",
         "lm_eval_longctx.tasks.translation.builder:MadeLanguageBuilder",
-        help="translation, learnt from the book of an invented language",
+        help="translation with an invented grammar",
     ),
     BuilderRecord(
         "published_language",
         "lm_eval_longctx.tasks.translation.public:PublishedLanguageBuilder",
-        help="translation, learnt from a published grammar and dictionary",
+        help="translation with a published grammar",
     ),
     BuilderRecord(
         "many_shot", "lm_eval_longctx.tasks.manyshot.builder:ManyShotBuilder", help="a label, learnt from many examples"
@@ -209,7 +209,7 @@ BUILDERS: tuple[BuilderRecord, ...] = (
     BuilderRecord(
         "recordings",
         "lm_eval_longctx.tasks.audio_asr.builder:RecordingsBuilder",
-        help="your own or published recordings, to be transcribed",
+        help="recordings to be transcribed",
     ),
 )
 

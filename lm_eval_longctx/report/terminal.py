@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.compare import comparison
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
 _UNSCORED = "··"
 _WIDEST = 100
 """Above this many columns the interval's line is left out."""
-
-
-def wants_colour(stream: TextIO | None = None) -> bool:
-    """Whether to colour: on a terminal, unless ``NO_COLOR`` is set; ``FORCE_COLOR`` insists."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stdout).isatty()
 
 
 def as_text(run: Run, metric: str | None = None, *, coloured: bool = False) -> str:

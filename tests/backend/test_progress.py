@@ -6,9 +6,10 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from tqdm import tqdm
 
 from lm_eval_longctx.backend.interrupts import Mailbox
-from lm_eval_longctx.backend.progress import Progress
+from lm_eval_longctx.backend.progress import _SHAPE, Progress
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.completion import Completion, Usage
 
@@ -20,7 +21,7 @@ def test_the_bar_tells_tokens_money_retries_and_the_slowest_call(jobs):
     first, second = jobs(2)
     with progress.open_call(first), progress.open_call(second):
         assert progress.words() == (
-            "1.2M tokens, 1.23 USD, 3 from the ledger, 2 retries, 1 possibly billed, slowest 0 s (0)"
+            "1.23 USD, 1.2M tokens, 3 from the ledger, 2 retries, 1 possibly billed, slowest 0 s (0)"
         )
     assert "slowest" not in progress.words()
 
@@ -35,7 +36,7 @@ def test_what_the_provider_is_at_is_told():
 
 def test_unknown_money_is_not_zero():
     """If no billed call has a known price, the bar says so."""
-    assert Progress(1, Tally(unpriced=1), shown=False).words() == "0 tokens, cost unknown"
+    assert Progress(1, Tally(unpriced=1), shown=False).words() == "cost unknown, 0 tokens"
 
 
 def test_a_bar_is_shown_and_closed(capsys):
@@ -48,6 +49,25 @@ def test_a_bar_is_shown_and_closed(capsys):
     shown = capsys.readouterr().err
     assert "1/2" in shown
     assert "0.00 USD" in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_narrow_bar_keeps_time_and_money(columns, monkeypatch):
+    """On a narrow screen the bar still says how far it is, how long it takes and what it has cost, on one line."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tally = Tally(usage=Usage(12_345_678_900), cost=123.45, retries=20, replayed=300, possibly_billed=1)
+    progress = Progress(20_000, tally, shown=False)
+    line = tqdm.format_meter(
+        n=12_345,
+        total=20_000,
+        elapsed=36_000,
+        ncols=columns,
+        prefix="asking",
+        bar_format=_SHAPE,
+        postfix=progress.words(),
+    )
+    assert len(line) <= columns
+    assert all(part in line for part in ("asking", " 62%", "12345/20000", "[10:00:00<6:12:07", "123.45 USD"))
 
 
 def test_results_of_other_threads_arrive_all_and_in_order():

@@ -15,6 +15,7 @@ from lm_eval_longctx.preview import folder as folders
 from lm_eval_longctx.preview import pictures
 from lm_eval_longctx.preview.media import Sound, clock
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn, file_digest
+from lm_eval_longctx.screen import harmless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,11 +195,10 @@ def test_no_screen_is_no_error(ran, tmp_path, monkeypatch, capsys) -> None:
 
 def test_hostile_text_commands_no_terminal_and_no_page(tmp_path) -> None:
     """What stands in hay or answers is text: no escape reaches a terminal, no markup a page."""
-    from lm_eval_longctx.cli.show import _harmless
     from lm_eval_longctx.preview.excerpts import Excerpt
     from lm_eval_longctx.preview.index import write_index
 
-    assert _harmless("a\x1b[2Jb\u202ec\n") == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}c\n"
+    assert harmless("a\x1b[2Jb\u202ec\n") == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}c\n"
     bad = "<script>alert(1)</script>"
     needle = folders.Needle(bad, text=Excerpt("text", bad, before=bad, text=bad, after=bad))
     page = write_index(tmp_path, bad, {bad: bad}, [needle], []).read_text()

