@@ -68,6 +68,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     """Keep the developer's ledger and caches out: a recorded answer must not make a test pass."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("COLUMNS", raising=False)  # pytest-xdist says how wide its screen is
         yield
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import _lm_eval_longctx_hook
 from lm_eval_longctx.harness.checks import Finding, Level, fail, harness_checks, note, ok
+from lm_eval_longctx.screen import fitted
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
 def as_text(finding: Finding) -> str:
     """Return one line, and a second with the advice."""
-    advice = f"\n      -> {finding.advice}" if finding.advice else ""
-    return f"{finding.level.value:<4}  {finding.text}{advice}"
+    advice = [f"      -> {finding.advice}"] if finding.advice else []
+    return fitted([f"{finding.level.value:<4}  {finding.text}", *advice])
 
 
 def installation_checks() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.ledger.repair import examine, repair
+from lm_eval_longctx.screen import fitted
 
 if TYPE_CHECKING:
     import argparse
@@ -87,7 +88,7 @@ def _show(ledger: Ledger, args: argparse.Namespace) -> int:
         return 0
     lines = [_row(f"{group['provider']}/{group['model']}", group["task"], summary) for group, summary in rows]
     print(table([*lines, _row("total", "", total)], _HEADS))
-    print(f"\n{ledger.path}, {total.bytes / 1e6:,.1f} MB; attempts by how they ended:")
+    print(fitted(["", f"{ledger.path}, {total.bytes / 1e6:,.1f} MB; attempts by how they ended:"]))
     for outcome, count in total.outcomes.items():
         print(f"{count:>10,}  {outcome}")
     if total.possibly_billed:
@@ -118,10 +119,10 @@ def _doubtful(ledger: Ledger, where: dict[str, str], total: Summary) -> str:
         for entry in doubtful[-_SHOWN:]
     ]
     head = (
-        f"\n{total.possibly_billed:,} attempts may have been billed without an answer, "
+        f"{total.possibly_billed:,} attempts may have been billed without an answer, "
         f"for {total.possibly_billed_cost:,.2f} USD at most; the last of them:"
     )
-    return "\n".join([head, *lines])
+    return fitted(["", head, *lines])
 
 
 def _moment(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.cli.table import SETTING_HEADS, table
 from lm_eval_longctx.errors import MissingExtraError, unknown_option
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.screen import fitted
 from lm_eval_longctx.settings import shown
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def as_text(known: Registry) -> str:
         blocks.append(table(rows, (title, "plugin", "needs extra", "")))
     voices = [[v.name, v.language, v.source, v.licence] for v in _voices()]
     blocks.append(table(voices, ("voices", "language", "from", "licence")))
-    blocks.append("task folders\n" + "\n".join(f"  {path}" for path in known.task_paths()))
+    blocks.append(fitted(["task folders", *(f"  {path}" for path in known.task_paths())]))
     return "\n\n".join(blocks)
 
 
@@ -80,11 +81,12 @@ def _item(known: Registry, record: Record) -> dict[str, Any]:
 def _item_as_text(item: Mapping[str, Any]) -> str:
     lines = [f"{item['kind']} {item['name']}: {item['help']}"]
     lines += [f"  {key:<9}{item[key]}" for key in ("plugin", "extra", "modality", "licence", "note") if item.get(key)]
+    told = fitted(lines)
     if item["options"]:
         rows = [[o["name"], o["kind"], shown(o["default"]), o["help"]] for o in item["options"]]
         where = "model_args" if item["kind"] == "provider" else "metadata"
-        lines += ["", table(rows, (where, *SETTING_HEADS))]
-    return "\n".join(lines)
+        told += "\n\n" + table(rows, (where, *SETTING_HEADS))
+    return told
 
 
 def _voices() -> tuple[Voice, ...]:

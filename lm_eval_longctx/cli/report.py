@@ -92,8 +92,9 @@ def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None 
     """Return one table a run and, where a task has several, one that compares them, and each two of them."""
     from lm_eval_longctx.report.compare import by_task, same_questions
     from lm_eval_longctx.report.paired import pairs
-    from lm_eval_longctx.report.terminal import as_comparison, as_text, wants_colour
+    from lm_eval_longctx.report.terminal import as_comparison, as_text
     from lm_eval_longctx.report.wording import paired_lines
+    from lm_eval_longctx.screen import fitted, wants_colour
 
     blocks = []
     for task, group in by_task(runs).items():
@@ -102,7 +103,7 @@ def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None 
             note = "" if same_questions(group) else " (not the same questions: compare the signatures)"
             blocks.append(f"{task} · all models{note}\n\n{as_comparison(group, metric)}\n")
             told = [f"  {line}" for pair in pairs(group, metric, difference) for line in paired_lines(pair)]
-            blocks += ["\n".join([*told, ""])] if told else []
+            blocks += [fitted([*told, ""])] if told else []
     return "\n".join(blocks)
 
 

@@ -75,12 +75,19 @@ def model_help() -> str:
     from lm_eval_longctx.cli.table import option_table
     from lm_eval_longctx.harness.model_args import MODEL, OPTIONS
     from lm_eval_longctx.plugins.manager import registry
+    from lm_eval_longctx.screen import fitted
 
     providers = ", ".join(record.name for record in registry().providers())
-    return (
-        "\n--adaptive [CALLS] asks only what tells how far the model reads (the metadata key adaptive; docs/cost.md)\n"
-        "\n--model longctx takes --model_args NAME=VALUE,NAME=VALUE,...\n\n"
-        f"{option_table((MODEL, *OPTIONS), 'model_args')}\n\n"
-        f"and those of the model's provider (lm-eval-longctx plugins NAME lists them): {providers}\n"
-        "lm-eval-longctx tasks NAME lists what --metadata may set on a task"
+    return fitted(
+        [
+            "",
+            "--adaptive [CALLS] asks only what tells how far the model reads (the metadata key adaptive; docs/cost.md)",
+            "",
+            "--model longctx takes --model_args NAME=VALUE,NAME=VALUE,...",
+            "",
+            *option_table((MODEL, *OPTIONS), "model_args").splitlines(),
+            "",
+            f"and those of the model's provider (lm-eval-longctx plugins NAME lists them): {providers}",
+            "lm-eval-longctx tasks NAME lists what --metadata may set on a task",
+        ]
     )

@@ -19,6 +19,7 @@ _GAP = 2
 _NARROWEST = 14
 """A column is not made narrower than this to fit; a row becomes lines instead."""
 
+
 def table(rows: Sequence[Sequence[str]], heads: Sequence[str], width: int | None = None) -> str:
     """Return rows in columns two spaces apart, left aligned, with a ruled head.
 

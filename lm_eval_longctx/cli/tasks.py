@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.cli.table import SETTING_HEADS, setting_cells, table
 from lm_eval_longctx.errors import LongctxError, unknown_option
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.screen import fitted
 from lm_eval_longctx.settings import shown
 from lm_eval_longctx.sweep import SWEEP_KEYS, TASK_KEYS
 
@@ -144,25 +145,25 @@ def settings_as_text(task: Listed, settings: Sequence[Setting]) -> str:
     """Return a table of all that can be set on a task, with what it uses unless told otherwise."""
     plugins, presets = registry(), task.metadata.get("presets") or {}
     parts = (plugins.builder(task.metadata["builder"]), plugins.scorer(task.metadata["scorer"]))
-    return "\n".join(
+    return fitted(
         [
             f"{task.name}  ({task.path})",
             *(f"  {part.KIND:<9}{part.name}: {part.help}" for part in parts),
             f"  presets  {', '.join(presets) or _NONE}",
             "",
-            *(_block(settings, part) for part in dict.fromkeys(setting.part for setting in settings)),
+            *(line for part in dict.fromkeys(one.part for one in settings) for line in [*_block(settings, part), ""]),
             "set them with --metadata '{\"KEY\": VALUE}', or with metadata: in a YAML that names the task",
         ]
     )
 
 
-def _block(settings: Sequence[Setting], part: str) -> str:
+def _block(settings: Sequence[Setting], part: str) -> list[str]:
     rows = [
         setting_cells(one.option, shown(one.default) if one.has_effect else "(no effect)")
         for one in settings
         if one.part == part
     ]
-    return table(rows, (part, *SETTING_HEADS)) + "\n"
+    return table(rows, (part, *SETTING_HEADS)).splitlines()
 
 
 def _setting_as_json(setting: Setting) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from lm_eval_longctx.report.compare import comparison
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid
 from lm_eval_longctx.report.palette import UNSCORED, Rgb, colour, ink
 from lm_eval_longctx.report.wording import depth_label, floor_lines, number, sentences, span
+from lm_eval_longctx.screen import fitted, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lm_eval_longctx.results import Run
 
@@ -35,17 +36,30 @@ def as_text(run: Run, metric: str | None = None, *, coloured: bool = False) -> s
     axes = f"context length in {unit}" + ("" if grid.depths == (None,) else " (along) and depth (down)")
     title = f"{run.task} · {run.model} · {grid.metric} by {axes}"
     shown = [] if run.block.get("unsupported") else [*_table(grid, run.block, coloured=coloured), *_legend(grid), ""]
-    body = [title, "", *shown]
-    return "\n".join([*body, *(f"  {sentence}" for sentence in sentences(run.block, metric)), f"  {run.signature}", ""])
+    told = fitted(f"  {sentence}" for sentence in sentences(run.block, metric))
+    return "\n".join([fitted([title]), "", *shown, told, *_signature(run.signature), ""])
+
+
+def _signature(signature: str) -> list[str]:
+    """Return a signature in lines that fit, broken between its parts; each but the first begins with the bar."""
+    first, *rest = signature.split("|")
+    lines, most = [first], width() - 2
+    for piece in (f"|{part}" for part in rest):
+        if len(lines[-1] + piece) > most:
+            lines.append("")
+        lines[-1] += piece
+    return [f"  {line}" for line in lines]
 
 
 def as_comparison(runs: Sequence[Run], metric: str | None = None) -> str:
     """Return the scores of several models by length, side by side."""
     heads, rows = comparison(runs, metric)
     widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    ruled = [heads, ["─" * width for width in widths], *rows]
-    lines = ("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in ruled)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
+    ruled = [heads, ["─" * wide for wide in widths], *rows]
+    cells = [[f"  {text:>{wide}}" for text, wide in zip(row, widths, strict=True)] for row in ruled]
+    parts = _parts([wide + 2 for wide in widths[1:]], width() - widths[0] - 2)
+    blocks = ("\n".join("".join([row[0], *row[1:][part]]).rstrip() for row in cells) for part in parts)
+    return "\n\n".join(blocks)
 
 
 def _table(grid: Grid, block: Mapping[str, Any], *, coloured: bool) -> list[str]:
@@ -59,17 +73,31 @@ def _table(grid: Grid, block: Mapping[str, Any], *, coloured: bool) -> list[str]
     columns = zip(grid.lengths, *inside, *(row for _, row in foot), strict=True)
     widths = [2 + max(len(text) for text in column) for column in columns]
     first = max(len(label) for label, _ in (*body, *foot, ("depth", ())))
-    rule = f"  {'─' * (first + 1)}┼{'─' * sum(widths)}"
 
-    def line(label: str, texts: Iterable[str]) -> str:
-        return f"  {label:>{first}} │{''.join(texts)}"
+    def cells(row: Sequence[Cell]) -> list[str]:
+        return [_painted(grid, cell, wide, coloured=coloured) for cell, wide in zip(row, widths, strict=True)]
 
-    def cells(row: Sequence[Cell]) -> Iterable[str]:
-        return (_painted(grid, cell, width, coloured=coloured) for cell, width in zip(row, widths, strict=True))
+    head = ("depth" if body else "", _joined(grid.lengths, widths))
+    inner = [(label, cells(row)) for label, row in body]
+    last = [("all", cells(totals)), *((label, _joined(texts, widths)) for label, texts in foot)]
+    lines: list[str] = []
+    for part in _parts(widths, width() - first - 4):
+        rule = [f"  {'─' * (first + 1)}┼{'─' * sum(widths[part])}"]
+        rows = [[head], inner, last] if inner else [[head], last]
+        shown = [[f"  {label:>{first}} │{''.join(texts[part])}" for label, texts in group] for group in rows]
+        lines += [*([""] if lines else []), *shown[0], *(one for group in shown[1:] for one in (*rule, *group))]
+    return lines
 
-    lines = [line("depth" if body else "", _joined(grid.lengths, widths)), rule]
-    lines += [*(line(label, cells(row)) for label, row in body), *([rule] if body else [])]
-    return [*lines, line("all", cells(totals)), *(line(label, _joined(texts, widths)) for label, texts in foot)]
+
+def _parts(widths: Sequence[int], most: int) -> Iterator[slice]:
+    """Yield which columns stand beside each other: as many as fit, and at least one."""
+    start = used = 0
+    for at, wide in enumerate(widths):
+        if used and used + wide > most:
+            yield slice(start, at)
+            start, used = at, 0
+        used += wide
+    yield slice(start, len(widths))
 
 
 def _foot(grid: Grid, block: Mapping[str, Any], totals: Sequence[Cell]) -> list[tuple[str, list[str]]]:
@@ -93,11 +121,11 @@ def _text(cell: Cell) -> str:
 
 
 def _joined(texts: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [f"{text:^{width}}" for text, width in zip(texts, widths, strict=True)]
+    return [f"{text:^{wide}}" for text, wide in zip(texts, widths, strict=True)]
 
 
-def _painted(grid: Grid, cell: Cell, width: int, *, coloured: bool) -> str:
-    text = f"{_text(cell):^{width}}"
+def _painted(grid: Grid, cell: Cell, wide: int, *, coloured: bool) -> str:
+    text = f"{_text(cell):^{wide}}"
     if not coloured or not cell.run:
         return text
     back = UNSCORED if cell.score is None else colour(grid.goodness(cell.score))

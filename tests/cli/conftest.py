@@ -9,8 +9,9 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from made_sweeps import block, write_results
 
-from lm_eval_longctx.results import Logged, logged_samples
+from lm_eval_longctx.results import Logged, Run, logged_samples, read_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +48,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     )
     assert done.returncode == 0, done.stderr
     return Ran(out, ledger, done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Two models' sweeps, drawn from nothing but result files."""
+    folder = tmp_path_factory.mktemp("made")
+    write_results(folder / "a", {"longctx_text_niah": block()})
+    write_results(folder / "b", {"longctx_text_niah": block()}, model="another/model-with-a-long-name")
+    return read_runs([folder])

@@ -26,7 +26,9 @@ def test_every_command_can_be_loaded(command):
     if not command.forwards:
         parser = argparse.ArgumentParser()
         module.add_arguments(parser)
-        assert command.name in build_parser(command).format_help()
+        whole, own = build_parser(command)
+        assert command.name in whole.format_help()
+        assert own.prog.endswith(command.name)
 
 
 def test_without_a_command_it_shows_what_there_is(capsys):
@@ -88,8 +90,8 @@ def test_tasks_show_what_is_run_by_default(tmp_path):
         "presets": {"default": {"context_lengths": ["4k", 8192], "haystack": "voices:a"}},
     }
     task = Listed("longctx_a", "task", ("t", "u"), tmp_path, metadata)
-    lines = tasks_as_text([task, Listed("longctx", "group", (), tmp_path, {})]).splitlines()
-    assert lines[2].split() == ["longctx_a", "t", "u", "4k", "8192", "3", "voices:a", "s", "speech"]
+    lines = tasks_as_text([task, Listed("longctx", "group", (), tmp_path, {})], long=True).splitlines()
+    assert lines[2].split() == ["longctx_a", "t", "u", "4k", "8192", "3", "voices:a", "s", "[speech]"]
     assert lines[3].split()[:2] == ["longctx", "(group)"]
     assert "doctor" in tasks_as_text([])
 

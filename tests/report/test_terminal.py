@@ -9,9 +9,10 @@ import pytest
 from made_sweeps import block, guessed, write_results
 
 from lm_eval_longctx.errors import UnknownOptionError
-from lm_eval_longctx.report.terminal import as_comparison, as_text, wants_colour
+from lm_eval_longctx.report.terminal import as_comparison, as_text
 from lm_eval_longctx.report.wording import number, sentences
 from lm_eval_longctx.results import read_runs
+from lm_eval_longctx.screen import wants_colour
 
 EXPECTED = """\
 longctx_text_niah · fake/model · exact by context length in tokens (along) and depth (down)
