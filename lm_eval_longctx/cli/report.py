@@ -10,8 +10,9 @@ from lm_eval_longctx.errors import unknown_option
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from lm_eval_longctx.report.writing import Drawing
     from lm_eval_longctx.results import Run
 
 FOLDER = "longctx-report"
@@ -26,6 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--for", dest="look", metavar="LOOK", default="light", help="light, dark or paper (light)")
     parser.add_argument("--published", action="store_true", help="draw what others published beside the lines")
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        default="",
+        help="instead of page and pictures write csv, json or parquet (rows of cells and samples), md or latex",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="RUNS",
+        default="",
+        help="tell what changed since the runs of another folder, or since a date such as 2026-11-01",
+    )
     parser.add_argument("--metric", metavar="M", help="the metric to show (default: each task's main one)")
     parser.add_argument(
         "--difference",
@@ -45,22 +58,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print tables, and write pictures and one page."""
-    from lm_eval_longctx.report.writing import Drawing, with_metric, write_report
+    """Print tables, and write pictures and one page; or what else was asked for."""
+    from lm_eval_longctx.report.export import FORMATS
+    from lm_eval_longctx.report.figures import FORMATS as PICTURES
+    from lm_eval_longctx.report.writing import Drawing, with_metric
     from lm_eval_longctx.results import read_runs
 
-    drawing = Drawing(_forms(args.pictures), args.look, args.published)
+    drawing = Drawing(_chosen("form of figures", args.pictures, PICTURES), args.look, args.published)
+    forms = _chosen("format", args.format, FORMATS)
     runs = with_metric(read_runs(args.paths, newest=not args.all), args.metric)
-    told = _all_as_json(runs, args) if args.json else as_tables(runs, args.metric, args.difference)
-    print(told)
+    folder = Path(args.output) if args.output else _beside(Path(args.paths[0]))
+    if args.since:
+        return _tell_changes(runs, args, drawing, folder)
+    if forms:
+        return _export(runs, args, forms, folder)
+    return _report(runs, args, drawing, folder)
+
+
+def _report(runs: Sequence[Run], args: argparse.Namespace, drawing: Drawing, folder: Path) -> int:
+    """Print tables, and write pictures and the page."""
+    from lm_eval_longctx.report.writing import write_report
+
+    print(_all_as_json(runs, args) if args.json else as_tables(runs, args.metric, args.difference))
     if args.json and not args.output:
         return 0
-    written = write_report(runs, args.output or _beside(Path(args.paths[0])), args.metric, drawing, args.previews)
+    written = write_report(runs, folder, args.metric, drawing, args.previews)
     if not args.json:
-        print("\n".join(["wrote", *(f"  {file}" for file in (written.page, *written.pictures))]))
-        if written.note:
-            print(written.note)
+        _tell([written.page, *written.pictures], written.note)
     return 0
+
+
+def _export(runs: Sequence[Run], args: argparse.Namespace, forms: Sequence[str], folder: Path) -> int:
+    """Write the results as rows or tables."""
+    from lm_eval_longctx.report.export import exported
+    from lm_eval_longctx.report.writing import write_files
+
+    found = [file for form in forms for file in exported(runs, form, args.metric)]
+    _tell(write_files(folder, found))
+    return 0
+
+
+def _tell_changes(runs: Sequence[Run], args: argparse.Namespace, drawing: Drawing, folder: Path) -> int:
+    """Print what changed since other runs, and draw the differences."""
+    from lm_eval_longctx.report.since import change_lines, changes, differences_since, earlier
+    from lm_eval_longctx.report.writing import write_figures
+
+    found = changes(runs, earlier(args.paths, args.since), args.metric)
+    if args.json:
+        print(json.dumps([change.to_dict() for change in found], indent=2))
+        return 0
+    print("\n".join(line for change in found for line in change_lines(change, args.metric)))
+    described = differences_since(found)
+    if described:
+        _tell(*write_figures(described, folder, drawing))
+    return 0
+
+
+def _tell(files: Sequence[Path], note: str = "") -> None:
+    print("\n".join(["wrote", *(f"  {file}" for file in files)] if files else []) + (f"\n{note}" if note else ""))
 
 
 def count(text: str) -> int:
@@ -71,21 +126,19 @@ def count(text: str) -> int:
     return number
 
 
-def _forms(asked: str) -> tuple[str, ...]:
-    """Return the forms in which figures are wanted.
+def _chosen(kind: str, asked: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return what an option with commas chooses; ``none`` and nothing choose nothing.
 
     Raises:
-        UnknownOptionError: There is no such form.
+        UnknownOptionError: There is no such thing.
     """
-    from lm_eval_longctx.report.figures import FORMATS
-
-    forms = tuple(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
-    if forms in {(), ("none",)}:
+    names = tuple(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
+    if names == ("none",):
         return ()
-    for form in forms:
-        if form not in FORMATS:
-            raise unknown_option("form of figures", form, FORMATS)
-    return forms
+    for name in names:
+        if name not in known:
+            raise unknown_option(kind, name, known)
+    return names
 
 
 def as_tables(runs: Sequence[Run], metric: str | None, difference: float | None = None) -> str:

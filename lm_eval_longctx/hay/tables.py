@@ -128,7 +128,7 @@ def _lines(path: Path) -> list[Row]:
 
 
 def _parquet(path: Path) -> list[Row]:
-    import pyarrow.parquet  # type: ignore[import-untyped]
+    import pyarrow.parquet
 
     rows: list[Row] = pyarrow.parquet.read_table(path).to_pylist()
     return rows

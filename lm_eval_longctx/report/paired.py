@@ -108,7 +108,16 @@ def compared(first: Run, second: Run, shown: float = DIFFERENCE) -> Paired | Non
         return None
     needed = samples_needed(shown, *columns)
     name = str(first.block["summary"]["metric"])
-    return Paired(first, second, name, len(rows), difference, dict(_by_length(rows, others)), needed, shown)
+    return Paired(
+        first,
+        second,
+        name,
+        len(rows),
+        difference,
+        dict(_by_length(rows, others, [row["length"] for row in first.block["lengths"]])),
+        needed,
+        shown,
+    )
 
 
 def _rows(scores: Row) -> list[tuple[str, str, str, float]]:
@@ -116,8 +125,10 @@ def _rows(scores: Row) -> list[tuple[str, str, str, float]]:
     return list(zip(scores["samples"], scores["clusters"], scores["lengths"], scores["values"], strict=True))
 
 
-def _by_length(rows: Sequence[tuple[str, str, str, float]], others: Mapping[str, float]) -> Iterator[tuple[str, Any]]:
-    for label in dict.fromkeys(row[2] for row in rows):
+def _by_length(
+    rows: Sequence[tuple[str, str, str, float]], others: Mapping[str, float], labels: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    for label in labels:
         some = [row for row in rows if row[2] == label]
         found = paired_difference([row[3] for row in some], [others[row[0]] for row in some], [row[1] for row in some])
         if found is not None:
@@ -129,5 +140,6 @@ def _asked(run: Run) -> dict[str, str]:
     line = str(run.block["summary"].get("signature", ""))
     parts = dict(part.partition(":")[::2] for part in line.split("|"))
     tokenizer = parts.get("len", "").rpartition(":")[2]
-    left_out = {*_OF_THE_SWEEP, *run.block.get("sent", ())}
+    # The task's own version says whether prompts are the same, that of scoring whether answers are read the same way
+    left_out = {*_OF_THE_SWEEP, "v", *run.block.get("sent", ())}
     return {**{name: value for name, value in parts.items() if name not in left_out}, "tokenizer": tokenizer}

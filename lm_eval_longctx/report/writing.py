@@ -12,14 +12,14 @@ from urllib.parse import quote
 from lm_eval_longctx.errors import ResultsError, unknown_option
 from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.report.compare import shown_metric
-from lm_eval_longctx.report.figures import available, drawn, figures
+from lm_eval_longctx.report.figures import SPECIFICATION, available, drawn, figures
 from lm_eval_longctx.report.grid import metric_names
 from lm_eval_longctx.report.markup import Picture
 from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.previews import PREVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lm_eval_longctx.report.figures import Figure
     from lm_eval_longctx.results import Run
@@ -87,17 +87,58 @@ def write_report(
     """
     target, how = Path(folder), drawing or Drawing()
     shown = with_metric(runs, metric)
-    able = available()
     described = figures(shown, metric, published=how.published)
+    inside = {one.name: _picture(one) for one in described if one.kind not in _NOT_INSIDE} if available() else {}
+    files, note = write_figures(described, target, how, inside)
+    whole_page = page(shown, list(inside.values()), metric, _links(shown, target), previews)
+    (file,) = write_files(target, [(PAGE, whole_page.encode("utf-8", "replace"))])  # names may hold lone surrogates
+    return Written(file, tuple(files), note)
+
+
+def write_figures(
+    described: Sequence[Figure], folder: Path, how: Drawing, inside: Mapping[str, Picture] | None = None
+) -> tuple[list[Path], str]:
+    """Draw figures into files.
+
+    Args:
+        described: What to draw.
+        folder: Where to write; made if missing.
+        how: In which forms, and for what.
+        inside: Pictures that are drawn already, as SVG for a light screen, by the figure's name.
+
+    Returns:
+        The files, and what is missing to draw them; empty if nothing is.
+
+    Raises:
+        ResultsError: The folder cannot be written.
+        UnknownOptionError: There is no such form or look.
+    """
+    forms = [form for form in how.forms if available() or form == SPECIFICATION]
+    named = zip(described, _file_names(described), strict=True)
+    known = inside if inside and how.look == "light" else {}
+    files = (
+        (f"{stem}.{form}", known[one.name].svg if form == "svg" and one.name in known else drawn(one, form, how.look))
+        for one, stem in named
+        for form in forms
+    )
+    return write_files(folder, files), "" if available() else NO_PICTURES
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write files into a folder, each whole or not at all; the folder is made if missing.
+
+    Raises:
+        ResultsError: The folder cannot be written.
+    """
+    written = []
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        inside = {one.name: _picture(one) for one in described if one.kind not in _NOT_INSIDE} if able else {}
-        files = _draw(described, target, how, inside) if able else []
-        whole = page(shown, list(inside.values()), metric, _links(shown, target), previews)
-        write_whole(target / PAGE, whole.encode("utf-8", "replace"))  # names may hold lone surrogates
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files:
+            write_whole(folder / name, content)
+            written.append(folder / name)
     except OSError as error:
-        raise ResultsError(f"cannot write the report to {target}: {error.strerror}; choose another --output") from error
-    return Written(target / PAGE, tuple(files), "" if able else NO_PICTURES)
+        raise ResultsError(f"cannot write the report to {folder}: {error.strerror}; choose another --output") from error
+    return written
 
 
 def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
@@ -115,17 +156,6 @@ def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
 def _picture(one: Figure) -> Picture:
     """Return a figure as the page shows it."""
     return Picture(one.task, one.kind, one.title, drawn(one, "svg"))
-
-
-def _draw(described: Sequence[Figure], folder: Path, how: Drawing, inside: Mapping[str, Picture]) -> list[Path]:
-    """Write each figure in each form; what the page shows is not drawn again."""
-    files = []
-    for one, stem in zip(described, _file_names(described), strict=True):
-        for form in how.forms:
-            files.append(folder / f"{stem}.{form}")
-            known = inside.get(one.name) if (form, how.look) == ("svg", "light") else None
-            write_whole(files[-1], known.svg if known else drawn(one, form, how.look))
-    return files
 
 
 def _file_names(described: Sequence[Figure]) -> list[str]:

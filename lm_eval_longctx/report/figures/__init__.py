@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.report.compare import by_task
-from lm_eval_longctx.report.figures.figure import FORMATS, Figure, available, bundle, drawn, save, whole
+from lm_eval_longctx.report.figures.figure import FORMATS, SPECIFICATION, Figure, available, bundle, drawn, save, whole
 from lm_eval_longctx.report.figures.heatmap import heatmap
 from lm_eval_longctx.report.figures.lengths import by_length
 from lm_eval_longctx.report.figures.looks import LOOKS
@@ -24,7 +24,20 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.results import Run
 
-__all__ = ["FORMATS", "KINDS", "LOOKS", "Figure", "available", "bundle", "drawn", "figures", "save", "whole"]
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "LOOKS",
+    "SPECIFICATION",
+    "Figure",
+    "available",
+    "bundle",
+    "differences",
+    "drawn",
+    "figures",
+    "save",
+    "whole",
+]
 
 KINDS = (
     "effective",

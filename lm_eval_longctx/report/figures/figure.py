@@ -218,6 +218,10 @@ def _html(figure: Figure, look: str) -> bytes:
     ).encode()
 
 
+SPECIFICATION = "json"
+"""The form that needs nothing to be drawn."""
+
+
 def bundle() -> str:
     """Return the script that ``vegaEmbed`` is in, with all that it needs; nothing is fetched.
 
@@ -241,6 +245,6 @@ FORMATS: dict[str, Callable[[Figure, str], bytes]] = {
     "pdf": _pdf,
     "png": _png,
     "html": _html,
-    "json": _json,
+    SPECIFICATION: _json,
 }
 """The forms of a figure, by suffix."""

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from lm_eval_longctx.report.grid import Cell, Grid
     from lm_eval_longctx.results import Run
 
-_COLUMN, _ROW, _WIDE, _TALL = 66, 30, 620, 620
+_COLUMN, _ROW = 66, 30
+_NARROW, _LOW, _WIDE, _TALL = 180, 110, 620, 620
+"""Bounds of the whole: the axes' titles need room, too."""
+
 _STEPS = 11
 _GREY = hexadecimal(UNSCORED)
 _FOLD = "M0,0L0,2L-2,0Z"
@@ -37,8 +40,8 @@ def heatmap(run: Run, metric: str | None = None) -> Figure:
     title = f"{grid.metric} by context length and depth: {run.task}, {run.model}"
     spec = {
         "title": {"text": f"{run.task} · {run.model}", "subtitle": sentences(run.block, grid.metric)[0]},
-        "width": min(_WIDE, _COLUMN * len(grid.lengths)),
-        "height": min(_TALL, _ROW * len(grid.depths)),
+        "width": min(_WIDE, max(_NARROW, _COLUMN * len(grid.lengths))),
+        "height": min(_TALL, max(_LOW, _ROW * len(grid.depths))),
         "data": {"name": "cells"},
         "encoding": _places(grid, run),
         "layer": [*_layers(grid, rows)],

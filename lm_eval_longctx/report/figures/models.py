@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.compare import names
 from lm_eval_longctx.report.figures.figure import Figure
-from lm_eval_longctx.report.figures.series import GREY, HIGH, SPAN, WIDE, hover, score_axis, series, signatures, told_as
+from lm_eval_longctx.report.figures.series import (
+    GREY,
+    HIGH,
+    SPAN,
+    WIDE,
+    hover,
+    score_axis,
+    series,
+    shortened,
+    signatures,
+    told_as,
+)
 from lm_eval_longctx.report.grid import chosen_metric
 from lm_eval_longctx.report.paired import compared
 from lm_eval_longctx.report.wording import number, signed, span
@@ -39,6 +50,7 @@ _PAINTS = {
 """A colour for each way in which an answer ends, the same in all figures; grey is what was not the answer's fault."""
 
 _COLUMNS = 2
+_FEW = 5
 ALL = "all lengths"
 
 
@@ -131,7 +143,7 @@ def outcomes(runs: Sequence[Run]) -> Figure:
     }
     columns = min(_COLUMNS, len(runs))
     task = runs[0].task
-    header = {"title": None, "labelAnchor": "start", "labelLimit": 0.8 * WIDE / columns}
+    header = {"title": None, "labelAnchor": "start", "labelExpr": shortened("datum.value", 80 // columns)}
     spec = {
         "title": {"text": f"{task} · how answers ended, by length"},
         "facet": {"field": "model", "type": "nominal", "sort": names(runs), "header": header},
@@ -152,59 +164,53 @@ def _outcomes(run: Run, name: str) -> Iterator[dict[str, Any]]:
             yield {**place, "outcome": kind, "count": count, "share": count / row["n"], "told": told}
 
 
-def differences(found: Sequence[Paired], title: str = "") -> Figure:
+def differences(found: Sequence[Paired]) -> Figure:
     """Describe differences on the same samples, with their intervals: over all lengths, and at each.
 
     Args:
-        found: Comparisons, all of one task and metric.
-        title: What they are; by default how much better each first model is than the second.
+        found: Comparisons, all of one task and metric: of one run with others, or of models with themselves at
+            another time.
     """
     task = found[0].first.task
-    rows = [row for one in found for row in _differences(one)]
+    again = all(one.first.model == one.second.model for one in found)
+    rows = [row for one in found for row in _differences(one, one.first.model if again else f"less {_second(one)}")]
     amounts = {row["length"]: row["amount"] for one in found for row in one.first.block["lengths"]}
-    labels, places = (
-        list(dict.fromkeys(row["pair"] for row in rows)),
-        sorted({row["length"] for row in rows}, key=lambda label: float(amounts.get(label, -1))),
-    )
+    labels = list(dict.fromkeys(row["pair"] for row in rows))
+    places = sorted({row["length"] for row in rows}, key=lambda label: float(amounts.get(label, -1)))
     name = f"difference in {found[0].metric}, with its 95 % interval"
     x = {"field": "estimate", "type": "quantitative", "title": name, "scale": {"zero": True}}
     y = {"field": "length", "type": "nominal", "sort": places, "title": None, "axis": {"grid": False, "ticks": False}}
     tips = hover(("pair", "models"), ("length", "length"), ("shown", "difference"), ("samples", "samples"))
-    offset = {"field": "pair", "type": "nominal", "sort": labels}
-    zero = {
-        "mark": {"type": "rule", "color": GREY},
-        "encoding": {"x": {"datum": 0}, "y": {"value": 0}, "y2": {"value": "height"}},
-    }
-    place = {"y": y, "yOffset": offset, "color": told_as(labels, "pair")}
+    place = {"y": y, "yOffset": {"field": "pair", "type": "nominal", "sort": labels}, "color": told_as(labels, "pair")}
+    zero = {"x": {"datum": 0}, "y": {"value": 0}, "y2": {"value": "height"}}
+    known = [{"filter": "datum.low !== null"}]
     layers = [
-        zero,
-        {
-            "transform": [{"filter": "datum.low !== null"}],
-            "mark": SPAN,
-            "encoding": {**place, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
-        },
+        {"mark": {"type": "rule", "color": GREY}, "encoding": zero},
+        {"transform": known, "mark": SPAN, "encoding": {**place, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
         {"mark": "point", "encoding": {**place, "x": x, "tooltip": tips}},
     ]
-    shown = title or f"{task} · one model less another, on the same samples"
+    shown = "now less then" if again else f"{found[0].first.model} less others"
     spec = {
-        "title": {"text": shown},
+        "title": {"text": f"{task} · {shown}", "subtitle": "on the same samples"},
         "width": WIDE - 60,
-        "height": {"step": 14, "for": "offset"},
+        "height": {"step": 14 if len(found) <= _FEW else 9, "for": "offset"},
         "data": {"name": "differences"},
         "layer": layers,
     }
+    title = f"{task}: {shown}, on the same samples"
     notes = signatures([found[0].first])
-    return Figure(
-        f"{task} differences", shown.replace(" · ", ": "), "differences", spec, {"differences": rows}, task, notes=notes
-    )
+    return Figure(f"{task} differences", title, "differences", spec, {"differences": rows}, task, notes=notes)
 
 
-def _differences(one: Paired) -> Iterator[dict[str, Any]]:
-    left, right = names([one.first, one.second])
+def _second(one: Paired) -> str:
+    return names([one.first, one.second])[1]
+
+
+def _differences(one: Paired, label: str) -> Iterator[dict[str, Any]]:
     for length, contrast in {ALL: one.difference, **one.lengths}.items():
         ends = contrast.interval
         yield {
-            "pair": f"{left} less {right}",
+            "pair": label,
             "length": length,
             "estimate": contrast.estimate,
             "low": ends.low if ends else None,

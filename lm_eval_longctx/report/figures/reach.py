@@ -141,8 +141,9 @@ def position(runs: Sequence[Run]) -> Figure:
 
 def _verdicts(of: Sequence[tuple[Run, str]]) -> tuple[str, ...]:
     """Say of which models a test finds that depth matters."""
-    tests = [f"{name} p = {run.block['summary']['position_bias']['depth_p']:.2g}" for run, name in of]
-    return (f"Whether depth matters (permutation test; below {CLEAR:g} it does): {', '.join(tests)}",)
+    tests = [(name, run.block["summary"]["position_bias"]["depth_p"]) for run, name in of]
+    found = [f"{name} (p = {p:.2g})" for name, p in tests if p < CLEAR]
+    return (f"Depth matters, by a permutation test: {', '.join(found) or 'no effect was found'}.",)
 
 
 def _depths(run: Run, name: str) -> Iterator[dict[str, Any]]:

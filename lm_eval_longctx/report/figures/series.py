@@ -25,6 +25,9 @@ SPAN = {"type": "rule", "strokeWidth": 2, "opacity": 0.6}
 _COLOURS = 7
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 _SHAPES = ("circle", "square", "triangle-up", "diamond")
+_LONGEST = 52
+"""Characters of a name in a legend."""
+
 _CHARACTERS = 95
 """That a line of the legend holds."""
 
@@ -45,9 +48,15 @@ def series(runs: Sequence[Run]) -> Spec:
 
 def told_as(labels: Sequence[str], field: str = "model") -> Spec:
     """Return the encoding that tells things apart by colour alone."""
-    columns = max(1, min(4, _CHARACTERS // (max(map(len, labels)) + 6)))
-    legend = {"title": None, "orient": "bottom", "columns": columns}
+    columns = max(1, min(4, _CHARACTERS // (min(_LONGEST, max(map(len, labels))) + 6)))
+    legend = {"title": None, "orient": "bottom", "columns": columns, "labelExpr": shortened("datum.label", _LONGEST)}
     return {"field": field, "type": "nominal", "legend": legend, "scale": {"domain": list(labels)}}
+
+
+def shortened(name: str, longest: int) -> str:
+    """Return the expression of a name that is cut in its middle: names of models differ at both ends."""
+    head, tail = longest // 2 - 2, longest // 2 + 1
+    return f"length({name}) > {longest} ? slice({name}, 0, {head}) + '…' + slice({name}, -{tail}) : {name}"
 
 
 def picked(encoding: Spec) -> Spec:
