@@ -52,6 +52,9 @@ class Sweep:
             (``within`` steps of length); ``None`` where every sample is asked.
         options: The builder's and the scorer's own settings, complete.
         ignored: Keys that were said for all tasks of a run and that this one does not read; they had no effect.
+        asked_tokens: For each length, the tokens that were asked for where it is a duration, 0 where that was asked
+            for; empty where all were.
+        rate_said: Whether somebody said ``tokens_per_second``; otherwise each model has its own.
     """
 
     task: str
@@ -71,6 +74,8 @@ class Sweep:
     adaptive: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    asked_tokens: tuple[int, ...] = ()
+    rate_said: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain values, for results and samples."""
@@ -92,6 +97,7 @@ class Sweep:
             **({"adaptive": dict(self.adaptive)} if self.adaptive is not None else {}),
             "options": dict(self.options),
             "ignored": list(self.ignored),
+            **({"asked_tokens": list(self.asked_tokens), "rate_said": self.rate_said} if self.asked_tokens else {}),
         }
 
     @classmethod
@@ -105,7 +111,7 @@ class Sweep:
             given = {name: plain[name] for name in cls.__dataclass_fields__ if name in plain}
             unit, measure = Unit(given["unit"]), given["tokenizer"]
             lengths = tuple(parse_length(label, unit, measure) for label in given["context_lengths"])
-            lists = {name: tuple(given.get(name, ())) for name in ("depths", "reasoning_tags", "ignored")}
+            lists = {name: tuple(given.get(name, ())) for name in _LISTS}
             return cls(**{**given, **lists, "unit": unit, "context_lengths": lengths})
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"this is no specification of a sweep ({error!r}); run the task again") from error
@@ -156,6 +162,9 @@ def _from_text(value: Any) -> Any:
     except ValueError:
         return value
 
+
+_LISTS = ("depths", "reasoning_tags", "ignored", "asked_tokens")
+"""What ``to_dict`` gives as lists."""
 
 SWEEP_OPTIONS = (
     Option(
@@ -254,11 +263,12 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         del merged[key]
     given = read_settings((*SWEEP_OPTIONS, *options), merged, "metadata key")
     measure = given["tokenizer"] if unit is Unit.TOKENS else ""
+    lengths = _lengths(merged, task, unit, measure, given.get("tokens_per_second")) if has_length else {}
     return Sweep(
         task=task,
         version=str(metadata.get("version", "0")),
         unit=unit,
-        context_lengths=_lengths(merged, task, unit, measure) if has_length else (),
+        context_lengths=tuple(lengths),
         depths=given["depths"] if has_depth else (),
         samples_per_cell=given["samples_per_cell"],
         seed=given["seed"],
@@ -272,6 +282,8 @@ def parse_sweep(  # noqa: PLR0913 - one argument for each thing that a task decl
         adaptive=given["adaptive"],
         options={name: given[name] for name in declared},
         ignored=ignored,
+        asked_tokens=tuple(lengths.values()) if any(lengths.values()) else (),
+        rate_said="tokens_per_second" in merged,
     )
 
 
@@ -327,7 +339,10 @@ def _merged(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**presets.get(DEFAULT_PRESET, {}), **presets.get(asked["preset"], {}), **asked}
 
 
-def _lengths(settings: Mapping[str, Any], task: str, unit: Unit, measure: str) -> tuple[Length, ...]:
+def _lengths(
+    settings: Mapping[str, Any], task: str, unit: Unit, measure: str, per_second: float | None
+) -> dict[Length, int]:
+    """Return the asked lengths from short to long, each with the tokens that were asked for instead; 0 if none were."""
     # A task's presets say context_lengths: RULER's spelling is always the user's own, so it wins.
     values = settings.get("max_seq_lengths", settings.get("context_lengths"))
     values = [values] if isinstance(values, (int, float, str)) else values
@@ -335,16 +350,16 @@ def _lengths(settings: Mapping[str, Any], task: str, unit: Unit, measure: str) -
         raise LengthError(
             f'{task} needs context_lengths, such as --metadata \'{{"context_lengths": ["{_example(unit)}"]}}\''
         )
-    per_second = settings.get("tokens_per_second")
-    lengths = {_length(value, unit, measure, per_second) for value in values}
-    return tuple(sorted(lengths, key=lambda length: length.amount))
+    lengths = dict(_length(value, unit, measure, per_second) for value in values)
+    return dict(sorted(lengths.items(), key=lambda item: item[0].amount))
 
 
-def _length(value: Any, unit: Unit, measure: str, per_second: Any) -> Length:
+def _length(value: Any, unit: Unit, measure: str, per_second: float | None) -> tuple[Length, int]:
     """Read one length; durations may be asked in tokens where a task knows the rate."""
     if unit is Unit.SECONDS and per_second and str(value).strip().endswith(("k", "K", "M")):
-        return Length(parse_length(value, Unit.TOKENS).amount / float(per_second), unit, measure)
-    return parse_length(value, unit, measure)
+        tokens = int(parse_length(value, Unit.TOKENS).amount)
+        return Length(tokens / float(per_second), unit, measure), tokens
+    return parse_length(value, unit, measure), 0
 
 
 def _example(unit: Unit) -> str:

@@ -37,6 +37,9 @@ ANSWER_SLACK = 16
 FIRST_TOKEN, PROMPT_SPEED, OUTPUT_SPEED = 2.0, 20_000.0, 50.0
 """Seconds before anything comes, prompt tokens read in a second, output tokens written in a second: a guess."""
 
+_SIZE = (640, 360)
+"""Of pictures whose size nobody says: what our tasks draw unless told otherwise."""
+
 _BLOCK = 128
 """Tokens in which prefix caches count."""
 
@@ -154,17 +157,21 @@ def _add(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a + b
 
 
-def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities) -> dict[str, int]:
+def prompt_tokens(
+    sample: Mapping[str, Any], modality: str, takes: Capabilities, size: tuple[int, int] | None = None
+) -> dict[str, int]:
     """Return a sample's prompt tokens by modality.
 
-    Text is counted by the sample's own tokenizer. Film and sound follow the
-    model's documented tokens for a frame and a second where they are known,
-    else what the sample itself expects.
+    Text is counted by the sample's own tokenizer. Pictures, film and sound
+    follow the model's documented tokens of one and of a second where they are
+    known, else what the sample itself expects. Film that goes as frames is
+    pictures.
 
     Args:
         sample: See ``lm_eval_longctx.sample``.
         modality: Of the task: ``text``, ``image``, ``audio``, ``video`` or ``mixed``.
         takes: What the model takes.
+        size: Of its pictures, in pixels, if that is known.
     """
     length = sample.get("realised_length") or sample["context_length"]
     if "tokens_by_kind" in sample:
@@ -175,21 +182,30 @@ def prompt_tokens(sample: Mapping[str, Any], modality: str, takes: Capabilities)
     if modality == "text":
         expected = sample.get("planned_tokens") or math.ceil(sample.get("bytes", 0) / BYTES_PER_TOKEN)
         return {"text": int(expected or asked)}
-    known = _documented(sample, modality, takes, float(length))
+    native = modality == "video" and sample.get("form", "native") == "native"
+    known = _documented(sample, modality, takes, float(length), size or _SIZE, native=native)
     if known is None:
         known = int(sample.get("media_tokens") or math.ceil(_USUAL.get(modality, 0) * float(length)))
-    return {"text": asked, modality: known}
+    as_film = native and not (isinstance(takes, WireCapabilities) and not takes.native_video)
+    return {"text": asked, "image" if modality == "video" and not as_film else modality: known}
 
 
-def _documented(sample: Mapping[str, Any], modality: str, takes: Capabilities, length: float) -> int | None:
+def _documented(
+    sample: Mapping[str, Any],
+    modality: str,
+    takes: Capabilities,
+    length: float,
+    size: tuple[int, int],
+    *,
+    native: bool,
+) -> int | None:
     if not isinstance(takes, WireCapabilities):
         return None
-    frame = takes.frame_tokens.get("default")
-    if modality == "video" and frame and sample.get("form", "native") == "native" and "pictures" in sample:
-        return frame * int(sample["pictures"])
     if modality == "audio" and takes.audio_tokens:
         return math.ceil(takes.audio_tokens * length)
-    return None
+    count = sample.get("pictures", sample["context_length"] if sample["unit"] == "images" else None)
+    cost = takes.frame_cost(size, as_film=native)
+    return None if cost is None or count is None else math.ceil(cost * int(count))
 
 
 def most_text(sample: Mapping[str, Any], prompt: Prompt | None) -> int:

@@ -106,7 +106,8 @@ def label(subject: Subject) -> Verdict:
 
 
 def _mislabelled(sample: Sample, subject: Subject) -> Iterator[str]:
-    unit, said, length = Unit(sample["unit"]), sample["context_label"], realised(sample)
+    unit = Unit.TOKENS if "own_tokens" in sample else Unit(sample["unit"])
+    said, length = sample["context_label"], realised(sample)
     if subject.task.builder.LENGTH_CLASSES:
         if length > parse_length(said, unit).amount:
             yield f"{sample['id']}: {length:g} {unit.value} are called {said}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from lm_eval_longctx.backend.estimate import (
     wall_seconds,
 )
 from lm_eval_longctx.backend.prices import unknown_price
-from lm_eval_longctx.backend.refusals import refusal
+from lm_eval_longctx.backend.refusals import refusal, stand_ins
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import Prompt
 from lm_eval_longctx.providers.base import Request
+from lm_eval_longctx.providers.media import MediaRoute, described
 
 if TYPE_CHECKING:
     import argparse
@@ -55,6 +57,7 @@ class Plan:
         ledger: The file that was looked into.
         batch: Whether everything goes in batches.
         about: The provider's description of itself.
+        sent: For each task and length, in which forms its media would be sent; what is refused is not among them.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Plan:
     ledger: str
     batch: bool
     about: Mapping[str, Any]
+    sent: Mapping[str, Sequence[str]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -86,6 +90,7 @@ class Plan:
             "ledger": self.ledger,
             "batch": self.batch,
             "service_tier": self.about.get("service_tier"),
+            "sent": {name: list(forms) for name, forms in self.sent.items()},
         }
 
 
@@ -142,7 +147,8 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
     known = frozenset(backend.ledger.answered_samples(provider.NAME, provider.model, backend.asked_again))
     if backend.batch:  # nobody says whether prefix caches serve batches
         takes = replace(takes, prefix_cache="")
-    cells = estimate([_planned(a, provider, hidden) for a in asked], backend.prices, takes, known)
+    calls = [_planned(a, provider, hidden) for a in asked]
+    cells = estimate(calls, backend.prices, takes, known)
     return Plan(
         model.name,
         cells,
@@ -154,12 +160,24 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
         backend.ledger.path,
         backend.batch,
         provider.describe(),
+        _sent(asked, calls, provider),
     )
+
+
+def _sent(asked: Sequence[Asked], calls: Sequence[PlannedCall], provider: Provider) -> dict[str, list[str]]:
+    """Say in which forms each task and length would be sent."""
+    route, found = getattr(provider, "media", None), defaultdict[str, list[str]](list)
+    for one, call in zip(asked, calls, strict=True):
+        media = stand_ins(one.sample, one.job.modalities)
+        form = route.described(media) if isinstance(route, MediaRoute) else described(media)
+        if media and not call.refused and form not in found[f"{call.task} {call.label}"]:
+            found[f"{call.task} {call.label}"].append(form)
+    return dict(found)
 
 
 def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
     sample, job = asked.sample, asked.job
-    tokens = prompt_tokens(sample, asked.modality, provider.capabilities)
+    tokens = prompt_tokens(sample, asked.modality, provider.capabilities, asked.size)
     room = job.settings.max_output_tokens
     budget = provider.output_budget(Request(Prompt.user(), job.settings))
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
@@ -213,6 +231,7 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
         "at most        no cache, a token for each byte of text (four times what English makes), every token at its",
         "               highest price, the whole output budget used; where the provider counts, a run sets aside less",
     ]
+    lines += [f"sent           {name}: {'; '.join(forms)}" for name, forms in plan.sent.items() if forms]
     cap = plan.limits.max_cost
     if cap is not None and everything.expected is not None and everything.expected > cap:
         lines.append(f"max_cost       {cap:,.2f} USD is less than expected: what does not fit will be skipped_budget")

@@ -180,7 +180,8 @@ class LongctxLM(LM):
             return self._foreign_job(request, repeat)
         refuse_unknown("setting of --gen_kwargs for --model longctx", request.gen_kwargs, GENERATION)
         sample = request.doc
-        expected = prompt_tokens(sample, request.builder.MODALITY, self.provider.capabilities)
+        builder, takes = request.builder, self.provider.capabilities
+        expected = prompt_tokens(sample, builder.MODALITY, takes, builder.picture_size)
         tokens = int(sample.get("planned_tokens") or sum(expected.values()))
         hay = sample.get("haystack", {})
         return Job(
@@ -192,7 +193,7 @@ class LongctxLM(LM):
             group=f"{sample['task']}/{hay.get('digest', '')}/{sample['index']}",
             order=float(sample["depth"] or 0.0),
             size=int(sample.get("bytes") or tokens * BYTES_PER_TOKEN),
-            modalities=request.builder.contents(sample),
+            modalities=builder.contents(sample),
             tokens=tokens,
         )
 

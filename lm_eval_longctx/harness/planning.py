@@ -29,11 +29,13 @@ class Asked:
         sample: The sample.
         modality: Of its task.
         job: What the backend would be given.
+        size: Of its pictures in pixels, if it has any.
     """
 
     sample: Sample
     modality: str
     job: Job
+    size: tuple[int, int] | None = None
 
 
 def make_model(model_args: str) -> LongctxLM:
@@ -79,7 +81,7 @@ def planned_calls(
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):
                 job = model._job(instance, repeat)  # noqa: SLF001 - the very jobs of a run
-                yield Asked(instance.doc, task.builder.MODALITY, job)
+                yield Asked(instance.doc, task.builder.MODALITY, job, task.builder.picture_size)
 
 
 def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str] = ()) -> LongctxTask:

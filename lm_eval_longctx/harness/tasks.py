@@ -115,7 +115,7 @@ class LongctxTask(ConfigurableTask):
         self._results: dict[str, list[SampleResult]] = {}
         self._instances: list[SampleInstance] | None = None
         self._world_size = 1
-        self._own: OwnTokens | None = None
+        self._own: OwnTokens | None = in_own_tokens(self.builder, None)[1] if self.sweep.asked_tokens else None
         self._asked = OtherModel(None)
         self._lm: LongctxLM | None = None
         self._window: dict[str, Any] | None = None
@@ -180,8 +180,10 @@ class LongctxTask(ConfigurableTask):
             logger.warning("%s: --cache_requests has no effect; samples are cheap to make again", self._config.task)
         model = self._lm = model_of(settings.get("rank", 0))
         self._asked = OtherModel(None) if model else OtherModel.running(self.OUTPUT_TYPE)
-        if self.sweep.tokenizer == OWN and self._own is None:
+        if (self.sweep.tokenizer == OWN and self._own is None) or (model is not None and self.sweep.asked_tokens):
             self.builder, self._own = in_own_tokens(self.builder, model)
+            self.sweep = self.builder.sweep if self.sweep.asked_tokens else self.sweep
+            self._samples = None  # those before were of other lengths
         self._world_size = int(settings.get("world_size", 1))
         refuse_uneven(self._config.task, len(self.eval_docs), settings)
         docs = self.doc_iterator(

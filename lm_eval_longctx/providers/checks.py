@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.errors import UnsupportedError
-from lm_eval_longctx.prompt import ImagePart, VideoPart
+from lm_eval_longctx.prompt import AudioPart, ImagePart, VideoPart
 from lm_eval_longctx.providers.base import modality_of
 from lm_eval_longctx.providers.frames import frame_times
 
@@ -71,9 +71,32 @@ def check_content(prompt: Prompt, capabilities: WireCapabilities, model: str, vi
             f"the frame rate, show fewer frames of a film (form: frames, frames: {capabilities.max_images}), or set "
             f"max_images if the model takes more"
         )
+    _check_sides(prompt, capabilities, model, images)
+    _check_sound(prompt, capabilities, model)
     videos = sum(isinstance(part, VideoPart) for part in prompt.media())
     if video != "frames" and capabilities.max_videos is not None and videos > capabilities.max_videos:
         raise UnsupportedError(f"{model} takes {capabilities.max_videos} films in a prompt, this one has {videos}")
+
+
+def _check_sides(prompt: Prompt, capabilities: WireCapabilities, model: str, images: int) -> None:
+    """Raise ``UnsupportedError`` for a picture that is too large for as many as there are."""
+    most = next((side for beyond, side in reversed(capabilities.sides) if images > beyond), None)
+    longest = max((max(p.width, p.height) for p in prompt.media() if isinstance(p, ImagePart)), default=0)
+    if most is not None and longest > most:
+        raise UnsupportedError(
+            f"{model} takes pictures of {most:,} pixels a side where a prompt holds {images:,}, this one has "
+            f"{longest:,}; lower the resolution"
+        )
+
+
+def _check_sound(prompt: Prompt, capabilities: WireCapabilities, model: str) -> None:
+    """Raise ``UnsupportedError`` for more sound than a model takes."""
+    seconds = sum(part.seconds for part in prompt.media() if isinstance(part, AudioPart))
+    if capabilities.max_sound is not None and seconds > capabilities.max_sound:
+        raise UnsupportedError(
+            f"{model} takes {capabilities.max_sound:,g} s of sound in a prompt, this one has {seconds:,.0f} s; lower "
+            "the length, or set max_sound if the model takes more"
+        )
 
 
 def _check_kind(part: MediaPart, capabilities: WireCapabilities, model: str, video: str) -> None:

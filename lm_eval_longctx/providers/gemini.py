@@ -149,6 +149,7 @@ class GeminiProvider(HostedProvider):
         super().__init__(model.removeprefix("models/"), **args)
         self.version = self.args["api_version"]
         self.resolution = self.args["media_resolution"]
+        self.declared = self.known = replace(self.declared, level=self.resolution or "default")
         self.processing = self.args["media_processing"]
         explicit, root = self.args["cache"] == "explicit", f"{self.base_url}/{self.version}"
         self.caches = GeminiCaches(self.ask_raw, root, 60 * self.args["cache_minutes"]) if explicit else None
@@ -180,7 +181,7 @@ class GeminiProvider(HostedProvider):
     def _expected_media(self, prompt: Prompt) -> dict[str, int]:
         """Frames at the asked rate and seconds of sound, at the documented tokens of each."""
         expected: dict[str, int] = {}
-        frame = self.known.frame_tokens.get(self.resolution or "default", 0)
+        frame = self.known.frame_tokens.get(self.known.level, 0)
         for part in prompt.media():
             if isinstance(part, VideoPart) and frame:
                 expected["video"] = expected.get("video", 0) + frame * math.ceil(part.seconds * part.fps)

@@ -94,18 +94,22 @@ class HostedProvider(HttpProvider):
             raise ConfigError(f"{self.NAME} needs base_url=, such as base_url=http://127.0.0.1:8000/v1")
         self.base_url = read_base_url(self.args["base_url"] or self.BASE_URL, self.OWN_PATHS)
         self.keys = self._keys()
-        self.declared = override(look_up(self.MODELS, model, self.UNKNOWN_MODEL), self.args)
-        self.known = self.declared
+        self.declared = override(self._known_of(model), self.args)
+        video = self.args["video"] or ("native" if self.declared.native_video else "frames")
+        self.declared = self.known = replace(self.declared, native_video=video == "native")
         self.extra_body = self.args["extra_body"]
         self.extra_headers = ExtraHeaders.parse(self.args["extra_headers"])
         self.tier = asked_tier(self.args.get("service_tier") or "", self.extra_body)
-        video = self.args["video"] or ("native" if self.declared.native_video else "frames")
         self.media = MediaRoute(self.base_url, video, self.args["frame_size"], self.declared.audio_mimes)
         self.transport = self._transport()
         self.texts = EscapedText()
         self.prefixes = Prefixes()
         self._sent: dict[Settings, SentSettings] = {}
         self._no_temperature = False
+
+    def _known_of(self, model: str) -> WireCapabilities:
+        """Return what the table says of a model."""
+        return look_up(self.MODELS, model, self.UNKNOWN_MODEL)
 
     def _transport(self) -> Transport:
         given = self.args

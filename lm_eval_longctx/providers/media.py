@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import MediaError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
-from lm_eval_longctx.prompt import AudioPart, VideoPart
+from lm_eval_longctx.prompt import AudioPart, ImagePart, VideoPart
 from lm_eval_longctx.providers.dialect import without_empty
-from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, with_frames
+from lm_eval_longctx.providers.frames import FramePolicy, MediaCache, as_wav, converted_kinds, frame_times, with_frames
 from lm_eval_longctx.providers.media_store import MediaStore
 from lm_eval_longctx.providers.segments import FileBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.prompt import MediaPart, Prompt
     from lm_eval_longctx.providers.base import Request
@@ -53,6 +53,29 @@ class Uploads:
     wanted: Callable[[Prompt], list[MediaPart]]
 
 
+def described(media: Sequence[MediaPart], video: str = "native", taken: tuple[str, ...] = ()) -> str:
+    """Say in which form media are sent, for people.
+
+    Args:
+        media: Of one prompt.
+        video: ``native`` or ``frames``: how film is sent.
+        taken: Kinds of sound that are taken as they are; empty for all.
+    """
+    films = [part for part in media if isinstance(part, VideoPart)]
+    pictures = sum(isinstance(part, ImagePart) for part in media)
+    frames = sum(len(frame_times(film)) for film in films)
+    words = [f"{pictures:,} pictures"] if pictures > 1 else ["1 picture"] * pictures
+    if films:
+        seconds = sum(film.seconds for film in films)
+        words.append(
+            f"{frames:,} pictures of a film" if video == "frames" else f"{seconds:,.0f} s of film ({frames:,} frames)"
+        )
+    for mime in sorted({part.mime for part in media if isinstance(part, AudioPart)}):
+        seconds = sum(part.seconds for part in media if isinstance(part, AudioPart) and part.mime == mime)
+        words.append(f"{seconds:,.0f} s of sound as {'audio/wav' if taken and mime not in taken else mime}")
+    return ", ".join(words) or "text"
+
+
 class MediaRoute:
     """The way of a provider's media.
 
@@ -86,6 +109,10 @@ class MediaRoute:
     def sent_as(self, kind: str) -> str:
         """Return the kind of content that a kind goes as: film may go as frames, which are pictures."""
         return "image" if kind == "video" and self.video == "frames" else kind
+
+    def described(self, media: Sequence[MediaPart]) -> str:
+        """Say in which form the media of a prompt are sent, for people."""
+        return described(media, self.video, self._mimes)
 
     def notes(self, prompt: Prompt) -> tuple[str, ...]:
         """Say what a prompt's media are changed into on their way."""

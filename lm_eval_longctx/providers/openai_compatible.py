@@ -25,7 +25,7 @@ from lm_eval_longctx.providers.failures import wants_other_field
 from lm_eval_longctx.providers.frames import frame_times
 from lm_eval_longctx.providers.hosted import HostedProvider
 from lm_eval_longctx.providers.keys import Keys
-from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT
+from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT, LIKE
 from lm_eval_longctx.providers.options import hosted_options
 from lm_eval_longctx.providers.parsing import dig
 from lm_eval_longctx.providers.segments import JsonString
@@ -72,6 +72,7 @@ class OpenAICompatibleProvider(HostedProvider):
             kinds=(int,),
             minimum=1,
         ),
+        Option("like", None, "what the server serves, for what it takes", choices=tuple(LIKE), kinds=(str,)),
         Option("tokenize", default=True, help="false to leave the server's own /tokenize alone (vLLM, llama.cpp)"),
         Option(
             "prompt_logprobs",
@@ -90,6 +91,10 @@ class OpenAICompatibleProvider(HostedProvider):
         self.pins = _OPENROUTER if host == "openrouter.ai" or host.endswith(".openrouter.ai") else {}
         self.dialect = chat_completions.DIALECT.pinned(self.pins)
         self.renamed = False
+
+    def _known_of(self, model: str) -> WireCapabilities:
+        like = self.args["like"]
+        return LIKE[like] if like else super()._known_of(model)
 
     def _keys(self) -> Keys:
         named = self.args["key_env"]

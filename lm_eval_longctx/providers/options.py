@@ -28,6 +28,7 @@ _BEFORE_VIDEO = (
     Option("max_output", None, "tokens, where nobody else knows", kinds=(int,), minimum=1),
     Option("modalities", None, "what the model takes, such as text+image", choices=MODALITIES, kinds=(list,)),
     Option("max_images", None, "pictures (and frames) in one prompt", kinds=(int,), minimum=1),
+    Option("max_sound", None, "seconds of sound in one prompt", kinds=(float,), above=0),
     Option(
         "accepts",
         None,

@@ -123,6 +123,12 @@ class Builder(ABC, Generic[S]):
         """Return what is said between two seconds of the prompt's sound; empty where nobody wrote it down."""
         return ()
 
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Width and height of its pictures in pixels, where it makes any."""
+        look = getattr(self, "look", None)
+        return None if look is None else (look.width, look.height)
+
     @abstractmethod
     def render(self, sample: S) -> Prompt:
         """Make the prompt of a sample: a pure function of the sample and the hay it names."""

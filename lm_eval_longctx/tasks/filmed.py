@@ -25,7 +25,7 @@ OPTIONS = (
     Option(
         "tokens_per_second",
         258.0,
-        "tokens a second of film costs (Gemini: 258 a frame), to ask lengths in tokens",
+        "tokens a second of film costs, to ask lengths in tokens, where the table of models does not say",
         minimum=0.1,
     ),
 )

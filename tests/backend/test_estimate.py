@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -24,7 +26,7 @@ from lm_eval_longctx.backend.prices import Prices, Rate
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.providers.base import Capabilities, Settings
-from lm_eval_longctx.providers.models import COMPATIBLE_DEFAULT, GEMINI, OPENAI
+from lm_eval_longctx.providers.models import ANTHROPIC, COMPATIBLE_DEFAULT, GEMINI, LIKE, OPENAI
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 K = 1024
@@ -119,7 +121,18 @@ def test_media_are_counted_as_documented_or_as_the_sample_says():
     flash = GEMINI["gemini-3.8-flash"]
     film = sample(pictures=600, form="native", media_tokens=999)
     assert prompt_tokens(film, "video", flash)["video"] == 600 * 70
-    assert prompt_tokens({**film, "form": "frames"}, "video", flash)["video"] == 999
+    assert prompt_tokens({**film, "form": "frames"}, "video", flash)["image"] == 600 * 1120
+    assert prompt_tokens(film, "video", replace(flash, native_video=False))["image"] == 600 * 1120
+    assert prompt_tokens(film, "video", replace(flash, level="low"))["video"] == 600 * 70
+    assert prompt_tokens({**film, "form": "frames"}, "video", replace(flash, level="low"))["image"] == 600 * 280
+    claude, gpt = ANTHROPIC["claude-sonnet-5-5"], OPENAI["gpt-6.1-terra"]
+    assert prompt_tokens(film, "video", claude, (640, 360))["image"] == 600 * 308
+    assert prompt_tokens(film, "video", claude, (1500, 1000))["image"] == 600 * 2000
+    assert prompt_tokens(film, "video", gpt, (640, 360))["image"] == 600 * 20 * 12
+    assert prompt_tokens(film, "video", LIKE["qwen2-vl"], (560, 280))["video"] == 600 * 20 * 10 / 2
+    assert prompt_tokens(sample(), "audio", LIKE["voxtral"])["audio"] == math.ceil(599.5 * 12.5)
+    pictures = sample(unit="images", context_length=8)
+    assert prompt_tokens(pictures, "image", claude, (750, 100))["image"] == 800
     assert prompt_tokens(film, "video", Capabilities())["video"] == 999
     assert prompt_tokens(sample(media_tokens=5), "audio", flash)["audio"] == 19184
     assert prompt_tokens(sample(unit="tokens", realised_length=1000), "text", flash) == {"text": 1000}
@@ -132,8 +145,8 @@ def test_no_prompt_is_planned_for_nothing(takes):
     assert prompt_tokens(shots, "text", takes) == {"text": 9000}
     assert prompt_tokens(sample(unit="shots", bytes=4500), "text", takes) == {"text": 1000}
     recording = sample(context_length=20, realised_length=20.0)
-    assert prompt_tokens(recording, "audio", takes)["audio"] == 640
-    assert prompt_tokens(recording, "video", takes)["video"] > 0
+    assert prompt_tokens(recording, "audio", takes)["audio"] == (200 if takes is OPENAI["gpt-audio"] else 640)
+    assert sum(n for kind, n in prompt_tokens(recording, "video", takes).items() if kind != "text") > 0
 
 
 def test_answers_are_as_long_as_the_right_one():

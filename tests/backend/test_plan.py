@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lm_eval_longctx.backend import Job
+from lm_eval_longctx.backend.estimate import prompt_tokens
 from lm_eval_longctx.backend.refusals import refusal
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.completion import Outcome
@@ -79,13 +80,9 @@ MIXED = {"context_lengths": ["4k", "64k"], "depths": [0.5], "modalities": ["text
 @pytest.mark.parametrize(
     ("model_args", "task", "metadata", "words"),
     [
-        (
-            "anthropic/claude-sonnet-5-5",
-            "longctx_video_niah",
-            FRAMES,
-            "takes 100 images in a prompt, this one makes 180",
-        ),
-        ("anthropic/claude-sonnet-5-5", "longctx_video_niah", FILM, "takes 100 images in a prompt, this one makes 180"),
+        ("anthropic/claude-older", "longctx_video_niah", FRAMES, "takes 100 images in a prompt, this one makes 180"),
+        ("anthropic/claude-older", "longctx_video_niah", FILM, "takes 100 images in a prompt, this one makes 180"),
+        ("anthropic/claude-sonnet-5-5", "longctx_video_niah", FILM, ""),
         ("anthropic/claude-sonnet-5-5", "longctx_image_niah", PICTURES, "this one makes 1501"),
         ("openai/gpt-6.1-terra", "longctx_image_niah", PICTURES, "takes 1500 images"),
         ("gemini/gemini-3.8-flash", "longctx_image_niah", PICTURES, "takes 900 images"),
@@ -128,7 +125,11 @@ def test_what_a_model_does_not_take_is_left_out_and_not_priced(plan, model_args,
         ("openai/gpt-audio", "flac", 1000, ""),
         ("openai/gpt-6.1-terra", "flac", 60, "takes text+image, not audio"),
         ("gemini/gemini-3.8-flash", "flac", 1800, ""),
-        ("gemini/gemini-3.8-flash", "opus", 36_000, ""),
+        ("gemini/gemini-3.8-flash", "opus", 34_200, ""),
+        ("gemini/gemini-3.8-flash", "opus", 36_000, "takes 34,200 s of sound in a prompt, this one has 36,000 s"),
+        ("gemini/gemini-3.8-flash,max_sound=40000", "opus", 36_000, ""),
+        ("openai-compatible/x,base_url=http://127.0.0.1:9/v1,like=voxtral", "flac", 601, "takes 600 s of sound"),
+        ("openai-compatible/x,base_url=http://127.0.0.1:9/v1,like=qwen3-vl", "flac", 5, "takes text+image+video, not"),
     ],
 )
 def test_sound_is_weighed_as_it_will_be_sent(tmp_path, monkeypatch, model, codec, seconds, words):
@@ -179,3 +180,65 @@ def test_what_cannot_be_planned_is_one_clear_line(arguments, words, capsys, tmp_
     monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
     assert main(["plan", *arguments]) == 1
     assert words in capsys.readouterr().err
+
+
+SENT = [
+    ("gemini/gemini-3.8-flash", "longctx_video_niah", {}, "20 s of film (20 frames)"),
+    ("gemini/gemini-3.8-flash", "longctx_video_niah", {"form": "frames"}, "20 pictures"),
+    ("gemini/gemini-3.8-flash", "longctx_video_niah", {"form": "frames", "frames": 7}, "7 pictures"),
+    ("gemini/gemini-3.8-flash,video=frames", "longctx_video_niah", {}, "20 pictures of a film"),
+    ("anthropic/claude-sonnet-5-5", "longctx_video_niah", {}, "20 pictures of a film"),
+    ("anthropic/claude-sonnet-5-5", "longctx_image_niah", {"context_lengths": [3]}, "3 pictures"),
+]
+
+
+@pytest.mark.parametrize(("model", "task", "metadata", "form"), SENT)
+def test_a_plan_says_in_which_form_media_would_be_sent(plan, model, task, metadata, form):
+    """Before anything is paid each task and length is named with what the model would get of it."""
+    asked = json.dumps({"context_lengths": ["20s"], "depths": [0.0], **metadata})
+    found = json.loads(plan(f"model={model}", "--json", metadata=asked, task=task))
+    assert list(found["sent"].values()) == [[form]]
+    assert f"{form}\n" in plan(f"model={model}", metadata=asked, task=task)
+
+
+def test_a_plan_neither_sends_nor_prices_a_needle_between_the_frames(plan):
+    """Of a film shown in part the samples whose needle is not shown are named, and cost nothing."""
+    asked = json.dumps({"context_lengths": ["20s"], "depths": [0.0, 0.5, 1.0], "form": "frames", "frames": 4})
+    printed = plan("model=gemini/gemini-3.8-flash", metadata=asked, task="longctx_video_niah")
+    assert "1 of 3 will not be sent: picture 11 has a needle and is not among the 4 of 20 that are shown" in printed
+
+
+RATES = [
+    ("gemini/gemini-3.8-flash", {}, 70),
+    ("gemini/gemini-3.8-flash,media_resolution=high", {}, 280),
+    ("gemini/gemini-3.8-flash", {"form": "frames"}, 1120),
+    ("gemini/gemini-3.8-flash", {"fps": 0.5}, 35),
+    ("gemini/gemini-3.8-flash", {"tokens_per_second": 100}, 100),
+    ("openai/gpt-6.1-terra", {}, 240),
+    ("anthropic/claude-sonnet-5-5", {"resolution": "320x180"}, 77),
+    ("openai-compatible/x,base_url=http://127.0.0.1:9/v1,like=qwen3-vl", {}, 120),
+    ("gemini/gemini-4-argon", {}, 258),  # nobody says what a frame costs there
+    ("scripted/x,script=none.json", {}, 258),
+]
+
+
+@pytest.mark.parametrize(("model", "metadata", "rate"), RATES)
+def test_film_that_is_asked_for_in_tokens_fills_them_on_each_model(tmp_path, monkeypatch, model, metadata, rate):
+    """64k of film last as long as these tokens do by the model's table, are called 64k, and are planned as 64k."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
+    (tmp_path / "none.json").write_text("[]", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    lm = make_model(f"model={model},progress=false,ledger=none")
+    task = one_task("longctx_video_niah", {"context_lengths": ["64k", "20s"], "depths": [0.5], **metadata})
+    assert {sample["context_label"] for sample in task.test_docs()} == {"64k", "20s"}
+    task.build_all_requests(rank=lm.rank, world_size=1)
+    short, long = sorted((i.doc for i in task.instances), key=lambda sample: sample["context_length"])
+    assert (short["context_label"], "own_tokens" in short) == ("20s", False)
+    assert long["context_label"] == "64k"
+    assert long["context_length"] == pytest.approx(65_536 / rate)
+    assert long["own_tokens"]["ratio"] == rate
+    assert long["own_tokens"]["expected"] == pytest.approx(65_536, abs=rate / metadata.get("fps", 1))
+    planned = prompt_tokens(long, "video", lm.provider.capabilities, task.builder.picture_size)
+    if "tokens_per_second" not in metadata:
+        assert sum(planned.values()) - planned["text"] == pytest.approx(65_536, abs=1120)  # whole pictures
+    assert task.sweep.options["tokens_per_second"] == rate

@@ -131,7 +131,8 @@ def test_media_prompts_are_reserved_and_paced_by_their_tokens(monkeypatch: pytes
         "id": "x", "task": "t", "unit": "seconds", "context_length": 60.0, "realised_length": 60.0, "depth": 0.5,
         "index": 0, "pictures": 60, "form": "native", "question": "What is the secret word?",
     }  # fmt: skip
-    builder = type("Film", (), {"MODALITY": "video", "contents": lambda self, sample: ("text", "video")})()
+    told = {"MODALITY": "video", "picture_size": (640, 360), "contents": lambda self, sample: ("text", "video")}
+    builder = type("Film", (), told)()
     request = SampleInstance(sample, {}, builder=builder, metadata=("t", 0, 1), model="gemini")  # type: ignore[arg-type]
     lm = make("gemini/gemini-3.8-flash")
     assert lm._job(request, 0).tokens >= 60 * lm.provider.capabilities.frame_tokens["default"]  # type: ignore[attr-defined]

@@ -152,7 +152,7 @@ def test_too_many_frames_are_an_error_before_anything_is_sent(server):
     """A film that makes more pictures than a model takes is refused with both numbers."""
     hour = VideoPart("none", "0" * 64, "video/mp4", 3600.0, 1.0, 64, 64)
     with pytest.raises(UnsupportedError, match="takes 100 images in a prompt, this one makes 3600"):
-        server.provider("anthropic", "claude-sonnet-5-5").check(about(hour))
+        server.provider("anthropic", "claude-older").check(about(hour))
     server.provider("anthropic", "claude-sonnet-5-5", max_images=4000).check(about(hour))
 
 
@@ -160,7 +160,7 @@ LIMITED = [
     ("gemini", "gemini-3.8-flash", 900, {"video": "frames"}),
     ("gemini", "gemini-4-argon", 3000, {"video": "frames"}),
     ("openai", "gpt-6.1-terra", 1500, {}),
-    ("anthropic", "claude-sonnet-5-5", 100, {}),
+    ("anthropic", "claude-sonnet-5-5", 600, {}),
 ]
 
 
@@ -175,6 +175,21 @@ def test_each_model_has_a_number_of_pictures_and_frames(server, name, model, mos
     for media in ([frames(most + 1)], [image] * (most + 1), [frames(most), image]):
         with pytest.raises(UnsupportedError, match=f"takes {most} images in a prompt, this one makes {most + 1}"):
             provider.check(about(*media))
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "taken"), [(20, 8000, True), (20, 8001, False), (21, 2000, True), (21, 2001, False)]
+)
+def test_pictures_may_be_large_where_there_are_few(server, count, side, taken):
+    """A picture beyond the pixels that the maker allows beside so many others is refused before anything is sent."""
+    media = [ImagePart("none", "0" * 64, "image/png", 64, 64)] * (count - 1)
+    large = ImagePart("none", "0" * 64, "image/png", 64, side)
+    provider = server.provider("anthropic", "claude-sonnet-5-5")
+    if taken:
+        return provider.check(about(*media, large))
+    with pytest.raises(UnsupportedError, match=f"pixels a side where a prompt holds {count}, this one has {side:,}"):
+        provider.check(about(*media, large))
+    return None
 
 
 def test_sound_that_makes_too_large_a_body_is_refused_before_it_is_converted(server, tmp_path):

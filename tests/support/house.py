@@ -7,9 +7,16 @@ fails where they, or the imports, are something else.
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lm_eval_longctx.providers.capabilities import WireCapabilities
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "lm_eval_longctx"
@@ -124,7 +131,64 @@ def between(text: str, name: str, made: str) -> str:
     return f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
 
 
-PAGES = {PAGE: ("rooms", table), RESULTS: ("sample", sample_table)}
+def limits_table() -> str:
+    """Return what each family of models takes of media, and what it costs, as two Markdown tables."""
+    known = importlib.import_module("lm_eval_longctx.providers.models")
+    heads = "model", "takes", "pictures and frames", "pixels a side", "film", "sound", "said by"
+    costs = "model", "a picture of 640x360", "a frame of film", "a second of sound", "body", "a file"
+    rows = {heads: _limits, costs: _costs}
+    tables = ["\n".join([_row(head), _row(["---"] * len(head))]) for head in rows]
+    for place, made in enumerate(rows.values()):
+        tables[place] += "".join(f"\n{_row([name, *made(takes)])}" for name, takes in known.families())
+    return f"{tables[0]}\n\nIn tokens and bytes:\n\n{tables[1]}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _limits(takes: WireCapabilities) -> list[str]:
+    """Return what a family of models takes."""
+    sees, hears = "image" in takes.modalities, "audio" in takes.modalities
+    count = "not known" if takes.max_images is None else f"{takes.max_images:,}"
+    film = f"as film: {_kinds(takes.video_mimes)}" if takes.native_video else "as frames"
+    sides = ", ".join(f"{most:,}" + (f" beyond {beyond} pictures" if beyond else "") for beyond, most in takes.sides)
+    return [
+        "+".join(takes.modalities),
+        f"{count}: {_kinds(takes.image_mimes)}" if sees else "-",
+        sides or "-",
+        film if sees else "-",
+        _kinds(takes.audio_mimes) + (f", {takes.max_sound:,g} s" if takes.max_sound else "") if hears else "-",
+        takes.said_by or "nobody: say `modalities=`, `max_images=`, or `like=`",
+    ]
+
+
+def _costs(takes: WireCapabilities) -> list[str]:
+    """Return what media cost with a family of models, and how large they may be."""
+    sees, size = "image" in takes.modalities, (640, 360)
+    film = _number(takes.frame_cost(size, as_film=True)) if takes.native_video else "as a picture"
+    return [
+        _number(takes.frame_cost(size, as_film=False)) if sees else "-",
+        film if sees else "-",
+        _number(takes.audio_tokens) if "audio" in takes.modalities else "-",
+        f"{takes.inline_bytes / 1e6:,.0f} MB" if takes.inline_bytes < 1 << 40 else "not known",
+        f"{takes.file_bytes / 1e6:,.0f} MB" if takes.file_bytes else "takes none",
+    ]
+
+
+def _kinds(mimes: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(mime.partition("/")[2].removeprefix("x-") for mime in mimes)) or "any kind"
+
+
+def _number(tokens: float | None) -> str:
+    return "not known" if tokens is None else f"{tokens:,g}"
+
+
+PAGES = {
+    PAGE: ("rooms", table),
+    RESULTS: ("sample", sample_table),
+    ROOT / "docs" / "providers.md": ("limits", limits_table),
+}
 """Pages of which a part is made from the code."""
 
 
