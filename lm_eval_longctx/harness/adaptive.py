@@ -254,4 +254,5 @@ def in_rounds(
     for chooser in choosers.values():
         told = (chooser.task, chooser.asked, sum(map(len, chooser.cells.values())), chooser.why)
         logger.info("%s: %d of %d samples asked; ended by: %s", *told)
-    return [answers.get(position) or not_asked() for position in range(len(jobs))]
+    # An answer may be an empty text, so that its truth says nothing.
+    return [answers[position] if position in answers else not_asked() for position in range(len(jobs))]

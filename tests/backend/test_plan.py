@@ -89,12 +89,7 @@ MIXED = {"context_lengths": ["4k", "64k"], "depths": [0.5], "modalities": ["text
         ("gemini/gemini-3.8-flash,video=frames,max_images=50", "longctx_video_niah", FILM, "takes 50 images"),
         ("gemini/gemini-3.8-flash", "longctx_video_niah", FILM, ""),
         ("gemini/gemini-3.8-flash", "longctx_mixed_niah", MIXED, "takes 10 films in a prompt, this one has 31"),
-        (
-            "anthropic/claude-sonnet-5-5",
-            "longctx_mixed_niah",
-            MIXED,
-            "takes 100 images in a prompt, this one makes 124",
-        ),
+        ("anthropic/claude-older", "longctx_mixed_niah", MIXED, "takes 100 images in a prompt, this one makes 124"),
         (
             "openai-compatible/x,base_url=http://127.0.0.1:9/v1,modalities=text+image",
             "longctx_image_niah",
