@@ -106,7 +106,7 @@ def _loss(block: Row, metric: str | None) -> Iterator[str]:
     over = f"R2 {law['r2']:.3f}, documents: {law['documents']}, positions: {law['positions']}"
     yield f"loss by position: {formula(law)} ({over})"
     if not law.get("falls", True):
-        yield f"that is no power law surely: {_why_none(law)}"
+        yield f"why not surely: {_why_none(law)}"
     elif law["aic"] > law["aic_plain"]:
         yield f"without an offset it is described no worse (AIC {law['aic_plain']:.1f}, with one {law['aic']:.1f})"
     if law["leaves_at"]:
@@ -125,12 +125,13 @@ def _why_none(law: Mapping[str, Any]) -> str:
 
 
 def formula(law: Mapping[str, Any]) -> str:
-    """Spell a fitted power law with the interval of its exponent."""
+    """Spell a fitted power law with the interval of its exponent, and whether it surely is one."""
     scale, exponent, offset = (law[key] for key in ("scale", "exponent", "offset"))
     sign_ = "-" if offset["value"] < 0 else "+"
     return (
         f"{scale['value']:.3g} x^{exponent['value']:.3f} {sign_} {abs(offset['value']):.3g}, "
         f"exponent [{exponent['low']:.3f}, {exponent['high']:.3f}]"
+        f"{'' if law.get('falls', True) else ', not surely a power law'}"
     )
 
 

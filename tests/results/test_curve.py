@@ -86,8 +86,8 @@ def test_the_cumulative_mean_is_at_the_end_of_its_text(told):
 CURVES = {
     "a power law": (lambda x: 6 * x**-0.3 + 1.5, "power_law", True, ""),
     "a logarithm": (lambda x: 6 - 0.2 * np.log(x), "logarithm", False, "a logarithm of position describes"),
-    "no change": (lambda x: 4 + 0 * x, None, False, "that is no power law surely"),
-    "a rise and a fall": (lambda x: 5 + 0.3 * np.sin(np.log(x)), None, False, "that is no power law surely"),
+    "no change": (lambda x: 4 + 0 * x, None, False, "not surely a power law"),
+    "a rise and a fall": (lambda x: 5 + 0.3 * np.sin(np.log(x)), None, False, "not surely a power law"),
 }
 
 
