@@ -34,7 +34,7 @@ class Documents:
         """
         waiting = self._groups
         while waiting:
-            answers = run([_job(group) for group in waiting])
+            answers = run([document_job(group) for group in waiting])
             waiting = [
                 left for group, answer in zip(waiting, answers, strict=True) if (left := self._take(group, answer))
             ]
@@ -63,7 +63,7 @@ def by_document(requests: Sequence[SampleInstance]) -> list[Group]:
     return [sorted(group, key=lambda item: int(item[1].doc["prefix_bytes"])) for group in groups.values()]
 
 
-def _job(group: Group) -> Job:
+def document_job(group: Group) -> Job:
     """Make one job of all positions of a document: the prompt of the last one, and the ranges of all."""
     request = group[-1][1]
     sample = request.doc

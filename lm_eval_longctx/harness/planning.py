@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.harness.activation import activate_tasks
 from lm_eval_longctx.harness.evaluation import stand_aside
+from lm_eval_longctx.harness.instances import LIKELIHOOD
+from lm_eval_longctx.harness.likelihood import by_document, document_job
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.sweep import refuse_ignored
 
@@ -78,6 +80,12 @@ def planned_calls(
     aside = stand_aside(model, loaded)
     for task in (task for name, task in loaded.items() if name not in aside):
         task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
+        if task.OUTPUT_TYPE == LIKELIHOOD:
+            yield from (
+                Asked(group[-1][1].doc, task.builder.MODALITY, document_job(group))
+                for group in by_document(task.instances)
+            )
+            continue
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):
                 job = model._job(instance, repeat)  # noqa: SLF001 - the very jobs of a run

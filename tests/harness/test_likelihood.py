@@ -13,6 +13,7 @@ from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.harness.planning import make_model, planned_calls
 
 LENGTHS = {"context_lengths": ["256", "512", "1k", "4k"], "samples_per_cell": 2}
 
@@ -50,6 +51,16 @@ def test_one_request_equals_windows():
     billed = block["summary"]["tokens"]
     sent = sum(len(tokens_of(body["prompt"])) for body in server.bodies if "echo" in body)
     assert (billed["billed"], billed["billed_samples"]) == (sent, 2)
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_plan_has_one_call_a_document():
+    """What a run will cost is that of its longest positions: the others are told by the same request."""
+    arguments = "model=openai-compatible/tiny,base_url=http://127.0.0.1:9/v1,prompt_logprobs=true"
+    planned = list(planned_calls(make_model(arguments), ["longctx_text_nll"], metadata=json.dumps(LENGTHS)))
+    assert [call.sample["context_label"] for call in planned] == ["4k", "4k"]
+    assert [len(call.job.scored) for call in planned] == [8, 8]
+    assert {call.job.settings.max_output_tokens for call in planned} == {1}
 
 
 @pytest.mark.usefixtures("_key")
