@@ -57,10 +57,12 @@ def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> 
     answers: dict[Place, list[Answer]] = {}
     for count, logged in enumerate(lines_of(file), 1):
         place = (str(logged["doc"]["context_label"]), logged["doc"].get("depth"))
-        answers.setdefault(place, []).extend(
-            Answer(told["id"], count, told["score"], as_json({**told, "line": count}))
-            for told in answers_of(logged, metrics, longest)
-        )
+        try:
+            told = [{**one, "line": count} for one in answers_of(logged, metrics, longest)]
+            found = [Answer(one["id"], count, one["score"], as_json(one)) for one in told]
+            answers.setdefault(place, []).extend(found)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # a value of a kind that nobody writes
+            raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
     return answers
 
 

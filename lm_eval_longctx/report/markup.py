@@ -87,7 +87,7 @@ class Picture:
 def figure(picture: Picture) -> str:
     """Return a picture that needs no file: as an image, no script of it can run."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(picture.svg).decode()}"
-    return element("figure", f'<img alt="{escape(picture.told)}" src="{source}" loading="lazy">')
+    return element("figure", f'<img alt="{escape(picture.told)}" src="{source}" decoding="async">')
 
 
 class Anchors:

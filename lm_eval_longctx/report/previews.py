@@ -80,6 +80,9 @@ def make_previews(runs: Sequence[Run], answers: Sequence[Answers], most: int = P
             found = _plain(recipes[index].excerpts(_sample(run.samples_file, answer.line)))
         except LongctxError as error:
             problems[run.task] = str(error)
+        except (LookupError, TypeError, ValueError, OSError) as error:
+            # Samples of other versions may lack what their builder reads now: no reason to have no report
+            problems[run.task] = f"{type(error).__name__}: {error}"
         else:
             around |= {(run.task, answer.id): found} if found else {}
     return Previews(around, "; ".join(f"{task}: {reason}" for task, reason in problems.items()))

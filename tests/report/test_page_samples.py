@@ -13,7 +13,7 @@ import pytest
 from made_sweeps import TARGET, block, write_results
 
 from lm_eval_longctx.errors import ResultsError
-from lm_eval_longctx.preview import Excerpt, Recipes
+from lm_eval_longctx.preview import Excerpt
 from lm_eval_longctx.report import previews
 from lm_eval_longctx.report.answers import Answer, read_answers
 from lm_eval_longctx.report.blocks import MOST_CHARACTERS, MOST_SAMPLES, Bounds, sample_blocks
@@ -147,6 +147,26 @@ def test_logs_of_every_kind_are_read(logged, tmp_path):
     assert {name: told[name] for name in expected} == expected
 
 
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@hypothesis.given(st.dictionaries(st.sampled_from(["doc", "arguments", "resps", "reading", "exact"]), ODD), ODD, ODD)
+def test_odd_logs_are_read_or_refused_in_words(tmp_path_factory, line, call, read):
+    """Whatever stands in a log, it is shown or refused: no other error comes of it."""
+    file = tmp_path_factory.mktemp("odd") / "samples.jsonl"
+    whole = {"doc": DOC, "reading": [read], "arguments": {"gen_args_0": {"a": "", "b": {"completions": [call]}}}}
+    file.write_text(json.dumps({**whole, **line}))
+    try:
+        answers = read_answers(file, ["exact"])
+    except ResultsError:
+        return
+    assert all(json.loads(one.plain) for some in answers.values() for one in some)
+
+
 def test_repeats_are_answers_of_their_own(tmp_path):
     """Each of several answers to a sample is shown with its own outcome, and says which it is."""
     calls = [{"outcome": "complete"}, {"outcome": "refused"}]
@@ -200,6 +220,8 @@ class Made:
     def excerpts(self, sample):
         if sample["id"] == "broken":
             raise ResultsError("it cannot be made")
+        if sample["id"] == "older":
+            raise KeyError("overlap")
         yield Excerpt("text", sample["id"], text="needle")
         yield from (Excerpt("audio", "big", data=b"x" * 150_000) for _ in range(2))
 
@@ -212,7 +234,7 @@ def previewed(tmp_path, monkeypatch, scores, most=60, **changes):
     (run,) = read_runs([tmp_path])
     cells = {place: [] for place in (("1k", 0.0), ("8k", 0.0))}
     for number, (name, score) in enumerate(scores.items(), 1):
-        cells["1k" if "1k" in name or name == "broken" else "8k", 0.0].append(Answer(name, number, score, b"{}"))
+        cells["8k" if "8k" in name else "1k", 0.0].append(Answer(name, number, score, b"{}"))
     monkeypatch.setattr(previews, "Recipes", Made)
     for name, value in changes.items():
         monkeypatch.setattr(previews, name, value)
@@ -243,9 +265,9 @@ def test_previews_have_bounds(tmp_path, monkeypatch):
 
 def test_a_prompt_that_cannot_be_made_again_is_said_once(tmp_path, monkeypatch):
     """Where a task's prompts cannot be made again, the reason is told and the report goes on."""
-    found = previewed(tmp_path, monkeypatch, {"broken": 0.0, "8k b": 0.0})
-    assert (found.around, found.note) == ({}, "t: it cannot be made")
-    assert Recipes is not Made
+    for name, reason in (("broken", "t: it cannot be made"), ("older", "t: KeyError: 'overlap'")):
+        found = previewed(tmp_path, monkeypatch, {name: 0.0, "9k b": 0.0})
+        assert (found.around, found.note) == ({}, reason)
 
 
 def test_names_of_places_are_each_used_once():
