@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import prove_media
 import pytest
 from film_kit import SOURCES as FILMS
+from PIL import Image
 from sound_kit import SOURCES as SOUNDS
 from sound_kit import _speech
 
@@ -54,6 +57,17 @@ def test_recordings_are_what_their_samples_say(context: BuildContext) -> None:
 def test_needles_are_legible_to_a_reader_that_the_product_does_not_use(context: BuildContext, scale: str) -> None:
     """Tesseract reads most needles of films after the scaling that providers are known to do."""
     assert prove_media.legible(context, 4, scale) >= 3
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rapidocr") is None, reason="needs the extra embedded")
+def test_needles_are_legible_at_the_smallest_size_that_services_scale_films_to(context: BuildContext) -> None:
+    """The embedded model's eyes read every needle on pictures of 100,000 pixels."""
+    from lm_eval_longctx.providers.cascade.sight import read_image
+
+    def read(image: bytes) -> str:
+        return read_image(np.asarray(Image.open(io.BytesIO(image)).convert("RGB")))
+
+    assert prove_media.legible(context, 3, "100,000 pixels", read) == 3
 
 
 def test_the_proof_finds_what_is_wrong() -> None:
