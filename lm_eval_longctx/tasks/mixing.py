@@ -48,7 +48,7 @@ OPTIONS = (
         "pool", "", "how much distinct speech to use, such as '10m'; empty: 6m of synthesised, 2h of recorded speech"
     ),
     Option("page_tokens", 400, "tokens of a page", minimum=100, maximum=100_000),
-    Option("clip_seconds", 10.0, "seconds of a recording", minimum=6, maximum=3600),
+    Option("clip_seconds", 10.0, "seconds of a recording", minimum=8, maximum=3600),
     Option("film_seconds", 4.0, "seconds of a film", minimum=1, maximum=3600),
     Option("resolution", "640x360", "width x height of each picture, in pixels, even"),
     Option("overlay_size", 7.0, "height of what is written on pictures, in percent of theirs", minimum=1, maximum=50),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from film_kit import SOURCES as FILMS
 from sound_kit import SOURCES as SOUNDS
+from sound_kit import Bursts
 
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.text.sources import chronicle, repeat
@@ -16,7 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SOURCES = {**FILMS, **SOUNDS, "chronicle": chronicle, "repeat": repeat}
+    from lm_eval_longctx.hay.speech.source import Pool
+
+
+class LongBursts(Bursts):
+    """Only what lasts seven seconds."""
+
+    def pool(self, samples: int, settings: Any) -> Pool:
+        """Return one burst, said to be seven seconds long."""
+        found = super().pool(samples, settings)
+        return replace(found, utterances=(replace(found.utterances[0], samples=7 * 16_000),))
+
+
+SOURCES = {**FILMS, **SOUNDS, "long": LongBursts, "chronicle": chronicle, "repeat": repeat}
 SMALL = {"resolution": "160x90", "overlay_size": 6, "speech": "bursts", "pool": "20s", "film_seconds": 2}
 
 

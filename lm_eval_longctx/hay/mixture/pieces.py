@@ -325,7 +325,7 @@ class Clips(Pieces):
         bench = self._bench
         said = [spoken(note.text, voice(note.speaker), 0.0, self._context.cache_dir)] if note else []
         inserts = [Insert(packets_of(one.utterance, bench.store.grid), self._depth(note)) for one in said if note]
-        own = self._own(ordinal)
+        own = self._own(ordinal, sum(insert.packets for insert in inserts))
         rng = Rng(f"{self._seed}|clip {ordinal}")
         timeline = lay([bench.packets[i] for i in own], self._samples, bench.store.grid, inserts, rng)
         timeline = replace(timeline, hay=tuple(own[i] for i in timeline.hay))
@@ -337,8 +337,11 @@ class Clips(Pieces):
         Rng(f"{self._seed}|clips").shuffle(order)
         return order
 
-    def _own(self, ordinal: int) -> list[int]:
-        """Return the utterances of a clip: others than its neighbours', as long as the pool has any."""
+    def _own(self, ordinal: int, taken: int) -> list[int]:
+        """Return the utterances of a clip: others than its neighbours', as long as the pool has any.
+
+        Where none of them fits beside a note, it is the pool's shortest.
+        """
         packets, order = self._bench.packets, self._shuffled
         wanted = self._samples // self._bench.store.grid
         each = max(1, wanted * len(packets) // sum(packets))
@@ -347,7 +350,8 @@ class Clips(Pieces):
             own.append(order[(ordinal * each + further) % len(order)])
             if sum(packets[i] for i in own) >= wanted:
                 break
-        return own
+        fits = any(packets[i] <= wanted - taken for i in own)
+        return own if fits else [min(order, key=lambda i: packets[i])]
 
     def _depth(self, note: Note) -> float:
         return note.rng().random()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.errors import MissingExtraError
+from lm_eval_longctx.errors import ConfigError, MissingExtraError
 from lm_eval_longctx.hay.film.source import described, own_part
 from lm_eval_longctx.hay.mixture.mixture import Mixture
 from lm_eval_longctx.hay.mixture.pieces import Clips, Films, Pages, Pictures
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.mixture.pieces import Lettering, Pieces, Shooting
     from lm_eval_longctx.hay.text.tokenizers import Tokenizer
     from lm_eval_longctx.sample import Haystack
+
+NOTE_SECONDS = 5.0
+"""No spoken note takes longer."""
 
 SPACING = Fraction(1, 6)
 """Single pictures a second that are taken from a film: far enough apart that no two are of one shot."""
@@ -177,6 +181,7 @@ class Stock:
         clips = Clips(lambda: self.pool, self.wanted.clip_seconds, name, self.wanted.rule, self._context)
         seconds = (self._share(limit) // clips.usual() + 1) * self.wanted.clip_seconds
         if not self.speakers:
+            self._check_clips()
             return clips, speech.described(
                 self.pool, self.wanted.speech, int(seconds * SAMPLE_RATE / self.pool.samples)
             )
@@ -189,6 +194,14 @@ class Stock:
             "repeats": int(seconds / parse_length(pool, Unit.SECONDS).amount),
             "voices": list(self.speakers),
         }
+
+    def _check_clips(self) -> None:
+        """Raise ``ConfigError`` if a clip has no room for a note and a recording beside it."""
+        shortest = min(utterance.seconds for utterance in self.pool.utterances)
+        if shortest + NOTE_SECONDS > self.wanted.clip_seconds:
+            least = math.ceil(shortest + NOTE_SECONDS)
+            what = f"the shortest piece of {self.wanted.speech.partition(':')[0]} lasts {shortest:.1f} s"
+            raise ConfigError(f"{what}, and a clip holds one and a sentence more; set clip_seconds to {least} or more")
 
 
 def _together(hays: Sequence[Haystack]) -> Haystack:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, UnknownOptionError
+from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, MissingExtraError, UnknownOptionError
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
@@ -216,6 +216,8 @@ def test_parts_are_half_a_context_apart_in_two_kinds(mix: Callable[..., Any]) ->
         ({"film": "chronicle"}, ConfigError, "is not made of pictures"),
         ({"speech": "film"}, ConfigError, "is not speech"),
         ({"speech": "speech:/nowhere"}, CorpusError, "nowhere"),
+        ({"speech": "bursts", "pool": "1s", "clip_seconds": 1}, ConfigError, "clip_seconds must be"),
+        ({"speech": "long"}, ConfigError, "shortest piece of long lasts 7.0 s.*set clip_seconds to 12 or more"),
     ],
 )
 def test_what_cannot_be_mixed_is_named(
@@ -231,3 +233,13 @@ def test_other_hay_than_the_samples_is_refused(mix: Callable[..., Any]) -> None:
     (sample, *_) = mix(MixedNeedleBuilder, **SILENT, depths=1).samples()
     with pytest.raises(CorpusError, match="is not what sample"):
         mix(MixedNeedleBuilder, **SILENT, depths=1, haystack="chronicle:3").render(sample)
+
+
+def test_a_missing_voice_is_named_before_anything_is_asked(
+    mix: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra that speaks, planning names it and the setting that does without; other kinds need nothing."""
+    monkeypatch.setattr("lm_eval_longctx.hay.speech.engine_joe.installed", lambda: False)
+    with pytest.raises(MissingExtraError, match=r"leave audio out of modalities.*\[speech\]"):
+        mix(MixedNeedleBuilder, speech="voices", **ANY).samples()
+    assert mix(MixedNeedleBuilder, speech="voices", **SILENT).samples()
