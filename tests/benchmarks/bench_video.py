@@ -55,14 +55,15 @@ def _measure(folder: Path, given: argparse.Namespace) -> None:
     look = Look.parse(given.resolution, 1.0)
     pictures = look.pictures(given.hours * 3600)
     library = Library(Film("benchmark", look), given.codec, folder / "hay")
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     library.grow(pictures)
-    coding = time.perf_counter() - start
+    coding, worked = time.perf_counter() - start, time.process_time() - worked
     depths = [_depth(library, pictures, depth, folder) for depth in DEPTHS]
     slowest = max(depths)
     size = (folder / "0.1.mp4").stat().st_size
     print(f"film                {given.hours:g} h, {pictures} pictures, {given.resolution}, {given.codec}")
     print(f"draw and code       {coding:.1f} s, {pictures / coding:.0f} pictures/s")
+    print(f"processor time      {worked / given.hours:.1f} s an hour of film")
     times = f"{coding / slowest:.0f} times faster than coding"
     print(f"a new depth         {slowest:.2f} s (slowest of {len(DEPTHS)}), {times}")
     print(f"file                {size / 1e6:.0f} MB, {size / pictures / 1e3:.1f} kB a picture")
