@@ -11,7 +11,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.evaluator import simple_evaluate
 from lm_eval.tasks import TaskManager
 
+from lm_eval_longctx.completion import Completion, Usage
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
+from lm_eval_longctx.harness.likelihood import Documents
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import make_model, planned_calls
 
@@ -51,6 +53,27 @@ def test_one_request_equals_windows():
     billed = block["summary"]["tokens"]
     sent = sum(len(tokens_of(body["prompt"])) for body in server.bodies if "echo" in body)
     assert (billed["billed"], billed["billed_samples"]) == (sent, 2)
+
+
+def test_what_a_request_took_stands_with_one_position():
+    """Tokens as billed and as counted, money and attempts of a document's one request are in the results once."""
+    task = TaskManager(include_defaults=False, metadata=LENGTHS).load(["longctx_text_nll"])["tasks"]["longctx_text_nll"]
+    task.build_all_requests(rank=0, world_size=1)
+    asked = []
+
+    def answered(jobs):
+        asked.extend(jobs)
+        nats = [json.dumps({"nats": [1.0] * len(job.scored)}) for job in jobs]
+        return [Completion(text, usage=Usage(5000, cost=0.5), counted_tokens=4990, seconds=2.0) for text in nats]
+
+    found = Documents(task.instances).ask(answered)
+    assert len(asked) == 2
+    assert len(found) == 8
+    told = {"4k": set(), "other": set()}
+    for one, request in zip(found, task.instances, strict=True):
+        taken = (one.usage.prompt_tokens, one.counted_tokens, one.usage.cost, one.attempts)
+        told["4k" if request.doc["context_label"] == "4k" else "other"].add(taken)
+    assert told == {"4k": {(5000, 4990, 0.5, 1)}, "other": {(None, None, None, 0)}}
 
 
 @pytest.mark.usefixtures("_key")
