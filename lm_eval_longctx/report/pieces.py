@@ -44,7 +44,10 @@ def in_pieces(answer: str, reading: Mapping[str, Any], longest: int) -> Pieces:
     spans = _spans(answer, reading)
     if not spans and len(answer) <= longest:
         return answer
-    return [piece for kind, text in _parted(answer, spans) for piece in _bounded(kind, text, longest)]
+    parts = _parted(answer, spans)
+    if len(answer) <= longest:
+        return [[kind, text] for kind, text in parts]
+    return [piece for kind, text in parts for piece in _bounded(kind, text, longest)]
 
 
 def shortened(text: str, longest: int) -> Pieces:
@@ -78,7 +81,7 @@ def _parted(answer: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
 
 def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
     """Return what can be told of an answer's words, in order and without overlap."""
-    thoughts = [_with_tags(answer, one) for one in _found(answer, reading.get("thoughts") or (), THOUGHT)]
+    thoughts = [_with_tags(answer, one) for one in _found(answer, reading.get("thoughts"), THOUGHT)]
     begin = thoughts[-1][1] if thoughts else 0
     if reading.get("abstained"):
         words = answer[begin:]
@@ -119,9 +122,11 @@ def _claims(answer: str, read: tuple[int, int] | None, reading: Mapping[str, Any
         yield last, end, READ
 
 
-def _found(text: str, parts: Iterable[Any], kind: str) -> list[Span]:
+def _found(text: str, parts: Iterable[Any] | None, kind: str) -> list[Span]:
     """Return where parts stand in a text, in order and apart; one that does not stand there is passed over."""
     spans: list[Span] = []
+    if not parts:
+        return spans
     last = 0
     for part in parts:
         place = text.find(part, last) if isinstance(part, str) and part else -1
@@ -129,5 +134,8 @@ def _found(text: str, parts: Iterable[Any], kind: str) -> list[Span]:
         if start >= 0:
             last = start + len(part)
             spans.append((start, last, kind))
-    spans.sort()
-    return [one for index, one in enumerate(spans) if all(one[0] >= before[1] for before in spans[:index])]
+    apart: list[Span] = []
+    for span in sorted(spans):
+        if not apart or span[0] >= apart[-1][1]:
+            apart.append(span)
+    return apart

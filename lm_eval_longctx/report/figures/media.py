@@ -72,7 +72,8 @@ def _minutes(run: Run, name: str) -> Iterator[dict[str, Any]]:
     """Yield one row a minute; words of the same minute of all recordings count alike."""
     wrong: dict[int, float] = {}
     said: dict[int, int] = {}
-    for logged in lines_of(run.samples_file) if run.samples_file else ():
+    timed = run.block["specification"]["unit"] == "seconds"  # other logs, which may be long, are not opened
+    for logged in lines_of(run.samples_file) if timed and run.samples_file else ():
         words = logged["doc"].get("words_by_minute") or []
         for read in logged.get("reading") or ():
             for minute, (rate, count) in enumerate(zip(read.get(BY_MINUTE) or [], words, strict=False), 1):
