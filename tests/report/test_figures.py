@@ -6,14 +6,16 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
+import made_figures
 import numpy as np
 import pytest
 from made_sweeps import block, write_results
 from PIL import Image
 
 from lm_eval_longctx.errors import MissingExtraError, UnknownOptionError
-from lm_eval_longctx.report.figures import FORMATS, LOOKS, Figure, available, drawn, figure, figures, save, whole
+from lm_eval_longctx.report.figures import FORMATS, KINDS, LOOKS, Figure, available, drawn, figure, figures, save, whole
 from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.results import read_runs
 
@@ -132,7 +134,7 @@ def test_large_grids_fit(tmp_path, look):
     """A grid of 11 lengths and 50 depths is no wider than its look allows; a paper's is one column."""
     lengths = [f"{2**i}k" for i in range(11)]
     write_results(tmp_path, {"t": block(context_lengths=lengths, depths=50, samples_per_cell=1)})
-    for one in figures(read_runs([tmp_path])):
+    for one in heatmaps(read_runs([tmp_path])):
         svg = drawn(one, "svg", look).decode()
         assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= LOOKS[look].most + 1
 
@@ -158,14 +160,111 @@ def test_unknown_forms_and_looks_are_named(runs):
 
 
 def test_names_cannot_break_a_figure(tmp_path):
-    """A model's name with markup, quotes and lone surrogates is text in every form."""
+    """A model's name with markup, quotes, half a character and control characters is text in every form."""
     write_results(tmp_path, {"t": block()}, model="</script><b>\"'\ud800\x00{{x}}")
     for one in figures(read_runs([tmp_path])):
         assert isinstance(one, Figure)
         ET.fromstring(drawn(one, "svg"))  # noqa: S314 - ours
-        assert b"<b>" not in drawn(one, "html")
-        assert drawn(one, "html").count(b"</script>") == 2
-        assert drawn(one, "pdf")
+    page = drawn(one, "html")
+    assert b"<b>" not in page
+    assert page.count(b"</script>") == 2
+    assert drawn(one, "pdf")
+
+
+@pytest.fixture(scope="session")
+def every(tmp_path_factory):
+    """A figure of each kind."""
+    return made_figures.every(tmp_path_factory.mktemp("every"))
+
+
+def test_there_is_a_figure_of_each_kind(every):
+    """Results that have something to show of each kind get a figure of each."""
+    assert set(every) == set(KINDS) == {kind for kind, _ in made_figures.CASES}
+
+
+@pytest.mark.parametrize(("kind", "look"), made_figures.CASES)
+def test_figures_look_as_they_were_looked_at(every, kind, look):
+    """Each figure is drawn as the picture that is kept of it; ``tests/support/made_figures.py`` draws these anew."""
+    kept = Image.open(made_figures.GOLDEN / f"{kind}-{look}.png").convert("L")
+    assert made_figures.differing(made_figures.small(every[kind], look), kept) < 0.004
+
+
+def test_a_picture_that_differs_is_found(every):
+    """The comparison finds one cell of another colour, and another size."""
+    one = every["heatmap"]
+    rows = [dict(row) for row in one.data["cells"]]
+    next(row for row in rows if row["score"] == 1)["score"] = 0.0
+    drawn_ = made_figures.small(one, "light")
+    assert made_figures.differing(made_figures.small(replace(one, data={"cells": rows}), "light"), drawn_) > 0.004
+    assert made_figures.differing(drawn_.crop((0, 0, 99, 99)), drawn_) == 1
+
+
+def test_specifications_are_vega_lite(every):
+    """Each figure is valid Vega-Lite, by the schema that Altair holds."""
+    altair = pytest.importorskip("altair", reason="checks against the schema that Altair holds")
+    for one in every.values():
+        altair.Chart.from_json(drawn(one, "json").decode())
+
+
+def test_effective_lengths_say_what_they_end_at(runs):
+    """A length that holds as far as was tried, and one that does not, have other marks; the interval is drawn."""
+    (one,) = [one for one in figures(runs) if one.kind == "effective"]
+    told = {row["model"]: row for row in one.data["lengths"]}
+    assert told["perfect/model"]["state"] == "as far as was tried"
+    assert told["perfect/model"]["amount"] == 131072
+    for run in runs:
+        found = run.block["summary"]["effective_length"]["relative"]
+        assert told[run.model]["low"] == (1024 if found["low"] is None else found["low"])
+
+
+def test_scores_by_depth_are_means_over_lengths(runs):
+    """The score of a depth is the mean over all scored samples there; the ends are compared with the middle."""
+    (one,) = [one for one in figures(runs) if one.kind == "position"]
+    middle = next(row for row in one.data["depths"] if (row["model"], row["depth"]) == ("fake/model", 0.5))
+    assert (middle["score"], middle["n"]) == (pytest.approx(0.5), 4)  # right at 1k, wrong at 8k, too long at 128k
+    assert {row["contrast"] for row in one.data["contrasts"]} == {"beginning - middle", "end - middle"}
+
+
+def test_outcomes_add_up(every):
+    """At each length of a model the shares of all outcomes are together 1."""
+    sums = {}
+    for row in every["outcomes"].data["outcomes"]:
+        place = row["model"], row["length"]
+        sums[place] = sums.get(place, 0) + row["share"]
+    assert all(total == pytest.approx(1) for total in sums.values())
+
+
+def test_minutes_and_frames_are_in_order(every):
+    """Minutes count words of all recordings alike; numbers of frames rise, and all frames come last."""
+    (first, *_) = every["minutes"].data["minutes"]
+    assert (first["minute"], first["wer"], first["words"]) == (1, pytest.approx(0.05), 140)
+    assert every["frames"].spec["layer"][0]["encoding"]["x"]["sort"] == ["0", "1", "16", "150", "all"]
+
+
+def test_published_figures_are_a_choice_and_stretch_nothing(tmp_path):
+    """Published figures are drawn where asked for; those for longer contexts are told, and the axis is the data's."""
+    write_results(tmp_path, {"longctx_text_niah": block(context_lengths=["1k", "512k", "1M"], samples_per_cell=1)})
+    runs = read_runs([tmp_path])
+    plain, asked = (figures(runs, "recall", published=shown)[0] for shown in (False, True))
+    assert "published" not in plain.data
+    assert {row["amount"] for row in asked.data["published"]} == {530 * 1024, 1024**2, 200_000}
+    domain = asked.spec["encoding"]["x"]["scale"]["domain"]
+    assert domain == plain.spec["encoding"]["x"]["scale"]["domain"] == [1024, 1024**2]
+    assert "Gemini 1.5 Pro 0.99 at 10,485,760" in asked.notes[0]
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+def test_a_dozen_long_names_fit(tmp_path, look):
+    """Twelve models with long names that differ at their ends stay within the look's width, and can be told apart."""
+    made_ = block(samples_per_cell=1)
+    for index in range(12):
+        name = f"some-organisation/a-model-with-a-very-long-name-and-a-date-2026-11-28-instruct-preview-{index}"
+        write_results(tmp_path / str(index), {"t": made_}, model=name)
+    for one in figures(read_runs([tmp_path])):
+        if one.kind in {"lengths", "outcomes"}:
+            svg = drawn(one, "svg", look).decode()
+            assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= LOOKS[look].most + 1
+            assert len(set(re.findall(r">(some-org[^<]*…[^<]*\d)<", svg))) == 12
 
 
 def luminance(rgb):

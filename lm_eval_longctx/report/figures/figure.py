@@ -107,6 +107,7 @@ def whole(figure: Figure, look: str = "light") -> dict[str, Any]:
 
 def _whole(figure: Figure, look: Look, wider: float) -> dict[str, Any]:
     inner = json.loads(json.dumps(figure.spec))
+    _fewer_panels(inner, look)
     _resize(inner, look, wider)
     _fewer_columns(inner, look)
     if not look.titled:
@@ -143,11 +144,22 @@ def _resize(spec: dict[str, Any], look: Look, wider: float) -> None:
         _resize(view, look, wider)
 
 
+def _fewer_panels(spec: dict[str, Any], look: Look) -> None:
+    """Give panels as many columns as the look has room for, each as wide as the room allows."""
+    if "columns" in spec:
+        spec["spec"]["width"] *= spec["columns"] / _columns(spec, look)
+        spec["columns"] = _columns(spec, look)
+
+
+def _columns(spec: Mapping[str, Any], look: Look) -> int:
+    return max(1, int(spec.get("columns", 1) * look.columns))
+
+
 def _fewer_columns(part: Any, look: Look) -> None:
     """Give legends as many columns as the look has room for."""
     if isinstance(part, dict):
         if isinstance(legend := part.get("legend"), dict) and "columns" in legend:
-            legend["columns"] = max(1, int(legend["columns"] * look.columns))
+            legend["columns"] = _columns(legend, look)
         for one in part.values():
             _fewer_columns(one, look)
     elif isinstance(part, list):
@@ -165,7 +177,7 @@ def _svg_text(figure: Figure, look: str) -> str:
     svg = str(vl_convert.vegalite_to_svg(spec, _VEGA_LITE))
     over = _over(svg, LOOKS[look])
     if over > 0:
-        columns = figure.spec.get("columns", 1)
+        columns = _columns(figure.spec, LOOKS[look])
         svg = str(vl_convert.vegalite_to_svg(_whole(figure, LOOKS[look], -over / columns), _VEGA_LITE))
     return _numbered(svg)
 

@@ -23,7 +23,7 @@ class Look:
         most: How wide a figure may become.
         wide: What a specification's widths are multiplied by.
         high: What its heights are multiplied by.
-        columns: What the columns of legends are multiplied by.
+        columns: What the columns of legends and of panels are multiplied by.
         line: Characters of a line of notes.
         titled: Whether title and notes are drawn.
     """
@@ -83,7 +83,6 @@ class Look:
                 **sizes,
                 "symbolSize": self.size * 6,
                 "symbolOpacity": 1,
-                "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
                 "labelLimit": self.most * 0.85,
                 "titleLimit": self.most * 0.8,
                 "offset": self.size,

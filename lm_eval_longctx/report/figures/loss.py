@@ -30,12 +30,16 @@ _POSITION = {
 }
 
 
+_ABOVE = {**_POSITION, "title": None, "axis": {"labels": False, "tickCount": 6, "grid": True}}
+"""The same without words, over the one that has them."""
+
+
 def loss_by_position(runs: Sequence[Run]) -> Figure:
     """Describe the loss by position of one task, as the figure of the Gemini 1.5 report does.
 
-    Points are windows, the line is the cumulative mean, with its interval and
-    with the power law dashed over it; below is the share of each window that
-    stands before it already, which is the reason given where curves leave the fit.
+    Points are windows, with their interval as a band; the line is the cumulative
+    mean, with the power law dashed over it; below is the share of each window
+    that stands before it already, the reason given where curves leave the fit.
 
     Args:
         runs: Of one task, each with a curve.
@@ -98,7 +102,7 @@ def _leaves(block: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
 
 
 def _layers(data: Mapping[str, Sequence[Any]], told: Spec) -> Iterator[Spec]:
-    coloured, windows = {"x": _POSITION, "color": told["color"]}, {"data": {"name": "windows"}}
+    coloured, windows = {"x": _ABOVE, "color": told["color"]}, {"data": {"name": "windows"}}
     if any(row["low"] is not None for row in data["windows"]):
         ends = {"y": _loss("low"), "y2": {"field": "high"}}
         only = [{"filter": "datum.low !== null"}]
@@ -111,7 +115,7 @@ def _layers(data: Mapping[str, Sequence[Any]], told: Spec) -> Iterator[Spec]:
     tips = hover(("model", "model"), ("length", "to"), ("mean", "window"), ("cumulative", "cumulative"))
     point = {"type": "point", "opacity": 0.5}
     yield {**windows, "mark": point, "encoding": {**coloured, "y": _loss("mean"), "tooltip": tips}}
-    line = {**coloured, "x": {**_POSITION, "field": "end"}, "strokeDash": told["strokeDash"], "y": _loss("cumulative")}
+    line = {**coloured, "x": {**_ABOVE, "field": "end"}, "strokeDash": told["strokeDash"], "y": _loss("cumulative")}
     yield {**windows, "params": PICK, "mark": "line", "encoding": picked(line)}
     if data["fits"]:
         dashed = {"type": "line", "strokeDash": [5, 3], "strokeWidth": 1}

@@ -63,7 +63,7 @@ def effective(runs: Sequence[Run]) -> Figure:
     x["axis"]["grid"] = True
     tips = hover(("task", "task"), ("model", "model"), ("told", "effective length"))
     kinds = {"domain": ["up to here", "as far as was tried", "none"], "range": ["circle", "triangle-right", "cross"]}
-    shape = {"field": "state", "type": "nominal", "scale": kinds, "legend": {"title": None, "orient": "bottom"}}
+    shape = {"field": "state", "type": "nominal", "scale": kinds, "legend": {"title": None, "orient": "top"}}
     spec = {
         "title": {"text": f"Effective length in {unit}"},
         "width": WIDE - 120,
