@@ -46,6 +46,7 @@ class Haystack(_HaystackFacts, total=False):
         reading: The version of what made voices read.
         folder: Where recordings lie.
         films: The user's own films, by name.
+        estimated: How long it is was only reckoned, as for plans; such a sample is never sent.
     """
 
     overlap: float
@@ -55,6 +56,7 @@ class Haystack(_HaystackFacts, total=False):
     reading: str
     folder: str
     films: list[str]
+    estimated: bool
 
 
 class Planned(TypedDict):

@@ -179,7 +179,7 @@ def prompt_tokens(
     if sample["unit"] == "tokens":
         return {"text": int(length)}
     asked = math.ceil(len(str(sample.get("question", "")).encode()) / BYTES_PER_TOKEN)
-    if modality == "text":
+    if modality == "text" or sample.get("media_tokens") == 0:  # asked without its pictures or sound
         expected = sample.get("planned_tokens") or math.ceil(sample.get("bytes", 0) / BYTES_PER_TOKEN)
         return {"text": int(expected or asked)}
     native = modality == "video" and sample.get("form", "native") == "native"

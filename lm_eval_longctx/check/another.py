@@ -24,7 +24,7 @@ _SEEDS = ("1", "2")
 
 
 def another_process(
-    name: str, metadata: Mapping[str, Any], include_path: Sequence[str], samples: int, prompts: int
+    name: str, metadata: Mapping[str, Any], include_path: Sequence[str], how: tuple[int, int, bool]
 ) -> list[str]:
     """Return the digests that another process finds.
 
@@ -32,15 +32,14 @@ def another_process(
         name: Of the task.
         metadata: Its settings.
         include_path: Further folders of tasks.
-        samples: How many samples.
-        prompts: How many of them with their prompts.
+        how: How many samples, how many of them with their prompts, and whether durations of speech are only reckoned.
 
     Raises:
         ConfigError: It cannot make them.
     """
     process = _process(os.pathsep.join(filter(None, sys.path)))
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-    process.stdin.write(json.dumps([name, dict(metadata), list(include_path), samples, prompts]) + "\n")
+    process.stdin.write(json.dumps([name, dict(metadata), list(include_path), *how]) + "\n")
     process.stdin.flush()
     line = process.stdout.readline()
     answer = json.loads(line) if line else "it ended"
@@ -66,12 +65,14 @@ def serve() -> None:
     """Answer each line with digests, or with what went wrong, until there are no more."""
     from lm_eval_longctx.check.sameness import digests
     from lm_eval_longctx.harness.planning import one_task
+    from lm_eval_longctx.hay.speech.voices import estimating
 
     out, sys.stdout = sys.stdout, sys.stderr  # nothing but answers may come out
     for line in sys.stdin:
-        name, metadata, include_path, samples, prompts = json.loads(line)
+        name, metadata, include_path, samples, prompts, reckoned = json.loads(line)
         try:
-            answer: Any = digests(one_task(name, metadata, include_path), samples, prompts)
+            with estimating(on=reckoned):
+                answer: Any = digests(one_task(name, metadata, include_path), samples, prompts)
         except Exception as error:  # noqa: BLE001 - whatever it is, the asking process tells it
             answer = f"{type(error).__name__}: {error}"
         print(json.dumps(answer), file=out, flush=True)

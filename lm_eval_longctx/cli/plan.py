@@ -58,6 +58,7 @@ class Plan:
         batch: Whether everything goes in batches.
         about: The provider's description of itself.
         sent: For each task and length, in which forms its media would be sent; what is refused is not among them.
+        estimated: Whether how long voices speak was only reckoned.
     """
 
     model: str
@@ -71,6 +72,7 @@ class Plan:
     batch: bool
     about: Mapping[str, Any]
     sent: Mapping[str, Sequence[str]]
+    estimated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -91,6 +93,7 @@ class Plan:
             "batch": self.batch,
             "service_tier": self.about.get("service_tier"),
             "sent": {name: list(forms) for name, forms in self.sent.items()},
+            "estimated": self.estimated,
         }
 
 
@@ -161,6 +164,7 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
         backend.batch,
         provider.describe(),
         _sent(asked, calls, provider),
+        any(a.sample["haystack"].get("estimated") for a in asked),
     )
 
 
@@ -232,6 +236,8 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
         "               highest price, the whole output budget used; where the provider counts, a run sets aside less",
     ]
     lines += [f"sent           {name}: {'; '.join(forms)}" for name, forms in plan.sent.items() if forms]
+    if plan.estimated:
+        lines.append("estimated      what is said in speech of our voices, from its letters: nobody speaks for a plan")
     cap = plan.limits.max_cost
     if cap is not None and everything.expected is not None and everything.expected > cap:
         lines.append(f"max_cost       {cap:,.2f} USD is less than expected: what does not fit will be skipped_budget")

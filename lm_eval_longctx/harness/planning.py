@@ -13,6 +13,7 @@ from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.instances import LIKELIHOOD
 from lm_eval_longctx.harness.likelihood import by_document, document_job
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.hay.speech.voices import estimating
 from lm_eval_longctx.sweep import refuse_ignored
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def planned_calls(
                 for group in by_document(task.instances)
             )
             continue
+        with estimating():  # an hour of speech is not made to be counted
+            task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):
                 job = model._job(instance, repeat)  # noqa: SLF001 - the very jobs of a run

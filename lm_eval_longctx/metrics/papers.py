@@ -85,6 +85,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "multi_needle": (GEMINI, RULER),
     "exact_f1": (SQUAD,),
     "choice": (GEMINI,),
+    "choice_or_time": (GEMINI,),
     "likelihood": (GEMINI,),
     "label": (MANY_SHOT,),
     "translation": (CHRF, SACREBLEU),

@@ -140,6 +140,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="made speech, to be transcribed in one piece",
     ),
     BuilderRecord(
+        "audio_qa",
+        "lm_eval_longctx.tasks.audio_qa.builder:AudioQaBuilder",
+        help="questions about who and what is heard when",
+    ),
+    BuilderRecord(
         "image_needle",
         "lm_eval_longctx.tasks.image_niah.builder:ImageNeedleBuilder",
         help="a word or a shape in one picture",
@@ -238,6 +243,11 @@ SCORERS: tuple[ScorerRecord, ...] = (
         help="how much of a text was repeated, after a prefix",
     ),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
+    ScorerRecord(
+        "choice_or_time",
+        "lm_eval_longctx.scorers.choice_or_time:ChoiceOrTimeScorer",
+        help="is the right option chosen, or the right time given",
+    ),
     ScorerRecord("choice", "lm_eval_longctx.scorers.choice:ChoiceScorer", help="is the right option chosen"),
 )
 

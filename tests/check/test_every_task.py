@@ -16,6 +16,7 @@ PUBLIC = [name for name, task in TASKS.items() if "longctx-public" in task.tags]
 """Tasks whose data are somebody else's: without them only the page can be checked here."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "longctx_audio_qa": {"codec": "wav", "pool": "20s", "context_lengths": ["90s"]},
     "longctx_audio": {"codec": "wav", "pool": "6s", "context_lengths": ["20s"]},
     "longctx_mixed": {"pool": "20s"},
     "niah_code": {"haystack": "code:stdlib"},

@@ -22,6 +22,7 @@ FORMS = {
     "retrieval": ("value", "absent"),
     "exact_f1": ("text", "text_absent"),
     "choice": ("choice",),
+    "choice_or_time": ("choice",),
     "label": ("label",),
     "translation": ("translation",),
     "multi_needle": ("keyed",),

@@ -15,6 +15,7 @@ from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.audio_asr.builder import AudioTranscriptBuilder, RecordingsBuilder
 from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
+from lm_eval_longctx.tasks.audio_qa.builder import AudioQaBuilder
 
 RATE = 16_000
 
@@ -40,7 +41,12 @@ class Bursts(SpeechSource):
 
 
 SOURCES = {"bursts": Bursts, "voices": VoicesSource, "speech": FolderSource}
-BUILDERS = {"needle": AudioNeedleBuilder, "transcript": AudioTranscriptBuilder, "recordings": RecordingsBuilder}
+BUILDERS = {
+    "needle": AudioNeedleBuilder,
+    "transcript": AudioTranscriptBuilder,
+    "recordings": RecordingsBuilder,
+    "qa": AudioQaBuilder,
+}
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,15 @@ from lm_eval_longctx.plugins.manager import registry
 activate_now()
 
 MADE = sorted(task.name for task in listed_tasks() if task.kind == "task" and "longctx-public" not in task.tags)
-SHORT = {"mixed_qa": "16k", "image": "16", "video": "90s", "audio": "20s", "manyshot": "200", "": "8k"}
+SHORT = {
+    "mixed_qa": "16k",
+    "image": "16",
+    "video": "90s",
+    "audio_qa": "90s",
+    "audio": "20s",
+    "manyshot": "200",
+    "": "8k",
+}
 """A length for tasks that have a word in their name; the first that fits."""
 
 

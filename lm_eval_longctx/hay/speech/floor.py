@@ -70,7 +70,7 @@ def _seam(piece: Waveform, loop: Waveform) -> None:
 @lru_cache(maxsize=len(NOISES))
 def _noise(kind: str) -> Waveform:
     """Return a minute of noise that loops, with a root mean square of 1."""
-    white = _uniform(_LOOP)
+    white = steady_noise(_LOOP)
     spectrum = np.fft.rfft(white)
     hertz = np.fft.rfftfreq(_LOOP, 1 / SAMPLE_RATE)
     if kind == "pink":
@@ -83,7 +83,7 @@ def _noise(kind: str) -> Waveform:
     return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
-def _uniform(count: int) -> npt.NDArray[np.float64]:
+def steady_noise(count: int) -> npt.NDArray[np.float64]:
     """Return numbers in [-1, 1) from a counter through a bit mixer (splitmix64): equal on every platform."""
     with np.errstate(over="ignore"):
         bits = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)

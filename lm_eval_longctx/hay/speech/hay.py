@@ -12,11 +12,14 @@ from lm_eval_longctx.hay.speech.pieces import PieceStore, packets_of
 from lm_eval_longctx.hay.speech.reading_matter import READINGS
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource
 from lm_eval_longctx.hay.speech.source_hub import HubSource
+from lm_eval_longctx.hay.speech.voices import estimated
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.units import Unit, parse_length
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.speech.codecs import Format
     from lm_eval_longctx.sample import Haystack
@@ -107,16 +110,42 @@ def snr_of(variant: str, options: dict[str, Any]) -> float:
     return float(variant[4:-2]) if variant else ladder(options)[0]
 
 
-def described(pool: Pool, spec: str, repeats: float) -> Haystack:
-    """Return the sample's ``haystack`` entry."""
+def overlap(packets: Sequence[int], own: Sequence[int], lower: Iterable[Sequence[int]]) -> float:
+    """Return the share of a sample's hay that samples of its cell with a lower index have, too, 0 to 1.
+
+    Args:
+        packets: How long each of the pool's utterances is.
+        own: The utterances of the sample.
+        lower: Those of each sample with a lower index.
+    """
+    heard: set[int] = set()
+    for others in lower:
+        heard.update(others)
+        if len(heard) == len(packets):
+            break
+    again = sum(packets[index] for index in own if index in heard)
+    return round(again / max(1, sum(packets[index] for index in own)), 4)
+
+
+def described(pool: Pool, spec: str, repeats: float, shared: float = 0.0) -> Haystack:
+    """Return the sample's ``haystack`` entry.
+
+    Args:
+        pool: The speech.
+        spec: As the user wrote it.
+        repeats: How often some of it is heard again.
+        shared: See ``overlap``.
+    """
     entry: Haystack = {
         "spec": _shown(spec),
         "digest": pool.digest[:16],
         "repeats": repeats,
+        "overlap": shared,
         "pool_seconds": round(pool.samples / SAMPLE_RATE, 2),
         "licence": pool.licence,
     }
-    return cast("Haystack", {**entry, **pool.details})
+    guessed = {"estimated": True} if estimated() else {}
+    return cast("Haystack", {**entry, **pool.details, **guessed})
 
 
 def _shown(spec: str) -> str:

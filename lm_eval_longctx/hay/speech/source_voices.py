@@ -16,7 +16,15 @@ from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech import reading_matter
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance
-from lm_eval_longctx.hay.speech.voices import Voice, default_voices, speak, utterance_digest, voice
+from lm_eval_longctx.hay.speech.voices import (
+    Voice,
+    default_voices,
+    estimated,
+    speak,
+    spoken_length,
+    utterance_digest,
+    voice,
+)
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import Rng
 
@@ -65,20 +73,21 @@ def _synthesised(
     made_of = [reading_matter.version(settings.reading), settings.language, *(v.name for v in chosen)]
     named = "|".join([*made_of, utterance_digest("Identity.", chosen[0])])
     index = cache_dir / "audio" / "pools" / f"{hashlib.sha256(named.encode()).hexdigest()[:24]}.json"
-    known = {row[0]: row for row in json.loads(index.read_text(encoding="utf-8"))} if index.is_file() else {}
+    kept = json.loads(index.read_text(encoding="utf-8")) if index.is_file() and not estimated() else []
+    known = {row[0]: row for row in kept}
     spoken: list[Utterance] = []
     total = 0
     with progress("voices", samples / SAMPLE_RATE, "s of speech") as bar:
         for text, speaker in lines:
             digest = utterance_digest(text, speaker)
-            count = known[digest][1] if digest in known else len(speak(text, speaker, cache_dir)[1])
+            count = known[digest][1] if digest in known else spoken_length(text, speaker, cache_dir)[1]
             spoken.append(Utterance(digest, count, speaker.name, text, f"{speaker.name}: {text[:40]}"))
             total += count
             bar(count / SAMPLE_RATE)
             if total >= samples:
                 break
     rows = {**known, **{u.digest: [u.digest, u.samples] for u in spoken}}
-    if len(rows) > len(known):
+    if len(rows) > len(known) and not estimated():
         write_whole(index, json.dumps(list(rows.values())).encode())
     return tuple(spoken)
 

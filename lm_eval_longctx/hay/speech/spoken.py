@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.hay.speech.render import Spoken
 from lm_eval_longctx.hay.speech.source import Utterance
-from lm_eval_longctx.hay.speech.voices import Voice, default_voices, speak, voice
+from lm_eval_longctx.hay.speech.voices import Voice, default_voices, speak, spoken_length, voice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,5 +239,6 @@ def needle_voice(rng: Rng, language: str, of_hay: Sequence[str], named: Sequence
 
 def spoken(text: str, of: Voice, gain_db: float, cache_dir: Path) -> Spoken:
     """Return a sentence, said."""
-    digest, wave = speak(text, of, cache_dir)
-    return Spoken(Utterance(digest, len(wave), of.name, text, f"needle {text!r}"), lambda _: wave.copy(), gain_db)
+    digest, samples = spoken_length(text, of, cache_dir)
+    utterance = Utterance(digest, samples, of.name, text, f"needle {text!r}")
+    return Spoken(utterance, lambda _: speak(text, of, cache_dir)[1], gain_db)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,6 +32,9 @@ from lm_eval_longctx.units import Length, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.sweep import Sweep
 
 ASK = (
     "Transcribe the following speech segment in {language}. Write down all that is said, word for word and from "
@@ -108,6 +111,11 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         )
         return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
 
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Keep the settings, and what the samples of a cell hold, to tell what they share."""
+        super().__init__(sweep, context)
+        self._laid = lru_cache(maxsize=1024)(self._lay)
+
     def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
@@ -115,6 +123,8 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
     def sample(self, plan: PlannedSample) -> TranscriptSample:
         """Lay out one recording and write down what is said in it."""
         bench, timeline = self._laid(plan)
+        lower = (self._laid(replace(plan, index=i))[1].hay for i in range(plan.index))
+        shared = hay.overlap(bench.packets, timeline.hay, lower)
         heard = [self._pool.utterances[index] for index in timeline.hay]
         texts = [need_text(u).strip() for u in heard]
         return {
@@ -124,7 +134,7 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
                 texts, [bench.packets[i] * bench.store.grid for i in timeline.hay], self.sweep.options["language"]
             ),
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
-            "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats),
+            "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats, shared),
             "realised_length": timeline.total / SAMPLE_RATE,
             "realised_depth": None,
             "snr_db": hay.snr_of(plan.variant, dict(self.sweep.options)),
@@ -144,7 +154,7 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         part = render(timeline, self._pool, (), bench.store, bench.of, self.context.cache_dir)
         return _prompt(part, language_name(self.sweep.options["language"]))
 
-    def _laid(self, plan: PlannedSample) -> tuple[hay.Bench, Timeline]:
+    def _lay(self, plan: PlannedSample) -> tuple[hay.Bench, Timeline]:
         options = dict(self.sweep.options)
         total = round(plan.length.amount * SAMPLE_RATE)
         made = hay.bench(self._pool, total, hay.snr_of(plan.variant, options), options, self.context)

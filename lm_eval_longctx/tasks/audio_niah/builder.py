@@ -8,7 +8,7 @@ and asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError
@@ -31,7 +31,9 @@ from lm_eval_longctx.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import Rng
+    from lm_eval_longctx.sweep import Sweep
 
 BEFORE = "Listen to the audio carefully and answer the question that comes after the audio input.\n"
 ONE = "In the audio above, someone says 'The secret keyword is X'. What is the secret keyword?"
@@ -95,6 +97,17 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
         settings = PoolSettings(options["language"], voices, reading=options["reading"])
         return hay.open_pool(self.sweep.haystack, self.context, dict(options), settings)
 
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Keep the settings, and what the samples of a cell hold, to tell what they share."""
+        super().__init__(sweep, context)
+        self.speech_of = lru_cache(maxsize=1024)(self._speech_of)
+
+    def _speech_of(self, plan: PlannedSample) -> tuple[int, ...]:
+        """Return the utterances of a sample's hay, but for those that its needles leave no room for."""
+        draft = _Draft(self, plan)
+        packets, grid = draft.bench.packets, draft.bench.store.grid
+        return lay(packets, draft.total, grid, (), plan.hay_rng("speech")).hay
+
     def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each step of a noise ladder is a variant."""
         return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
@@ -122,7 +135,7 @@ class _Draft:
     """One sample, worked out from its plan: needles, layout and file."""
 
     def __init__(self, builder: AudioNeedleBuilder, plan: PlannedSample) -> None:
-        self.plan, self.sweep, self.cache_dir = plan, builder.sweep, builder.context.cache_dir
+        self.builder, self.plan, self.sweep, self.cache_dir = builder, plan, builder.sweep, builder.context.cache_dir
         self.options: dict[str, Any] = dict(builder.sweep.options)
         self.pool = builder._pool  # noqa: SLF001 - one file, one class in two parts
         self.snr_db = hay.snr_of(plan.variant, self.options)
@@ -210,13 +223,17 @@ class _Draft:
             "needles": hidden,
             "distractors": [s.value for s in self.distractors],
             "distractors_placed": placed[len(hidden) :],
-            "haystack": hay.described(self.pool, self.sweep.haystack, self.timeline.repeats),
+            "haystack": hay.described(self.pool, self.sweep.haystack, self.timeline.repeats, self._overlap()),
             "realised_length": self.timeline.total / SAMPLE_RATE,
             "realised_depth": hidden[0]["depth"] if hidden else None,
             "snr_db": self.snr_db,
             "codec": self.bench.of.name,
             "media_tokens": round(self.plan.length.amount * self.options["tokens_per_second"]),
         }
+
+    def _overlap(self) -> float:
+        lower = (self.builder.speech_of(replace(self.shared, index=i, depth=None)) for i in range(self.plan.index))
+        return hay.overlap(self.bench.packets, self.timeline.hay, lower)
 
     def _target(self) -> str | Mapping[str, str]:
         if len(self.needles) == 1:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import LengthError
+from lm_eval_longctx.hay.speech import hay
 from lm_eval_longctx.hay.speech.pieces import LEAD
 from lm_eval_longctx.hay.speech.timeline import Insert, lay
 from lm_eval_longctx.plan import Rng
@@ -90,3 +91,19 @@ def test_a_context_that_is_too_short_is_refused():
     """A needle longer than the context is an error that says what would be long enough."""
     with pytest.raises(LengthError, match=r"2 s is too short: needles and one utterance need 5\.8 s"):
         lay([40], 32_000, GRID, [Insert(40, 0.5)], Rng("x"))
+
+
+@pytest.mark.parametrize(
+    ("own", "lower", "share"),
+    [
+        ((0, 1, 2), [], 0.0),
+        ((0, 1, 2), [(3,)], 0.0),
+        ((0, 1, 2), [(2, 3)], 0.5),
+        ((0, 1, 2), [(2,), (0,), (3,)], 0.6667),
+        ((0, 0, 3), [(0,)], 0.3333),
+        ((0, 1), [(0, 1, 2, 3), (9,)], 1.0),
+    ],
+)
+def test_what_samples_of_a_cell_share_is_told_by_duration(own, lower, share):
+    """Overlap is the duration of what lower indices hold too, each time it is heard, of all that a sample holds."""
+    assert hay.overlap([1, 2, 3, 4], own, lower) == share

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -181,10 +182,25 @@ def test_needles_can_be_understood(tmp_path):
     from lm_eval_longctx.providers.cascade.hearing import transcribe_samples
 
     silence, spoken, asked = np.zeros(16_000, np.float32), [], []
-    for of in voices.default_voices():
+    for of in (voices.voice("joe"), voices.voice("joe-brisk")):
         for word in Rng(of.name).sample(WORDS["en"], 2):
             spoken += [silence, voices.speak(f"The secret keyword is {word}.", of, tmp_path)[1]]
             asked.append(word)
     text = " ".join(words for *_, words in transcribe_samples(iter([(0, np.concatenate(spoken))])))
     heard = re.findall(r"[a-z]+", text.lower())
     assert [word for word in asked if word not in heard] == []
+
+
+@speaking
+def test_plans_reckon_how_long_voices_speak_and_nobody_does(tmp_path):
+    """While only plans are made, sentences take about as long as when they are said, and no sound is made."""
+    texts = list(islice(reading_matter.sentences("everyday", "en"), 2))
+    for of in (voices.voice("joe"), voices.voice("joe-brisk")):
+        with voices.estimating():
+            assert voices.estimated()
+            guessed = [voices.spoken_length(text, of, tmp_path / "none") for text in texts]
+        assert not voices.estimated()
+        exact = [voices.spoken_length(text, of, tmp_path) for text in texts]
+        assert [digest for digest, _ in guessed] == [digest for digest, _ in exact]
+        assert sum(n for _, n in guessed) == pytest.approx(sum(n for _, n in exact), rel=0.2)
+    assert not (tmp_path / "none").exists()

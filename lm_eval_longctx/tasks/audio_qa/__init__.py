@@ -1,0 +1,1 @@
+"""Questions about who and what is heard when in a long recording."""
