@@ -12,7 +12,7 @@ from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.prompt import Part, Prompt
     from lm_eval_longctx.sample import Sample
 
 _SHORTEST = 3
@@ -117,7 +117,23 @@ def media_marks(prompt: Prompt, sample: Sample) -> list[MediaMark]:
             shown = picture if picture is not None else _nearest(parts, pictures, start or 0.0)
             if shown < len(pictures):
                 found.append(MediaMark(pictures[shown], 0.0, 0.0, label))
+    found += _in_mixture(parts, sample.get("hidden"))
     return sorted(set(found), key=lambda mark: (mark.part, mark.start))
+
+
+def _in_mixture(parts: Sequence[Part], hidden: Any) -> Iterator[MediaMark]:
+    """Yield where a mixture of numbered items hides what is asked for: a picture, seconds of a film, a recording."""
+    for note in hidden if isinstance(hidden, (list, tuple)) else ():
+        if isinstance(note, Mapping) and note.get("asked") and note.get("kind") != "text":
+            label = re.compile(rf"\[{int(note['item'])}: \w+\]")
+            at = next((n for n, p in enumerate(parts) if isinstance(p, TextPart) and label.search(p.text[-40:])), None)
+            media = [n for n in range((at or 0) + 1, len(parts)) if not isinstance(parts[n], TextPart)]
+            if at is not None and media:
+                # A film that goes as pictures has one part a picture, each after its time.
+                several = isinstance(parts[media[0]], ImagePart) and note["kind"] == "video"
+                part = media[min(int(note.get("picture", 0)), len(media) - 1)] if several else media[0]
+                last = getattr(parts[part], "seconds", 0.0)  # a spoken sentence stands somewhere in its short recording
+                yield MediaMark(part, float(note.get("start", 0.0)), float(note.get("end", last)), str(note["text"]))
 
 
 def _said(sample: Mapping[str, Any]) -> Iterator[tuple[float | None, float, int | None, str]]:

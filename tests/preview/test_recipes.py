@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tiny_media import film, picture
+from tiny_media import film, picture, sound
 
 from lm_eval_longctx.errors import ConfigError, ResultsError
 from lm_eval_longctx.harness.activation import activate_now
@@ -166,3 +166,27 @@ def test_seconds_of_sound_hold_the_needle_where_they_say(tmp_path, kind: str, ra
     loud = np.flatnonzero(np.abs(heard) > 0.1) / at
     assert (loud[0], loud[-1]) == pytest.approx((2.0, 3.0), abs=0.12)
     assert len(shown.data) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ({"kind": "image", "item": 2}, [("image", "picture 1 of 3", True)]),
+        ({"kind": "audio", "item": 3}, [("audio", "0:00.0 to 0:01.0 of 0:01", True)]),
+        ({"kind": "video", "item": 4, "picture": 1, "start": 1.0, "end": 2.0}, [("image", "picture 3 of 3", True)]),
+        ({"kind": "image", "item": 2, "asked": False}, []),
+        ({"kind": "image", "item": 9}, []),
+    ],
+)
+def test_needles_in_mixtures_are_found_by_their_items(tmp_path, note, expected) -> None:
+    """In numbered items of several kinds, also films that go as pictures, the one that hides the needle is shown."""
+    shades = [picture(tmp_path, shade) for shade in (40, 90, 140)]
+    parts = [
+        TextPart("[1: page]\nA page."),
+        *(TextPart("\n\n[2: picture]\n"), shades[0]),
+        *(TextPart("\n\n[3: recording]\n"), sound(tmp_path)),
+        *(TextPart("\n\n[4: film]\n"), TextPart("00:00 "), shades[1], TextPart("00:01 "), shades[2]),
+    ]
+    sample = {"target": "x", "realised_depth": 0.5, "hidden": [{"text": "It is x.", "asked": True, **note}]}
+    shown = excerpts(Prompt.user(*parts), sample)
+    assert [(one.kind, one.caption, one.needle) for one in shown] == expected

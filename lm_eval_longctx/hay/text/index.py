@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,9 @@ _MARKS = "\u3002\uff01\uff1f\u3001\uff0c"
 _INSIDE_SPACE = re.compile(r"[^\s](?= )")
 _INSIDE_LINE = re.compile(r"(?<=\n)[^\s]")
 _INSIDE_MARK = re.compile(f"[{_CJK}][{_MARKS}]")
+_TELLING = re.compile(rb"[ \n\xe3\xef]")
+"""Bytes without which a token says nothing of safe places: space, line end, and how CJK's marks begin in UTF-8."""
+
 _MANY_LETTERS = 20
 
 
@@ -51,7 +55,7 @@ def safe_places(vocabulary: Iterable[bytes]) -> re.Pattern[str] | None:
     after_newline: set[str] = set()
     marks_apart = True
     for token in vocabulary:
-        if len(token) > 1 and not token.isalnum():
+        if len(token) > 1 and _TELLING.search(token):
             text = token.decode(errors="replace")
             before_space.update(_INSIDE_SPACE.findall(text))
             after_newline.update(_INSIDE_LINE.findall(text))
@@ -64,6 +68,12 @@ def safe_places(vocabulary: Iterable[bytes]) -> re.Pattern[str] | None:
     if marks_apart:
         parts.append(f"(?<=[{_CJK}])(?=[{_MARKS}])")
     return re.compile("|".join(parts)) if parts else None
+
+
+@lru_cache(maxsize=8)
+def _safe_places_of(tokenizer: Tokenizer) -> re.Pattern[str] | None:
+    """Look through a tokenizer's vocabulary once, however many corpora it counts."""
+    return safe_places(tokenizer.vocabulary())
 
 
 def _listed(found: set[str]) -> str:
@@ -99,7 +109,6 @@ class TokenIndex:
         self._folder = folder
         self._store = store
         self._tokenizer = tokenizer
-        self._pattern: re.Pattern[str] | None = None
         self._parts: list[Places] = []
         while (path := self._path(len(self._parts))).is_file():
             self._parts.append(np.load(path, mmap_mode="r").view(np.ndarray))
@@ -166,14 +175,13 @@ class TokenIndex:
         return [low + byte for byte in bytes_], [int(count - before[0]) for count in before[1:]]
 
     def _safe(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            self._pattern = safe_places(self._tokenizer.vocabulary())
-        if self._pattern is None:
+        pattern = _safe_places_of(self._tokenizer)
+        if pattern is None:
             raise TokenizerError(
                 f"the tokenizer {self._tokenizer.name} has tokens across every word, line and mark, "
                 "so text cannot be cut without changing its length; use another, such as o200k_base"
             )
-        return self._pattern
+        return pattern
 
     def after(self, byte: int) -> Place | None:
         """Return the first safe place at or after a byte, if it is known."""

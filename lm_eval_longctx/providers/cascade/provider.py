@@ -56,7 +56,7 @@ class Cascade(Provider):
         from lm_eval_longctx.providers.cascade import hearing, sight
 
         senses = {"audio": hearing, "image": sight, "video": sight}
-        for kind in kinds:
+        for kind in dict.fromkeys(kinds):
             if kind in senses:
                 senses[kind].require()
         return []
