@@ -80,15 +80,14 @@ def planned_calls(
     loaded = {task.config.task: task for task in _load(tasks, read_metadata(metadata), include_path)}
     aside = stand_aside(model, loaded)
     for task in (task for name, task in loaded.items() if name not in aside):
-        task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
+        with estimating():  # an hour of speech is not made to be counted
+            task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         if task.OUTPUT_TYPE == LIKELIHOOD:
             yield from (
                 Asked(group[-1][1].doc, task.builder.MODALITY, document_job(group))
                 for group in by_document(task.instances)
             )
             continue
-        with estimating():  # an hour of speech is not made to be counted
-            task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         for instance in task.instances:
             for repeat in range(task.config.repeats or 1):
                 job = model._job(instance, repeat)  # noqa: SLF001 - the very jobs of a run
