@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 _HEAD = 512
+_UNKNOWN = 0x7FFF0000
+"""What writers state who cannot know: programs that write into a pipe."""
+
+_FEW = 64
+
 NEITHER = "neither film, recording nor picture"
 
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
@@ -66,3 +72,51 @@ def kind_of(path: Path) -> str:
     """Return what a file is, in words: a film, a recording, a picture, or neither."""
     words = {"video": "a film", "audio": "a recording", "image": "a picture"}
     return words.get((mime_of(path) or "").partition("/")[0], NEITHER)
+
+
+def missing_bytes(path: Path) -> int:
+    """Return how many bytes a file lacks of what its container states, or 0 where it does not say.
+
+    Some writers are a few bytes off; so few count as none.
+    """
+    size, mime = path.stat().st_size, mime_of(path) or ""
+    with path.open("rb") as file:
+        if mime in {"audio/wav", "video/avi"}:
+            end = _end_of_riff(file.read(8))
+        elif mime in {"video/webm", "video/x-matroska"}:
+            end = _end_of_matroska(file.read(_HEAD))
+        elif mime in {"video/mp4", "video/quicktime", "video/3gpp", "audio/mp4"}:
+            end = _end_of_boxes(file, size)
+        else:
+            end = 0
+    return end - size if end > size + _FEW else 0
+
+
+def _end_of_riff(head: bytes) -> int:
+    stated = int.from_bytes(head[4:8], "little")
+    return 0 if stated >= _UNKNOWN else 8 + stated
+
+
+def _end_of_matroska(head: bytes) -> int:
+    """Read where the segment, which is all but the first element, ends; those that were streamed do not say."""
+    at = head.find(b"\x18S\x80g") + 4
+    if not 4 < at < len(head) - 8:  # noqa: PLR2004 - the mark's own length, and what its size may take
+        return 0
+    width = 9 - head[at].bit_length()
+    stated = int.from_bytes(head[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return 0 if stated == (1 << 7 * width) - 1 else at + width + stated
+
+
+def _end_of_boxes(file: BinaryIO, size: int) -> int:
+    """Go from box to box of an MP4 file; the last one may go on to wherever the file ends."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8 or (at + length > size and head[4:8] not in {b"mdat", b"moov", b"moof"}):  # noqa: PLR2004 - a head
+            return size  # the rest of the file, or something that is no box behind the last one
+        at += length
+    return at

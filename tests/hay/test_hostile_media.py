@@ -176,6 +176,18 @@ def _film(shoot: Callable[..., Path], path: Path, suffix: str = ".mp4") -> None:
     shoot(f"whole{suffix}", [n / 5 for n in range(40)]).rename(path)
 
 
+def _index_first(path: Path) -> None:
+    """Write an MP4 file again, its index before its pictures."""
+    whole = path.rename(path.with_suffix(".whole"))
+    with av.open(str(whole)) as source, av.open(str(path), "w", options={"movflags": "faststart"}) as made:
+        stream = made.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                made.mux_one(packet)
+    whole.unlink()
+
+
 BAD_FILMS: dict[str, tuple[Callable[..., None], str]] = {
     "empty.mp4": (lambda path, _: path.touch(), "is empty"),
     "text.mp4": (lambda path, _: path.write_text("no film\n" * 99), "is not a film that can be read"),
@@ -187,6 +199,11 @@ BAD_FILMS: dict[str, tuple[Callable[..., None], str]] = {
     "a picture.mp4": (lambda path, _: Image.new("RGB", (64, 64)).save(path, "JPEG"), "is a picture"),
     "short.mp4": (lambda path, shoot: shoot("made.mp4", [0, 0.1, 0.2]).rename(path), "less than one sampling interval"),
     "cut.mp4": (lambda path, shoot: (_film(shoot, path), _cut(path)), "is not a film|breaks off|ends after"),
+    "cut.avi": (lambda path, shoot: (_film(shoot, path, ".avi"), _cut(path, 0.8)), "breaks off: it lacks"),
+    "cut behind its index.mp4": (
+        lambda path, shoot: (_film(shoot, path), _index_first(path), _cut(path, 0.8)),
+        "lacks",
+    ),
     "cut.mkv": (lambda path, shoot: (_film(shoot, path, ".mkv"), _cut(path)), "breaks off|ends after"),
 }
 
@@ -240,6 +257,33 @@ def test_a_recording_whose_channels_cancel_is_named(tmp_path: Path) -> None:
         file.writeframes(np.stack([one, -one], axis=1).tobytes())
     with pytest.raises(MediaError, match=r"opposite\.wav is silent"):
         read_audio(path)
+
+
+def test_a_recording_cut_short_inside_a_film_is_named(tmp_path: Path, shoot: Callable[..., Path]) -> None:
+    """Where pictures may last longer than sound, the container's own size tells that it was cut."""
+    path = shoot("film.mkv", EVERY_FIFTH)
+    talk = path.with_name("talk.mkv")
+    with av.open(str(path)) as source, av.open(str(talk), "w") as made:
+        pictures = made.add_stream_from_template(source.streams.video[0])
+        voice = made.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray((9000 * _wave(3.0)).astype("<i2")[None], format="s16", layout="mono")
+        frame.sample_rate = RATE
+        made.mux(voice.encode(frame))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = pictures
+                made.mux(packet)
+    assert len(read_audio(talk)) == 3 * RATE
+    _cut(talk, 0.7)
+    with pytest.raises(MediaError, match=r"talk\.mkv breaks off"):
+        read_audio(talk)
+
+
+def test_what_stands_behind_a_film_is_no_cut(tmp_path: Path, shoot: Callable[..., Path]) -> None:
+    """Bytes behind the last box, as some programs leave them, do not make a film a broken one."""
+    path = shoot("film.mp4", EVERY_FIFTH)
+    path.write_bytes(path.read_bytes() + b"\x7f" * 300)
+    assert film_facts(path).width == 64
 
 
 def test_films_of_odd_beginnings_are_read(tmp_path: Path, shoot: Callable[..., Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.hay.kinds import kind_of
+from lm_eval_longctx.hay.kinds import kind_of, missing_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +165,8 @@ def _open(path: Path) -> Any:
         raise MediaError(f"{path} is empty (0 bytes)")
     if (kind := kind_of(path)) in {"a picture", "a recording"}:
         raise MediaError(f"{path} is {kind}, whatever its name; give a film")
+    if missing := missing_bytes(path):
+        raise MediaError(f"{path} breaks off: it lacks {missing:,} bytes of what it says it has; get the whole file")
     try:
         container = av.open(str(path))
     except av.error.FFmpegError as error:

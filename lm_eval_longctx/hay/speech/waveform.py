@@ -14,6 +14,7 @@ import numpy as np
 
 from lm_eval_longctx.errors import MediaError
 from lm_eval_longctx.files import whole
+from lm_eval_longctx.hay.kinds import missing_bytes
 
 if TYPE_CHECKING:
     import av
@@ -159,6 +160,8 @@ def _read_by_av(path: str | Path, first: Exception) -> tuple[npt.NDArray[np.floa
                 blocks += [made.to_ndarray().T for made in resampler.resample(frame)]
             blocks += [made.to_ndarray().T for made in resampler.resample(None)]
             _refuse_cut(str(path), sum(map(len, blocks)), _stated_seconds(container) * rate, rate)
+            if missing := missing_bytes(Path(path)):
+                raise MediaError(f"{path} breaks off: it lacks {missing:,} bytes of what it says it has; get all of it")
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         why = "no track of sound" if isinstance(error, IndexError) else error
         advice = f"convert it: ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(Path(path).with_suffix('.flac')))}"
