@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, MissingExtraError, UnknownOptionError
+from lm_eval_longctx.harness.rendering import for_other_models
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.prompt import AudioPart, ImagePart, TextPart, VideoPart
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
@@ -18,6 +20,7 @@ from lm_eval_longctx.tasks.mixed_niah.builder import MixedNeedleBuilder, MixedPa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SILENT = {"modalities": ["text", "image", "video"], "around": ["any"]}
 ANY = {"around": ["any"]}
@@ -243,3 +246,28 @@ def test_a_missing_voice_is_named_before_anything_is_asked(
     with pytest.raises(MissingExtraError, match=r"leave audio out of modalities.*\[speech\]"):
         mix(MixedNeedleBuilder, speech="voices", **ANY).samples()
     assert mix(MixedNeedleBuilder, speech="voices", **SILENT).samples()
+
+
+def test_the_same_seed_gives_the_same_bytes_with_nothing_kept(
+    mix: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prompt that is made anew, with an empty cache, is the same byte for byte, pictures, sound and film included."""
+    settings = {"depths": [0.5], "needles_in": ["audio"], **ANY}
+    (sample,) = (kept := mix(MixedNeedleBuilder, **settings)).samples()
+    anew = mix(MixedNeedleBuilder, **settings)
+    monkeypatch.setattr(anew.stock, "_context", replace(anew.context, cache_dir=tmp_path))
+    assert {part.digest for part in anew.render(sample).media()} == {
+        part.digest for part in kept.render(sample).media()
+    }
+    assert all(part.path.startswith(str(tmp_path)) for part in anew.render(sample).media())
+    assert anew.render(sample).digest == kept.render(sample).digest
+
+
+def test_lm_evals_own_models_get_text_pictures_and_sound(mix: Callable[..., Any]) -> None:
+    """For another lm-eval model each picture, each frame of a film and each recording has its place in the text."""
+    (sample,) = (builder := mix(MixedNeedleBuilder, depths=[0.5], needles_in=["image"], **ANY)).samples()
+    context, _, media = for_other_models(builder.render(sample), {}, None)
+    films, pictures = sample["items"].get("video", 0), sample["items"]["image"]
+    assert context.count("<image>") == len(media["visual"]) == pictures + 2 * films
+    assert context.count("<audio>") == len(media["audio"]) == sample["items"]["audio"]
+    assert context.rstrip().endswith(sample["question"])
