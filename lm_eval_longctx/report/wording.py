@@ -140,6 +140,11 @@ def _variants(block: Row, metric: str | None) -> Iterator[str]:
     name = str(chosen_metric(block, metric)["name"])
     if block["variants"]:
         yield f"{name} by kind: " + ", ".join(_kind(row, name, block["summary"]["metric"]) for row in block["variants"])
+    factors: dict[str, list[Row]] = {}
+    for row in block.get("factors", ()):  # results of earlier versions have none
+        factors.setdefault(row["factor"], []).append({**row, "variant": row["value"]})
+    for factor, rows in factors.items():
+        yield f"{name} by {factor}: " + ", ".join(_kind(row, name, block["summary"]["metric"]) for row in rows)
 
 
 def _kind(row: Row, name: str, main: str) -> str:

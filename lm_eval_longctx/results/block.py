@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.results.curve import loss_curve
-from lm_eval_longctx.results.rows import cell_rows, length_rows, score_columns, variant_rows
+from lm_eval_longctx.results.rows import cell_rows, factor_rows, length_rows, score_columns, variant_rows
 from lm_eval_longctx.results.summary import summarise
 from lm_eval_longctx.scorers.base import SCORING
 from lm_eval_longctx.scorers.transcript_text import BY_LANGUAGE, chosen
@@ -176,6 +176,7 @@ def sweep_block(
         "cells": cell_rows(ordered, metrics),
         "lengths": length_rows(ordered, metrics),
         "variants": variant_rows(ordered, metrics),
+        "factors": factor_rows(ordered, metrics),
         "scores": score_columns(ordered, metrics[0]),
         "summary": summary,
         **({"adaptive": dict(adaptive)} if adaptive is not None else {}),

@@ -126,6 +126,29 @@ def variant_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
     return [{"variant": name, **group_row(groups[name], metrics)} for name in sorted(groups)]
 
 
+def factor_rows(samples: Samples, metrics: Sequence[Metric]) -> list[Row]:
+    """Return one row for each value of each part of variants such as ``needle=audio,around=same``.
+
+    None where variants have one part only, or another form: then they are rows already. A part that has the same value
+    everywhere tells nothing and is left out.
+    """
+    parts: dict[str, dict[str, list[SampleResult]]] = {}
+    for result in samples:
+        named = [part.partition("=") for part in str(result.sample.get("variant", "")).split(",")]
+        if len(named) == 1 or not all(equals for _, equals, _ in named):
+            return []
+        for name, _, value in named:
+            parts.setdefault(name, {}).setdefault(value, []).append(result)
+    several = {name: values for name, values in parts.items() if len(values) > 1}
+    if len(several) == 1:
+        return []
+    return [
+        {"factor": name, "value": value, **group_row(found, metrics)}
+        for name, values in several.items()
+        for value, found in sorted(values.items())
+    ]
+
+
 def score_columns(samples: Samples, metric: Metric) -> Row:
     """Return the main metric of each sample, for comparing models; empty columns for metrics that are not means."""
     groups = grouped([result for _, result in numbers.plain_values(samples, metric)], lambda s: str(s.sample["id"]))

@@ -130,8 +130,11 @@ def test_kinds_of_questions_are_told_apart(tmp_path):
     made = block()
     found = {"exact": {"value": 0.5, "n": 4}}
     made["variants"] = [{**made["lengths"][0], "variant": kind, "metrics": found} for kind in ("bridge", "count")]
+    made["factors"] = [{**made["variants"][0], "factor": "needle", "value": kind} for kind in ("audio", "image")]
     write_results(tmp_path, {"t": made})
-    assert "exact by kind: bridge 0.50 (over 4), count 0.50 (over 4)" in as_text(read_runs([tmp_path])[0])
+    told = as_text(read_runs([tmp_path])[0])
+    assert "exact by kind: bridge 0.50 (over 4), count 0.50 (over 4)" in told
+    assert "exact by needle: audio 0.50 (over 4), image 0.50 (over 4)" in told
 
 
 def test_reach_is_said_once_where_both_ends_are_the_same(tmp_path):

@@ -199,6 +199,28 @@ def test_variants_have_rows_of_their_own():
     made = sweep_block(sweep, RetrievalScorer.METRICS, samples)
     assert [row["variant"] for row in made["cells"]] == ["bridge", "count"]
     assert [(row["variant"], row["n"]) for row in made["variants"]] == [("bridge", 1), ("count", 1)]
+    assert made["factors"] == []
+
+
+@pytest.mark.parametrize(
+    ("variants", "rows"),
+    [
+        (
+            ["needle=a,around=x", "needle=a,around=y", "needle=b,around=x"],
+            "needle a 2, needle b 1, around x 2, around y 1",
+        ),
+        (["needle=a,around=x", "needle=b,around=x"], ""),
+        (["needle=a", "needle=b"], ""),
+        (["text+image", "text, audio"], ""),
+        (["size=3%,contrast=1", "size=7%,contrast=0.3"], "size 3% 1, size 7% 1, contrast 0.3 1, contrast 1 1"),
+    ],
+)
+def test_parts_of_variants_have_rows_of_their_own(variants, rows):
+    """Where variants are made of several parts that differ, each value of each part has a row; else there are none."""
+    sweep = make_sweep(context_lengths=["1k"], depths=1, samples_per_cell=1)
+    samples = [judge(make_sample(s, sweep), Completion(TARGET)) for s in expand(sweep, variants=variants)]
+    made = sweep_block(sweep, RetrievalScorer.METRICS, samples)["factors"]
+    assert ", ".join(f"{row['factor']} {row['value']} {row['n']}" for row in made) == rows
 
 
 def test_a_task_without_lengths_and_depths_is_grouped_by_its_labels():
