@@ -302,6 +302,23 @@ def test_search_finds_samples_and_leads_to_them(open_page):
     one.page.get_by_text("0 of 70 samples hold").wait_for()
 
 
+def test_a_view_can_be_sent(open_page):
+    """Filters and search stand in the address, which shows the same again; what is not there is no filter."""
+    one = open_page()
+    one.page.locator("#filter-length").select_option("8k")
+    one.page.get_by_label("Search in answers").fill("near")
+    one.page.keyboard.press("Enter")
+    one.page.get_by_text("samples hold").wait_for()
+    again = open_page(one.page.evaluate("location.hash"))
+    again.page.get_by_text("samples hold").wait_for()
+    assert again.page.inner_text("#status") == one.page.inner_text("#status")
+    assert again.page.locator("#filter-length").input_value() == "8k"
+    again.page.get_by_role("button", name="Show all").click()
+    assert again.page.evaluate("location.hash") == ""
+    odd = open_page("#?model=nobody&length=%3Cb%3E&task=longctx_text_niah")
+    assert odd.page.locator("#results tbody tr:visible").count() == 2
+
+
 def test_dark_and_light(open_page):
     """The page is as dark as the system is, and the button turns it."""
     backs = []

@@ -22,6 +22,26 @@ function applyFilters() {
   }
 }
 
+/** Put filters and search into the address (#?model=…&search=…), so that a view can be sent; nothing of it if all is shown. */
+function rememberView() {
+  const set = { ...chosenFilters(), search: byId("search").value.trim() };
+  const view = new URLSearchParams(Object.entries(set).filter(([, value]) => value)).toString();
+  history.replaceState(null, "", view ? `#?${view}` : "#");
+}
+
+/** Set filters and search as an address says; what the page does not have is left at "all". */
+function recallView(view) {
+  const wanted = new URLSearchParams(view);
+  for (const name of Object.keys(chosenFilters())) {
+    const select = byId(`filter-${name}`);
+    const value = wanted.get(name) || "";
+    select.value = [...select.options].some((one) => one.value === value) ? value : "";
+  }
+  byId("search").value = wanted.get("search") || "";
+  applyFilters();
+  search(byId("search").value.trim());
+}
+
 /** Let the heads of a table sort its rows: by what stands beside a cell (data-sort), else by its text. */
 function makeSortable(table) {
   all("thead th", table).forEach((head, column) => {

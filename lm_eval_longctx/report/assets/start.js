@@ -1,4 +1,4 @@
-// What happens when: the address's end (#...) opens a cell, forms filter and search, arrows walk through a grid.
+// What happens when: the address's end (#...) opens a cell or a view, forms filter and search, arrows walk through a grid.
 
 /** Return what the address's end names: a place on the page, and perhaps a sample there (#place:sample). */
 function named() {
@@ -13,6 +13,7 @@ function named() {
 /** Go where the address's end points: a cell, a sample in it, or a part of the page. */
 function follow() {
   const [cell, sample] = named();
+  if (location.hash.startsWith("#?")) recallView(location.hash.slice(2));
   if (blockOf(cell)) {
     reveal(byId(cell));
     openCell(cell, sample);
@@ -83,9 +84,21 @@ function forPaper() {
 
 function start() {
   const form = byId("filters");
-  form.addEventListener("change", (event) => { if (event.target.tagName === "SELECT") applyFilters(); });
-  form.addEventListener("submit", (event) => { event.preventDefault(); search(byId("search").value.trim()); });
-  form.addEventListener("reset", () => setTimeout(() => { applyFilters(); search(""); }));
+  form.addEventListener("change", (event) => {
+    if (event.target.tagName !== "SELECT") return;
+    applyFilters();
+    rememberView();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    search(byId("search").value.trim());
+    rememberView();
+  });
+  form.addEventListener("reset", (event) => {
+    event.preventDefault(); // the form would be reset after this, too late for what follows from it
+    recallView("");
+    rememberView();
+  });
   byId("look").addEventListener("click", turnLook);
   byId("cell").addEventListener("close", leave);
   byId("cell").addEventListener("click", (event) => { if (event.target === byId("cell")) byId("cell").close(); });
