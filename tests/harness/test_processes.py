@@ -153,6 +153,8 @@ def test_hf_shares_samples_out_under_torchrun(tiny_model: Path, repo_root: Path,
     logs = [[(line["doc_id"], line["resps"]) for line in one["samples"]["longctx_text_niah"]] for one in found]
     assert len(logs[0]) == HF["limit"]
     assert logs[0] == logs[1]
+    shares = [one["configs"]["longctx_text_niah"]["metadata"]["longctx"]["world_size"] for one in found]
+    assert shares == [1, 2]
     kept = [numbers(one) for one in found]
     for one in kept:
         del one["config"], one["git_hash"], one["pretty_env_info"]

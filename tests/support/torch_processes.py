@@ -8,6 +8,7 @@ rank and number of processes from accelerate, as ``hf`` does with several cards.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class SharingHF(HFLM):
     def __init__(self, folder: str) -> None:
         from accelerate import Accelerator
 
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # before lm-eval makes one, whose state all later ones share
         super().__init__(pretrained=folder, device="cpu", batch_size=1)
         self.accelerator = Accelerator(cpu=True)
         self._rank, self._world_size = self.accelerator.process_index, self.accelerator.num_processes
