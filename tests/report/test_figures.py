@@ -74,8 +74,10 @@ def partly(one):
 
 def test_partly_scored_cells_have_a_grey_corner(tmp_path):
     """A cell with some unscored samples keeps its colour, gets a grey corner and says how many are scored."""
-    counts, texts = fills(made(tmp_path, partly))
-    assert counts == {GREY: 15, f"rgb{colour(1)}": 15}
+    one = made(tmp_path, partly)
+    counts, texts = fills(one)
+    assert counts == {f"rgb{colour(1)}": 15}
+    assert drawn(one, "svg").decode().count(f'fill="{GREY}"') == 15
     assert texts.count("2 of 3") == 15
 
 

@@ -5,28 +5,30 @@ Run as ``python tests/support/draw_audio_needle.py``; needs the extras ``speech`
 
 from __future__ import annotations
 
+import base64
 import io
 import tempfile
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import soundfile
+import vl_convert
 from PIL import Image
+from scipy import signal
 
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.speech.source_voices import VoicesSource
+from lm_eval_longctx.report.palette import colour
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16_000
 AROUND = 3.5
 """Seconds before and after the needle."""
+
+STEP = 80
+"""Values of sound of which the loudest is drawn."""
 
 
 def main() -> None:
@@ -44,20 +46,41 @@ def draw(wave: np.ndarray, needle: dict, out: Path) -> None:
     """Draw waveform and spectrogram from some seconds before a needle to some seconds after it."""
     begin, end = needle["start"] - AROUND, needle["end"] + AROUND
     cut = wave[round(begin * RATE) : round(end * RATE)]
-    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4.4), height_ratios=[1, 2.4], sharex=True)
-    above.plot(begin + np.arange(len(cut)) / RATE, cut, lw=0.3, color="#30507a")
-    below.specgram(cut, NFFT=512, noverlap=384, Fs=RATE, xextent=(begin, end), vmin=-140, vmax=-40, cmap="magma")
-    for axis in (above, below):
-        axis.axvline(needle["start"], color="#1fb5b5")
-        axis.axvline(needle["end"], color="#1fb5b5")
-    above.set_title(f"“{needle['text']}” between two utterances of other speakers", fontsize=10)
-    above.set_ylabel("amplitude")
-    below.set_ylabel("hertz")
-    below.set_xlabel("seconds")
-    figure.tight_layout()
+    x = {"type": "quantitative", "title": "seconds", "scale": {"domain": [begin, end], "nice": False}}
+    marks = {"data": {"values": [{"at": needle["start"]}, {"at": needle["end"]}]}}
+    marks |= {"mark": {"type": "rule", "color": "#1fb5b5", "strokeWidth": 1.5}, "encoding": {"x": {**x, "field": "at"}}}
+    loud = np.abs(cut[: len(cut) // STEP * STEP]).reshape(-1, STEP).max(axis=1)
+    levels = [{"at": begin + index * STEP / RATE, "high": float(v), "low": -float(v)} for index, v in enumerate(loud)]
+    high = {"field": "high", "type": "quantitative", "title": "amplitude"}
+    shape = {"encoding": {"x": {**x, "field": "at", "title": None}, "y": high, "y2": {"field": "low"}}}
+    place = {"x": begin, "x2": end, "y": 0, "y2": RATE / 2, "url": spectrogram(cut)}
+    y = {"field": "y", "type": "quantitative", "title": "hertz", "scale": {"nice": False}}
+    seen = {"x": {**x, "field": "x"}, "x2": {"field": "x2"}, "y": y, "y2": {"field": "y2"}, "url": {"field": "url"}}
+    picture = {"data": {"values": [place]}, "mark": {"type": "image", "aspect": False}, "encoding": seen}
+    panels = [
+        {
+            "height": 70,
+            "layer": [{"data": {"values": levels}, "mark": {"type": "area", "color": "#30507a"}, **shape}, marks],
+        },
+        {"height": 170, "layer": [picture, marks]},
+    ]
+    spec = {
+        "title": {"text": f"“{needle['text']}” between two utterances of other speakers", "fontSize": 12},
+        "vconcat": [{"width": 600, **panel} for panel in panels],
+        "config": {"font": "Liberation Sans", "view": {"stroke": None}},
+    }
+    png = vl_convert.svg_to_png(vl_convert.vegalite_to_svg(spec))
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(out, optimize=True)
+
+
+def spectrogram(wave: np.ndarray) -> str:
+    """Return a picture of which frequencies are loud when, as a data URL."""
+    _, _, power = signal.spectrogram(wave, RATE, nperseg=512, noverlap=384)
+    loud = np.clip((10 * np.log10(power + 1e-14) + 140) / 100, 0, 1)[::-1]
+    palette = np.array([colour(step / 255) for step in range(256)], dtype=np.uint8)
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=80)
-    Image.open(drawn).convert("RGB").quantize(64).save(out, optimize=True)
+    Image.fromarray(palette[(loud * 255).astype(np.uint8)]).save(drawn, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
 
 
 if __name__ == "__main__":

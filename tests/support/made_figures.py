@@ -124,6 +124,7 @@ def sound_runs(folder: Path) -> list[Run]:
     """Return two models that transcribed recordings of eight minutes."""
     for name, worse in (("lab/small", 0.05), ("lab/large", 0.01)):
         made = block(lambda _: Completion(TARGET), context_lengths=["1k"], depths=1)
+        made["specification"]["unit"] = "seconds"
         write_results(folder / name, {"longctx_audio_asr": made}, model=name)
         file = folder / name / "samples_longctx_audio_asr_2026-01-01T00.jsonl"
         wrong = [min(1.0, 0.05 + worse * minute**2) for minute in range(8)]

@@ -126,7 +126,7 @@ def _layers(grid: Grid, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         stroke = {"type": "point", "shape": "M-.5,.5L.5,-.5", "filled": False, "stroke": "#9aa0a6", "strokeWidth": 0.6}
         yield {"transform": [_only("datum.state === 'not run'")], "mark": {**stroke, "size": _square("1")}}
     if "partial" in states:
-        fold = {"type": "point", "shape": _FOLD, "color": _GREY, "opacity": 1, "size": _square(".3")}
+        fold = {"type": "point", "shape": _FOLD, "aria": False, "color": _GREY, "opacity": 1, "size": _square(".3")}
         corner = {"x": _at("length", grid.lengths, 1), "y": _at("depth", [depth_label(d) for d in grid.depths], 0)}
         yield {"transform": [_only("datum.state === 'partial'")], "mark": fold, "encoding": corner}
     yield _written("shown", -0.13)
@@ -153,6 +153,7 @@ def _written(name: str, lower: float) -> dict[str, Any]:
     size = _SIZES[name]
     mark = {
         "type": "text",
+        "aria": False,  # the cell itself tells it
         "fontSize": {"expr": f"length(datum.{name}) > 5 ? {size} * 0.75 : {size}"},
         "opacity": {"expr": f"{size} < 4 ? 0 : 1"},
         "dy": {"expr": f"datum.part ? {lower} * {_Y} : 0"},

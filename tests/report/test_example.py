@@ -1,0 +1,15 @@
+"""The first example of docs/reading-a-report.md, made anew by its own script."""
+
+from __future__ import annotations
+
+import draw_example
+import pytest
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_command_prints(tmp_path):
+    """The table on the page is what its script and ``report`` print today (``draw_example.py`` renews it)."""
+    out = draw_example.made(tmp_path)
+    assert draw_example.printed(out) == draw_example.shown()
+    for name in draw_example.pictures(out):
+        assert (draw_example.ROOT / "docs" / name).is_file()
