@@ -8,7 +8,8 @@ its own. *corpus* is reading and tokenising the text, in an empty cache; it is
 once a text, not once a run. *at once* reads the document from its beginning to
 its end and tells all positions. The named alternative, *windowed*, is what a
 model needs that tells only how likely a text is after another: each window
-with its whole prefix, so that everything before it is read again. *peak* is
+with its whole prefix, so that everything before it is read again. Seconds are
+of the processor, so that others on the machine change little. *peak* is
 the highest resident set of the whole process (Linux), the corpus included. A text
 that is shorter than a length is measured as far as it goes: 10M tokens are
 some 45 MB of code, more than Python's own library has, so that 10M is asked for.
@@ -48,10 +49,10 @@ def positions(length: str) -> list[str]:
 
 
 def timed(action) -> tuple[float, list[float]]:
-    """Return seconds and what came of it."""
-    start = time.perf_counter()
+    """Return seconds of the processor and what came of it."""
+    start = time.process_time()
     found = action()
-    return time.perf_counter() - start, found
+    return time.process_time() - start, found
 
 
 def at_once(builder, samples) -> list[float]:
@@ -79,7 +80,7 @@ def measure_one(haystack: str, length: str) -> dict[str, float]:
         again, same = timed(lambda: windowed(builder, samples))
     return {
         "tokens": samples[-1]["realised_length"],
-        "bytes": sum(_window(samples[-1])),
+        "bytes": _window(samples[-1])[1],
         "positions": len(samples),
         "corpus": corpus,
         "at once": seconds,
