@@ -124,6 +124,12 @@ class TranscriptScorer(Scorer):
         ),
         Metric("stopped_early", "1 if the transcript ends before the speech does; else 0", higher_is_better=False),
         ABSTAINED,
+        Metric(
+            "wer_segments",
+            "errors per word (character) where the recording was cut into pieces, all pieces together",
+            higher_is_better=False,
+            aggregate=pooled,
+        ),
     )
     OPTIONS = (
         Option(
@@ -132,7 +138,10 @@ class TranscriptScorer(Scorer):
         Option("language", "en", "two letters: language of the speech"),
     )
 
-    READS = (Column("target", "what was said", required=True),)
+    READS = (
+        Column("target", "what was said", required=True),
+        Column("control", "whether this is a piece of a recording, asked to compare with the whole", "flag"),
+    )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Choose the normalizer, and characters instead of words where the language has no spaces.
@@ -161,9 +170,19 @@ class TranscriptScorer(Scorer):
             )
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """Return the metrics; rates carry their counts (see ``Ratio``); characters have no ``wer``."""
+        """Return the metrics; rates carry their counts (see ``Ratio``); characters have no ``wer``.
+
+        Of a piece there is ``wer_segments`` only, of a whole recording all others.
+        """
         found, gone = self._read(sample, answer)
         words = {"wer": found.rate(found.errors)} if self.spaced else {}
+        values = self._values(found, words, gone=gone)
+        if sample.get("control"):
+            return {**dict.fromkeys(values), "wer_segments": found.rate(found.errors)}
+        return {**values, "wer_segments": None}
+
+    @staticmethod
+    def _values(found: Comparison, words: dict[str, Ratio], *, gone: bool) -> dict[str, Any]:
         return {
             **words,
             "cer": found.cer,

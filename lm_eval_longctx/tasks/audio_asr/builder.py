@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, MediaError
 from lm_eval_longctx.hay.kinds import mime_of
@@ -43,6 +43,10 @@ ASK = (
 TOKENS_PER_SECOND_OF_SPEECH = 10.0
 """Room for an answer: fast English is 5 tokens a second, other scripts up to twice that."""
 
+ARMS = ("whole", "segments")
+
+_PIECE = ",piece="
+_SEGMENT = 30 * SAMPLE_RATE
 _ROOM = 512
 _MINUTE = 60 * SAMPLE_RATE
 _SENT = frozenset(("audio/flac", "audio/wav", "audio/ogg", "audio/mpeg"))
@@ -73,8 +77,10 @@ class TranscriptSample(Sample):
         words_by_minute: Words that are said in each minute; characters in languages without spaces.
         snr_db: Speech above noise, in dB; ``None`` without noise.
         codec: How the file is coded.
+        arm: ``whole``, or ``segments`` where this is one piece of a recording.
     """
 
+    arm: str
     words_by_minute: list[int]
     snr_db: float | None
     codec: str
@@ -101,6 +107,7 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         *hay.OPTIONS,
         Option("order", "natural", "utterances as they come, or drawn at random", choices=("natural", "shuffled")),
+        Option("arms", ["whole"], "how recordings are asked: whole, in segments of 30 s, or both", choices=ARMS),
     )
 
     @cached_property
@@ -117,40 +124,74 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         self._laid = lru_cache(maxsize=1024)(self._lay)
 
     def plans(self) -> Iterable[PlannedSample]:
-        """Yield the planned samples; each step of a noise ladder is a variant."""
-        return expand(self.sweep, variants=hay.variants(dict(self.sweep.options)))
+        """Yield the planned samples; each step of a noise ladder is a variant, and each piece of a recording, too."""
+        plans = list(expand(self.sweep, variants=hay.variants(dict(self.sweep.options))))
+        if "whole" in self.sweep.options["arms"]:
+            yield from plans
+        if "segments" in self.sweep.options["arms"]:
+            for plan in plans:
+                for number in range(len(self._pieces(plan))):
+                    yield replace(plan, variant=f"{plan.variant}{_PIECE}{number}")
 
     def sample(self, plan: PlannedSample) -> TranscriptSample:
-        """Lay out one recording and write down what is said in it."""
-        bench, timeline = self._laid(plan)
-        lower = (self._laid(replace(plan, index=i))[1].hay for i in range(plan.index))
+        """Lay out one recording, or a piece of it, and write down what is said in it."""
+        whole, number = _parsed(plan)
+        bench, timeline = self._asked(plan)
+        lower = (self._laid(replace(whole, index=i))[1].hay for i in range(plan.index))
         shared = hay.overlap(bench.packets, timeline.hay, lower)
         heard = [self._pool.utterances[index] for index in timeline.hay]
         texts = [need_text(u).strip() for u in heard]
-        return {
+        piece = {} if number is None else {"control": True, "cluster": whole.id}
+        seconds = timeline.total / SAMPLE_RATE
+        made: TranscriptSample = {
             **planned_part(plan, self.sweep.tokenizer),
+            "arm": ARMS[number is not None],
             "target": " ".join(texts),
             "words_by_minute": words_by_minute(
                 texts, [bench.packets[i] * bench.store.grid for i in timeline.hay], self.sweep.options["language"]
             ),
             "question": ASK.format(language=language_name(self.sweep.options["language"])).strip(),
             "haystack": hay.described(self._pool, self.sweep.haystack, timeline.repeats, shared),
-            "realised_length": timeline.total / SAMPLE_RATE,
+            "realised_length": seconds,
             "realised_depth": None,
-            "snr_db": hay.snr_of(plan.variant, dict(self.sweep.options)),
+            "snr_db": hay.snr_of(whole.variant, dict(self.sweep.options)),
             "codec": bench.of.name,
-            "media_tokens": round(plan.length.amount * self.sweep.options["tokens_per_second"]),
-            "max_gen_toks": answer_budget(plan.length.amount),
+            "media_tokens": round(seconds * self.sweep.options["tokens_per_second"]),
+            "max_gen_toks": answer_budget(seconds),
         }
+        return cast("TranscriptSample", {**made, **piece})
+
+    def _asked(self, plan: PlannedSample) -> tuple[hay.Bench, Timeline]:
+        """Return codec and layout of a recording, or of the piece of one that is asked about."""
+        whole, number = _parsed(plan)
+        bench, timeline = self._laid(whole)
+        if number is None:
+            return bench, timeline
+        first, last = self._pieces(whole)[number]
+        said = timeline.hay[first:last]
+        total = sum(bench.packets[index] for index in said) * bench.store.grid
+        return bench, Timeline(said, (), 0, 0, total, timeline.repeats)
+
+    def _pieces(self, plan: PlannedSample) -> list[tuple[int, int]]:
+        """Return which utterances are in each piece: as many as fit into 30 seconds, so that no word is cut."""
+        bench, timeline = self._laid(plan)
+        most, used, first = _SEGMENT // bench.store.grid, 0, 0
+        pieces: list[tuple[int, int]] = []
+        for at, index in enumerate(timeline.hay):
+            if used and used + bench.packets[index] > most:
+                pieces.append((first, at))
+                first, used = at, 0
+            used += bench.packets[index]
+        return [*pieces, (first, len(timeline.hay))]
 
     def heard(self, sample: TranscriptSample, first: float, last: float) -> list[Heard]:
         """Return what is said between two moments; see ``Builder.heard``."""
-        made, timeline = self._laid(planned(sample))
+        made, timeline = self._asked(planned(sample))
         return heard(timeline, self._pool.utterances, (), made.store.grid, first, last)
 
     def render(self, sample: TranscriptSample) -> Prompt:
         """Write the recording (or find it written) after the request."""
-        bench, timeline = self._laid(planned(sample))
+        bench, timeline = self._asked(planned(sample))
         part = render(timeline, self._pool, (), bench.store, bench.of, self.context.cache_dir)
         return _prompt(part, language_name(self.sweep.options["language"]))
 
@@ -161,6 +202,12 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
         shuffled = options["order"] == "shuffled"
         rng = replace(plan, variant="").hay_rng("speech")
         return made, lay(made.packets, total, made.store.grid, (), rng, shuffled=shuffled)
+
+
+def _parsed(plan: PlannedSample) -> tuple[PlannedSample, int | None]:
+    """Return the plan of the whole recording, and which piece of it is asked about, if one is."""
+    variant, piece, number = plan.variant.partition(_PIECE)
+    return replace(plan, variant=variant), int(number) if piece else None
 
 
 def words_by_minute(texts: list[str], samples: list[int], language: str = "en") -> list[int]:

@@ -8,6 +8,7 @@ import soundfile
 
 from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.prompt import AudioPart, TextPart, file_digest
+from lm_eval_longctx.scorers.transcript import TranscriptScorer
 from lm_eval_longctx.tasks.audio_asr.builder import answer_budget, words_by_minute
 
 RATE = 16_000
@@ -34,6 +35,32 @@ def test_noise_may_be_a_ladder(build):
     assert [r["snr_db"] for r in samples] == [30.0, 0.0]
     assert len({r["target"] for r in samples}) == 1
     assert len({r["id"] for r in samples}) == 2
+
+
+def test_a_recording_is_asked_in_pieces_too(build):
+    """Pieces of 30 s at most hold together the words and the sound of the whole; no word is cut or left out."""
+    builder = build("transcript", context_lengths=["90s"], arms=["whole", "segments"])
+    whole, *pieces = builder.samples()
+    assert (whole["arm"], whole.get("control")) == ("whole", None)
+    assert whole == {**build("transcript", context_lengths=["90s"]).samples()[0]}
+    assert {(p["arm"], p["control"], p["cluster"]) for p in pieces} == {("segments", True, whole["id"])}
+    assert " ".join(p["target"] for p in pieces) == whole["target"]
+    assert all(20 < p["realised_length"] <= 30 for p in pieces[:-1])
+    sounds = [soundfile.read(next(builder.render(p).media()).path)[0] for p in (whole, *pieces)]
+    joined = np.concatenate(sounds[1:])
+    assert len(joined) == sum(round(p["realised_length"] * RATE) for p in pieces)
+    assert (joined == sounds[0][: len(joined)]).all()
+    assert build("transcript", context_lengths=["90s"], arms=["segments"]).samples() == pieces
+
+
+def test_pieces_are_scored_together_and_in_no_other_rate():
+    """Errors of pieces make one rate of their own, and whole recordings the others."""
+    scorer = TranscriptScorer({"normalizer": "none", "language": "en"})
+    piece = scorer.score({"target": "a b c d", "control": True}, "a b c x")
+    whole = scorer.score({"target": "a b c d"}, "a b c x")
+    assert {name for name, value in piece.items() if value is not None} == {"wer_segments"}
+    assert whole["wer_segments"] is None
+    assert (piece["wer_segments"], whole["wer"]) == (0.25, 0.25)
 
 
 def test_words_are_counted_by_minute():
