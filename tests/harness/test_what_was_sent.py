@@ -1,0 +1,101 @@
+"""All tasks on each provider's wire, decoded again by other tools and answered by an oracle that reads only that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import other_eyes
+import pytest
+
+from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.testing.server import LocalServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MODELS = {
+    "gemini": "gemini-3.8-flash",
+    "openai": "gpt-6.1-terra",
+    "anthropic": "claude-sonnet-5-5",
+    "openai-compatible": "tiny",
+}
+TAKES = {"openai-compatible": {"modalities": "text+image+audio+video"}}
+READ = ("longctx_image_niah", "longctx_video_niah", "longctx_video_niah_multi", "longctx_text_niah")
+"""Tasks that the oracle can answer: it reads writing, and needles in text."""
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Any]:
+    """What was decoded, shared: the same film goes to all providers."""
+    return {}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any]) -> Iterator[tuple[LocalServer, other_eyes.Oracle]]:
+    """A local server that keeps whole bodies, with the oracle behind it."""
+    monkeypatch.setattr("lm_eval_longctx.testing.exchange._KEPT_BODY", 1 << 30)
+    for name in ("GEMINI", "OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{name}_API_KEY", "test-key")
+    with LocalServer() as running:
+        oracle = other_eyes.Oracle(other_eyes.programs(), running.state, _seen=seen)
+        running.state.answer = oracle
+        yield running, oracle
+
+
+def tasks(**metadata: Any) -> dict[str, Any]:
+    """Load all tasks of ours that this machine can make samples of, as ``--tasks 'longctx_*'`` does."""
+    from lm_eval.tasks.manager import TaskManager
+
+    manager = TaskManager(include_defaults=False, metadata={"preset": "smoke", **metadata})
+    loaded = {}
+    for name in manager.match_tasks(["longctx_*"]):
+        try:
+            (task,) = manager.load([name])["tasks"].values()
+            task.named = False
+            assert task.test_docs()
+        except (LongctxError, ValueError):  # a group, or a voice that is not installed
+            continue
+        loaded[name] = task
+    return loaded
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["native", "frames"])
+@pytest.mark.parametrize("provider", MODELS)
+def test_what_reached_each_provider_is_what_was_planned(
+    server: tuple[LocalServer, other_eyes.Oracle], tmp_path: Path, provider: str, form: str
+) -> None:
+    """All media decode whole; needles are in their picture and in no other; who reads only that scores 1.0."""
+    from lm_eval.evaluator import evaluate
+
+    running, oracle = server
+    address, more = running.base_url(provider), TAKES.get(provider, {})
+    record = str(tmp_path / "ledger.sqlite3")
+    lm = LongctxLM(f"{provider}/{MODELS[provider]}", base_url=address, progress=False, ledger=record, **more)
+    loaded = tasks(longctx_video_niah={"form": form}, longctx_video_niah_multi={"form": form})
+    assert {*READ, "longctx_video_qa", "longctx_image_niah_shape"} <= loaded.keys()
+    found = evaluate(lm=lm, task_dict={"tasks": loaded, "groups": {}}, limit=1, bootstrap_iters=0, log_samples=True)
+    for name, results in found["results"].items():
+        assert "unsupported,none" in results or results["coverage,none"] == 1.0, name
+    for name in READ:
+        main = found["configs"][name]["metadata"]["longctx"]["metrics"][0]["name"]
+        assert found["results"][name][f"{main},none"] == 1.0, name
+    for name in ("longctx_image_niah", "longctx_video_niah", "longctx_video_niah_multi", "longctx_video_qa"):
+        for sample in found["samples"][name]:
+            check(sample["doc"], oracle)
+
+
+def check(sample: dict[str, Any], oracle: other_eyes.Oracle) -> None:
+    """Compare a sample with what came of it: number of pictures, their size, and where the words are."""
+    count = int(sample.get("pictures", sample["context_length"]))
+    words = (sample["question"], *sample.get("options", ()))
+    came = [media for text, media in oracle.asked if all(word in text for word in words)]
+    (media,) = (found for found in came if sum(one.pictures for one in found) == count)
+    assert {size for one in media for size in one.sizes} == {(640, 360)}
+    shown, first = {}, 0
+    for one in media:
+        shown.update({first + place: word for place, (_, word) in one.words.items()})
+        first += one.pictures
+    assert shown == {needle["picture"]: needle["value"] for needle in sample.get("needles", ())}

@@ -1,0 +1,164 @@
+"""What was sent, read again by tools that the product does not use: FFmpeg's own program decodes, Tesseract reads.
+
+The oracle of ``tests/harness/test_what_was_sent.py`` knows nothing but the bodies that reached the local server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lm_eval_longctx.testing.state import Asked, State
+
+SECRET = re.compile(r"The (?:(\w+) )?secret word is [\"'“‘](\w+)[\"'”’]", re.IGNORECASE)
+_RATE = 16_000
+_WHITE, _LEAST = 235, 0.002
+
+
+def programs() -> str:
+    """Return the path of FFmpeg's program, or skip the test where one of the two is not installed."""
+    ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="needs pip install imageio-ffmpeg").get_ffmpeg_exe()
+    if shutil.which("tesseract") is None:
+        pytest.skip("needs the program tesseract (apt-get install tesseract-ocr)")
+    return str(ffmpeg)
+
+
+def _run(command: list[str], data: bytes = b"") -> bytes:
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+@dataclass
+class Seen:
+    """One medium, decoded.
+
+    Attributes:
+        kind: ``image``, ``audio`` or ``video``.
+        pictures: How many pictures it holds.
+        sizes: Their widths and heights, each once.
+        seconds: Of sound.
+        words: By picture, from 0: which ordinal has which secret word.
+    """
+
+    kind: str
+    pictures: int = 0
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+    seconds: float = 0.0
+    words: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass
+class Oracle:
+    """Answers from what reached the server, and remembers what that was.
+
+    Attributes:
+        ffmpeg: The program.
+        state: Of the server.
+        asked: The text of each question with the media that came with it, in order.
+    """
+
+    ffmpeg: str
+    state: State
+    asked: list[tuple[str, list[Seen]]] = field(default_factory=list)
+    _seen: dict[tuple[str, str, bool], Seen] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, asked: Asked) -> str:
+        """Answer one request: the words on its pictures, the needle in its text, or a guess."""
+        with self._lock:
+            reads = "secret word" in asked.text  # reading takes a second a picture
+            kinds = [(kind, digest, reads) for kind, _, digest in asked.pieces if kind != "text"]
+            sent = {} if self._seen.keys() >= {*kinds} else dict(self._media())
+            for key in kinds:
+                if key not in self._seen:
+                    self._seen[key] = self._look(key[0], sent[key[1]], reads=reads)
+            media = [self._seen[key] for key in kinds]
+            self.asked.append((asked.text, media))
+        words = [word for seen in media for word in seen.words.values()]
+        if words:
+            return "\n".join(f"{key}: {word}" for key, word in words) if any(k for k, _ in words) else words[0][1]
+        found = re.search(r"special magic (\S+) number is: (\d+)", asked.text)
+        return found[2] if found else "Final Answer: (A)"
+
+    def _media(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all media that came, in a body or as a file."""
+        for file in self.state.files.values():
+            yield hashlib.sha256(file["content"]).hexdigest(), bytes(file["content"])
+        for request in list(self.state.requests):
+            for text in _strings(request["body"]):
+                content = _decoded(text)
+                if content:
+                    yield hashlib.sha256(content).hexdigest(), content
+
+    def _look(self, kind: str, content: bytes, *, reads: bool) -> Seen:
+        with tempfile.NamedTemporaryFile() as file:  # a film that is read from a pipe must begin with its index
+            file.write(content)
+            file.flush()
+            command = [self.ffmpeg, "-v", "error", "-i", file.name]
+            if kind == "audio":
+                sound = _run([*command, "-ac", "1", "-ar", str(_RATE), "-f", "s16le", "-"])
+                return Seen(kind, seconds=len(sound) / 2 / _RATE)
+            stream = _run([*command, "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])
+        pictures = list(_portable(stream))
+        read = {number: found for number, picture in enumerate(pictures) if reads and (found := _read(picture))}
+        return Seen(kind, len(pictures), {picture.size for picture in pictures}, words=read)
+
+
+def _strings(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict):
+        for value in tree.values():
+            yield from _strings(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _strings(value)
+
+
+def _decoded(text: str) -> bytes:
+    """Return what a text of base64 holds; nothing if it is none."""
+    data = text.partition(";base64,")[2] if text.startswith("data:") else text
+    if len(data) < 500 or " " in data[:500]:
+        return b""
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        return b""
+
+
+def _portable(stream: bytes) -> Iterator[Image.Image]:
+    """Yield the pictures of a stream of portable pixmaps."""
+    source = io.BytesIO(stream)
+    while source.readline().strip() == b"P6":
+        width, height = map(int, source.readline().split())
+        source.readline()
+        yield Image.frombytes("RGB", (width, height), source.read(3 * width * height))
+
+
+def _read(picture: Image.Image) -> tuple[str, str] | None:
+    """Return ordinal and word of a secret word on a picture; what has nearly nothing white has no writing of ours."""
+    grey = picture.convert("L")
+    if sum(grey.histogram()[_WHITE:]) < _LEAST * grey.width * grey.height:
+        return None
+    for times, white in ((3, 0), (2, 200), (3, 200)):  # Tesseract wants large dark letters on a light page
+        large = grey.resize((times * grey.width, times * grey.height), Image.Resampling.BICUBIC)
+        dark = large.point([0 if white and v > white else 255 if white else 255 - v for v in range(256)])
+        buffer = io.BytesIO()
+        dark.save(buffer, "PNG", compress_level=1)
+        text = _run(["tesseract", "-", "-", "--psm", "6"], buffer.getvalue()).decode()
+        if found := SECRET.search(" ".join(text.split())):
+            return (found[1] or "").lower(), found[2].lower()
+    return None
