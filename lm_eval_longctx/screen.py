@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _UNLIMITED = 1 << 20
 _NARROWEST = 20
 _INDENT = 4
+_LABEL = re.compile(r" *[^ ]+( [^ ]+)* {2,}(?=[^ ])| {9,}(?=[^ ])")
+"""A label with a gap behind it, or the gap alone on lines that go on below: what is broken goes on under the text."""
 
 
 def width() -> int:
@@ -31,7 +34,7 @@ def wants_colour(stream: TextIO | None = None) -> bool:
 
 
 def fitted(lines: Iterable[str], columns: int | None = None) -> str:
-    """Return lines of prose, those that are too long broken between words and set in under their beginning.
+    """Return lines of prose, those that are too long broken between words and set in under their text.
 
     Args:
         lines: Each without its end.
@@ -44,7 +47,9 @@ def fitted(lines: Iterable[str], columns: int | None = None) -> str:
 def _broken(line: str, most: int) -> list[str]:
     if len(line) <= most:
         return [line]
-    indent = min(len(line) - len(line.lstrip()) + _INDENT, most // 2)
+    labelled = _LABEL.match(line)
+    indent = labelled.end() if labelled else len(line) - len(line.lstrip()) + _INDENT
+    indent = indent if indent <= most // 2 else _INDENT
     return textwrap.wrap(
         line, most, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False, drop_whitespace=True
     )

@@ -24,6 +24,7 @@ from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import Prompt
 from lm_eval_longctx.providers.base import Request
 from lm_eval_longctx.providers.media import MediaRoute, described
+from lm_eval_longctx.screen import fitted
 
 if TYPE_CHECKING:
     import argparse
@@ -194,7 +195,7 @@ def as_text(plan: Plan) -> str:
     """Return a table with a line for each task and length, a total, and what was assumed."""
     everything = total(plan.cells)
     rows = [_row(cell) for cell in plan.cells]
-    return "\n".join([table([*rows, _row(everything, "total")], _HEADS), "", *_notes(plan, everything)])
+    return f"{table([*rows, _row(everything, 'total')], _HEADS)}\n\n{fitted(_notes(plan, everything))}"
 
 
 def _row(cell: Cell, name: str = "") -> list[str]:

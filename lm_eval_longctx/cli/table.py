@@ -65,7 +65,8 @@ def _fitted(natural: Sequence[int], least: Sequence[int], most: int) -> list[int
 def _wrapped(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Return the lines of a row: as many as its longest cell needs."""
     cells = [
-        textwrap.wrap(cell, width) if len(cell) > width else [cell] for cell, width in zip(row, widths, strict=True)
+        textwrap.wrap(cell, width, break_on_hyphens=False) if len(cell) > width else [cell]
+        for cell, width in zip(row, widths, strict=True)
     ]
     lines = []
     for number in range(max(map(len, cells), default=1)):

@@ -164,7 +164,7 @@ def test_it_knows_what_the_ledger_has(plan, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--tasks", "no_such_task"], "no task of ours matches"),
+        (["--tasks", "no_such_task"], "unknown task"),
         (["--tasks", TASK, "--metadata", "{"], "--metadata is not JSON"),
         (["--tasks", TASK, "--model_args", "model=nobody/x"], "unknown provider 'nobody'"),
         (["--tasks", TASK, "--model_args", "model=echo/tail,max_cots=3"], "max_cost"),

@@ -235,4 +235,6 @@ def test_tasks_complete_after_commas() -> None:
 def test_prose_is_broken_between_words() -> None:
     """Lines of prose keep their indent, and what is longer than the screen in one piece stays in one piece."""
     assert screen.fitted(["  one two three", "x"], 9) == "  one two\n    three\nx"
+    assert screen.fitted(["model    one two three"], 18) == "model    one two\n         three"
+    assert screen.fitted(["         one two three"], 18) == "         one two\n         three"
     assert screen.fitted(["/a/very/long/path/in/one/piece"], 10) == "/a/very/long/path/in/one/piece"
