@@ -72,9 +72,10 @@ def _minutes(run: Run, name: str) -> Iterator[dict[str, Any]]:
     """Yield one row a minute; words of the same minute of all recordings count alike."""
     wrong: dict[int, float] = {}
     said: dict[int, int] = {}
-    timed = run.block["specification"]["unit"] == "seconds"  # other logs, which may be long, are not opened
-    for logged in lines_of(run.samples_file) if timed and run.samples_file else ():
-        words = logged["doc"].get("words_by_minute") or []
+    for logged in lines_of(run.samples_file) if run.samples_file else ():
+        if "words_by_minute" not in logged["doc"]:
+            break  # another kind of task: its log, which may be long, is not read on
+        words = logged["doc"]["words_by_minute"] or []
         for read in logged.get("reading") or ():
             for minute, (rate, count) in enumerate(zip(read.get(BY_MINUTE) or [], words, strict=False), 1):
                 if rate is not None and count:
