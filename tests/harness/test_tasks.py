@@ -11,7 +11,8 @@ from lm_eval.api.model import LM, CachingLM
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError, UnsupportedError
 from lm_eval_longctx.harness.lm import LongctxLM
-from lm_eval_longctx.harness.tasks import silence_expected_warnings
+from lm_eval_longctx.harness.tasks import _reading, silence_expected_warnings
+from lm_eval_longctx.results import SampleResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -356,3 +357,9 @@ def test_nobody_who_wants_no_standard_errors_gets_any(niah: Any) -> None:
     loaded = {"tasks": {"longctx_text_niah": task}, "groups": {}}
     found = errors_of(evaluator.evaluate(lm=answers, task_dict=loaded, bootstrap_iters=0))
     assert set(found.values()) == {"N/A"}
+
+
+def test_the_log_keeps_what_figures_by_minute_need():
+    """The rate of errors in each minute stands among what the log keeps of how an answer was read."""
+    result = SampleResult({}, Completion("x"), {"wer": 0.5, "wer_by_minute": [0.25, None], "looped_words": 0})
+    assert _reading(result) == {"outcome": "complete", "note": "", "wer_by_minute": [0.25, None]}

@@ -263,9 +263,10 @@ def test_a_dozen_long_names_fit(tmp_path, look):
         name = f"some-organisation/a-model-with-a-very-long-name-and-a-date-2026-11-28-instruct-preview-{index}"
         write_results(tmp_path / str(index), {"t": made_}, model=name)
     for one in figures(read_runs([tmp_path])):
-        if one.kind in {"lengths", "outcomes"}:
+        if one.kind in {"lengths", "outcomes", "differences"}:
             svg = drawn(one, "svg", look).decode()
             assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= LOOKS[look].most + 1
+        if one.kind in {"lengths", "outcomes"}:
             assert len(set(re.findall(r">(some-org[^<]*…[^<]*\d)<", svg))) == 12
 
 

@@ -55,6 +55,7 @@ class Look:
             "title": {
                 "anchor": "start",
                 "frame": "group",
+                "limit": self.most * 0.95,
                 "font": FONT,
                 "fontSize": self.size + 2,
                 "color": self.ink,

@@ -189,15 +189,16 @@ def differences(found: Sequence[Paired]) -> Figure:
         {"transform": known, "mark": SPAN, "encoding": {**place, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
         {"mark": "point", "encoding": {**place, "x": x, "tooltip": tips}},
     ]
-    shown = "now less then" if again else f"{found[0].first.model} less others"
+    shown = "now less then" if again else "the best model less others"
+    whose = "each model" if again else found[0].first.model
     spec = {
-        "title": {"text": f"{task} · {shown}", "subtitle": "on the same samples"},
+        "title": {"text": f"{task} · {shown}", "subtitle": f"{whose}, on the same samples"},
         "width": WIDE - 60,
         "height": {"step": 14 if len(found) <= _FEW else 9, "for": "offset"},
         "data": {"name": "differences"},
         "layer": layers,
     }
-    title = f"{task}: {shown}, on the same samples"
+    title = f"{task}: {shown} ({whose}), on the same samples"
     notes = signatures([found[0].first])
     return Figure(f"{task} differences", title, "differences", spec, {"differences": rows}, task, notes=notes)
 
