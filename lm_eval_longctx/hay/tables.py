@@ -73,7 +73,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not UTF-8 (byte {error.start}); convert it first") from error
+        raise CorpusError(
+            f"{path} is not UTF-8 (byte {error.start}); convert it first, such as by iconv -f LATIN1 -t UTF-8"
+        ) from error
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
 
