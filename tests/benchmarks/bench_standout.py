@@ -13,26 +13,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from lm_eval_longctx.hay.speech.spoken import CLEAR
+from lm_eval_longctx.hay.speech.colour import coloured, spectrum
+from lm_eval_longctx.hay.speech.spoken import CLEAR, spoken
 from lm_eval_longctx.hay.speech.transcripts import recordings
-from lm_eval_longctx.hay.speech.voices import default_voices, speak
+from lm_eval_longctx.hay.speech.voices import default_voices
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, active_level, levelled, read_audio
 
-BANDS = 24
 PIECE = 3 * SAMPLE_RATE
-
-
-def spectrum(wave: np.ndarray) -> np.ndarray:
-    """Return the level of each band, in dB, shape (24,)."""
-    frames = wave[: len(wave) // 512 * 512].reshape(-1, 512) * np.hanning(512)
-    power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
-    edges = np.unique(np.geomspace(2, 256, BANDS + 1).round().astype(int))
-    return np.array([10 * np.log10(power[a:b].mean() + 1e-12) for a, b in pairwise(edges)])
 
 
 def distance(one: np.ndarray, others: list[np.ndarray]) -> float:
@@ -46,7 +37,19 @@ def main(folder: str, count: int = 40) -> None:
     hay = [levelled(w[a : a + PIECE]) for w in waves for a in range(0, len(w) - PIECE // 2, PIECE)]
     with tempfile.TemporaryDirectory() as cache:
         said = [(f"The secret keyword is {word}.", voice) for word in CLEAR for voice in default_voices()][:count]
-        needles = [levelled(speak(text, voice, Path(cache))[1]) for text, voice in said]
+        spoken_ones = [spoken(text, voice, 0.0, Path(cache)) for text, voice in said]
+        own_ones = [levelled(one.load(one.utterance)) for one in spoken_ones]
+        mean = np.mean([spectrum(w) for w in hay], axis=0)
+        filtered = [coloured(one, lambda: mean, "hay") for one in spoken_ones]
+        like_hay = [levelled(one.load(one.utterance)) for one in filtered]
+    print(f"pieces of hay {len(hay)}, needles {len(said)}")
+    for name, needles in (("own", own_ones), ("hay", like_hay)):
+        print(f"needle_spectrum: {name}")
+        compare(hay, needles)
+
+
+def compare(hay: list[np.ndarray], needles: list[np.ndarray]) -> None:
+    """Print how needles compare with hay."""
     of_hay, of_needles = [spectrum(w) for w in hay], [spectrum(w) for w in needles]
     own = [distance(s, [t for t in of_hay if t is not s]) for s in of_hay]
     theirs = [distance(s, of_hay) for s in of_needles]
@@ -55,7 +58,6 @@ def main(folder: str, count: int = 40) -> None:
         for s in of_needles
     ]
     levels = [[active_level(w) for w in group] for group in (hay, needles)]
-    print(f"pieces of hay {len(hay)}, needles {len(needles)}")
     print("level         hay {:.1f} dB, needles {:.1f} dB".format(*map(np.mean, levels)))
     print(
         f"spectrum      a piece of hay is {np.mean(own):.1f} dB a band from the others, a needle {np.mean(theirs):.1f}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.colour import coloured, mean_spectrum
 from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.pieces import packets_of
 from lm_eval_longctx.hay.speech.render import Spoken, render
@@ -30,6 +31,9 @@ from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import Rng
@@ -85,6 +89,7 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
         Option("needle_speaker", "different", "the needle's voice against the hay's", choices=("different", "same")),
         Option("needle_voices", [], "voices that may say needles; empty: all that fit needle_speaker"),
         Option("needle_gain_db", 0.0, "how much louder than the hay the needle is", minimum=-40, maximum=20),
+        Option("needle_spectrum", "own", "the voice's, or filtered to that of the hay", choices=("own", "hay")),
         Option("needles", 1, "how many keywords are hidden and asked for", minimum=1, maximum=len(ORDINALS)),
         Option("absent", 0.0, "share of samples in which nobody says a keyword", minimum=0, maximum=1),
         Option("distractors", 0, "spoken sentences such as 'The secret color is blue'", minimum=0, maximum=20),
@@ -101,6 +106,11 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
         """Keep the settings, and what the samples of a cell hold, to tell what they share."""
         super().__init__(sweep, context)
         self.speech_of = lru_cache(maxsize=1024)(self._speech_of)
+
+    @cached_property
+    def hay_spectrum(self) -> npt.NDArray[np.float64]:
+        """The mean spectrum of the hay."""
+        return mean_spectrum(self._pool)
 
     def _speech_of(self, plan: PlannedSample) -> tuple[int, ...]:
         """Return the utterances of a sample's hay, but for those that its needles leave no room for."""
@@ -202,7 +212,10 @@ class _Draft:
     def inserts(self) -> tuple[Spoken, ...]:
         """The same, spoken."""
         gain = self.options["needle_gain_db"]
-        return tuple(spoken(s.text, voice(s.voice), gain, self.cache_dir) for s in self.said)
+        made = tuple(spoken(s.text, voice(s.voice), gain, self.cache_dir) for s in self.said)
+        if self.options["needle_spectrum"] == "own":
+            return made
+        return tuple(coloured(one, lambda: self.builder.hay_spectrum, self.pool.digest[:16]) for one in made)
 
     @cached_property
     def timeline(self) -> Timeline:

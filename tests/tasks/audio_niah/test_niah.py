@@ -7,8 +7,12 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, UnknownOptionError
+from lm_eval_longctx.hay.speech.colour import spectrum
+from lm_eval_longctx.hay.speech.render import Spoken
+from lm_eval_longctx.hay.speech.source import Utterance
 from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.hay.speech.voices import default_voices, engine, speak, voice
+from lm_eval_longctx.hay.speech.waveform import active_level
 from lm_eval_longctx.prompt import AudioPart, TextPart
 
 pytestmark = pytest.mark.usefixtures("_speech")
@@ -246,3 +250,23 @@ def test_a_pool_is_spoken_once(cache, context):
     assert long.utterances[: len(short.utterances)] == short.utterances
     assert long.samples >= 12 * RATE
     assert len(long.load(long.utterances[-1])) == long.utterances[-1].samples
+
+
+def test_a_needle_can_have_the_spectrum_of_the_hay(build, monkeypatch):
+    """Filtered, a needle is as long as it was, at the level of the hay, and its bands are near to those of the hay."""
+    rng = np.random.default_rng(3)
+    dull = np.convolve(rng.standard_normal(2 * RATE), np.ones(12) / 12, mode="same").astype(np.float32)
+    said = Spoken(Utterance("d" * 64, len(dull), "joe", "x", "x"), lambda _: dull.copy())
+    monkeypatch.setattr("lm_eval_longctx.tasks.audio_niah.builder.spoken", lambda *_: said)
+    off = {}
+    for kind in ("own", "hay"):
+        builder = build("needle", context_lengths=["30s"], depths=1, codec="wav", needle_spectrum=kind, snr_db=60)
+        (sample,) = builder.samples()
+        wave, _ = soundfile.read(next(builder.render(sample).media()).path, dtype="float32")
+        (needle,) = sample["needles"]
+        heard = wave[round(needle["start"] * RATE) : round(needle["end"] * RATE)]
+        assert len(heard) == len(dull)
+        assert active_level(heard) == pytest.approx(-23, abs=0.5)
+        off[kind] = np.abs(spectrum(heard) - builder.hay_spectrum).mean()
+    assert off["hay"] < 1.5
+    assert off["own"] > 5
