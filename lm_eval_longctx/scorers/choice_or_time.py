@@ -71,7 +71,7 @@ class ChoiceOrTimeScorer(Scorer):
         """Return the share of one option of all, or of the times that count as right."""
         if sample.get("options"):
             return self._choice.chance(sample)
-        return min(1.0, 2 * float(sample["tolerance"]) / float(sample.get("realised_length") or 1e9))
+        return min(1.0, 2 * float(sample.get("tolerance") or 0) / float(sample.get("realised_length") or 1e9))
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric; ``seconds_off`` is ``None`` unless a time was asked and given."""

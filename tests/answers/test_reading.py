@@ -14,6 +14,7 @@ from lm_eval_longctx.answers.thoughts import MOST, both_ends, without_thoughts
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.scorers.base import judge
 from lm_eval_longctx.scorers.choice import ChoiceScorer
+from lm_eval_longctx.scorers.choice_or_time import ChoiceOrTimeScorer
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.scorers.label import LabelScorer
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
@@ -75,6 +76,8 @@ SCORERS = [
     (LabelScorer({}), {"target": "bamodi", "labels": ["bamodi", "zelupa"]}, "bamodi", "accuracy"),
     (TranslationScorer({}), {"target": "We sing."}, "We sing.", "exact"),
     (SequenceMatchScorer({"grading": "v2"}), {"target": "owls", "prefix": "AbCd1234EfGh"}, "AbCd1234EfGhowls", "match"),
+    (ChoiceOrTimeScorer({}), {"target": "1:05", "tolerance": 5}, "1:05", "accuracy"),
+    (ChoiceOrTimeScorer({}), {"target": "B", "options": ["a cat", "a dog", "a fox"]}, "B", "accuracy"),
 ]
 """Each scorer with a sample, its perfect answer and its headline."""
 

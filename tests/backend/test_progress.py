@@ -30,8 +30,8 @@ def test_what_the_provider_is_at_is_told():
     """Within one long request the bar says how far the provider is, and nothing where it cannot tell."""
     said = iter(["3.0 of 41.9 MB read", ""])
     progress = Progress(1, Tally(), shown=False, doing=lambda: next(said))
-    assert progress.words() == "0 tokens, 0.00 USD, 3.0 of 41.9 MB read"
-    assert progress.words() == "0 tokens, 0.00 USD"
+    assert progress.words() == "0.00 USD, 0 tokens, 3.0 of 41.9 MB read"
+    assert progress.words() == "0.00 USD, 0 tokens"
 
 
 def test_unknown_money_is_not_zero():

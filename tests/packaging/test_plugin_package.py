@@ -59,7 +59,7 @@ def test_a_kind_of_task_can_be_plugged_in(environment):
     docs = [sample["doc"] for sample in results["samples"]["lighthouse_text_watch"]]
     assert all(0.95 < doc["realised_length"] / doc["context_length"] <= 1 for doc in docs)
     assert len({doc["target"] for doc in docs}) > 1
-    listed = environment.run("-m", "lm_eval_longctx", "tasks", "lighthouse_text_watch").stdout
+    listed = environment.run("-m", "lm_eval_longctx", "tasks", "lighthouse_text_watch", COLUMNS="200").stdout
     assert "the ship passes in one night of so many" in listed
 
 
