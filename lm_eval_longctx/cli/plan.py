@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.estimate import (
@@ -60,6 +60,7 @@ class Plan:
         about: The provider's description of itself.
         sent: For each task and length, in which forms its media would be sent; what is refused is not among them.
         estimated: Whether how long voices speak was only reckoned.
+        adaptive: For each task with an adaptive sweep, the calls it makes at most, and those of its whole grid.
     """
 
     model: str
@@ -74,6 +75,7 @@ class Plan:
     about: Mapping[str, Any]
     sent: Mapping[str, Sequence[str]]
     estimated: bool = False
+    adaptive: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -95,6 +97,7 @@ class Plan:
             "service_tier": self.about.get("service_tier"),
             "sent": {name: list(forms) for name, forms in self.sent.items()},
             "estimated": self.estimated,
+            "adaptive": {task: {"budget": budget, "of": of} for task, (budget, of) in self.adaptive.items()},
         }
 
 
@@ -166,7 +169,15 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
         provider.describe(),
         _sent(asked, calls, provider),
         any(a.sample["haystack"].get("estimated") for a in asked),
+        _adaptive(asked),
     )
+
+
+def _adaptive(asked: Sequence[Asked]) -> dict[str, tuple[int, int]]:
+    """Return how many calls adaptive sweeps make at most, and how many there are."""
+    budgets = {one.job.task: one.budget for one in asked if one.budget is not None}
+    counts = Counter(one.job.task for one in asked)
+    return {task: (min(budget, counts[task]), counts[task]) for task, budget in budgets.items()}
 
 
 def _sent(asked: Sequence[Asked], calls: Sequence[PlannedCall], provider: Provider) -> dict[str, list[str]]:
@@ -239,6 +250,8 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
     lines += [f"sent           {name}: {'; '.join(forms)}" for name, forms in plan.sent.items() if forms]
     if plan.estimated:
         lines.append("estimated      what is said in speech of our voices, from its letters: nobody speaks for a plan")
+    for task, (budget, of) in plan.adaptive.items():
+        lines.append(f"adaptive       {task}: {budget} of {of} calls at most; the table is of all of them")
     cap = plan.limits.max_cost
     if cap is not None and everything.expected is not None and everything.expected > cap:
         lines.append(f"max_cost       {cap:,.2f} USD is less than expected: what does not fit will be skipped_budget")

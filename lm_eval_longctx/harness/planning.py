@@ -33,12 +33,14 @@ class Asked:
         modality: Of its task.
         job: What the backend would be given.
         size: Of its pictures in pixels, if it has any.
+        budget: Calls that the whole task makes at most, where its sweep is adaptive.
     """
 
     sample: Sample
     modality: str
     job: Job
     size: tuple[int, int] | None = None
+    budget: int | None = None
 
 
 def make_model(model_args: str) -> LongctxLM:
@@ -89,9 +91,10 @@ def planned_calls(
             )
             continue
         for instance in task.instances:
+            budget = instance.chooser.budget if instance.chooser else None
             for repeat in range(task.config.repeats or 1):
                 job = model._job(instance, repeat)  # noqa: SLF001 - the very jobs of a run
-                yield Asked(instance.doc, task.builder.MODALITY, job, task.builder.picture_size)
+                yield Asked(instance.doc, task.builder.MODALITY, job, task.builder.picture_size, budget)
 
 
 def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str] = ()) -> LongctxTask:

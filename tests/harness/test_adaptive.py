@@ -121,3 +121,13 @@ def test_what_cannot_be_meant_is_an_error(value, error):
     """Unknown keys name the nearest, and numbers that mean nothing are refused before anything is asked."""
     with pytest.raises((ConfigError, UnknownOptionError), match=error):
         parse_sweep({"context_lengths": ["1k"], "adaptive": value}, task="t", unit=Unit.TOKENS)
+
+
+def test_a_plan_says_how_many_calls_there_are_at_most(tmp_path, capsys):
+    """The bill of an adaptive sweep is not that of its grid, and the plan says so."""
+    from lm_eval_longctx.cli import main
+
+    metadata = '{"context_lengths": ["1k", "2k"], "depths": 5, "adaptive": {"budget": 4}}'
+    arguments = ["--model_args", f"model=echo/tail,ledger={tmp_path / 'ledger'}", "--metadata", metadata]
+    assert main(["plan", "--tasks", "longctx_text_niah", *arguments]) == 0
+    assert "longctx_text_niah: 4 of 10 calls at most" in " ".join(capsys.readouterr().out.split())
