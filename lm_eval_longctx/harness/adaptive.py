@@ -13,7 +13,7 @@ what was answered from the ledger.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,13 @@ import numpy as np
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.results.summary import MAX_DEPTHS
 from lm_eval_longctx.scorers.base import mean
 from lm_eval_longctx.stats.adaptive import Posterior
 from lm_eval_longctx.stats.effective_length import NOLIMA_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lm_eval.api.instance import Instance
 
@@ -99,20 +100,21 @@ class Chooser:
             raise ConfigError(
                 f"{task.sweep.task}: adaptive looks for the length at which a score falls: give more lengths"
             )
-        depths = tuple(sorted({s["depth"] for s in samples if s["depth"] is not None})) or (None,)
+        depths = _depths(samples)
         floor = float(np.mean([task.parts.floors.of(task.builder.reveal(s), task.scorer) for s in samples]))
         settings = task.sweep.adaptive or {}
         places = [depth for depth in depths if depth is not None]
         spans = tuple(amounts[label] for label in labels)
         posterior = Posterior(spans, places, floor=floor)
         budget = int(settings.get("budget") or max(FIRST, len(samples) // 5))
+        _refuse_small(task.sweep.task, budget, Counter(_cell(sample, depths) for sample in samples))
         return cls(
             task.sweep.task, budget, int(settings.get("within", 1)), task.score_of, posterior, labels, spans, depths
         )
 
     def add(self, sample: Sample, job: Job, position: int) -> None:
         """Take a job in."""
-        cell = (sample["context_label"], sample["depth"])
+        cell = _cell(sample, self.depths)
         self.cells[cell].append(position)
         self.prices[cell] += job.tokens + AROUND
 
@@ -147,12 +149,16 @@ class Chooser:
         label, depth = cell
         length, place = self.lengths.index(label), self.depths.index(depth)
         found = [self.score(sample, answer) for sample, answer in pairs]
-        self.posterior.observe(length, place, [value for value in found if value is not None])
+        values = [value for value in found if value is not None]
+        if any(not 0 <= value <= 1 for value in values):
+            raise ConfigError(f"{self.task}: adaptive needs scores from 0 to 1, and an answer scores {max(values):g}")
+        self.posterior.observe(length, place, values)
         self.order.append(cell)
         self.asked += len(pairs)
         if any(answer.outcome is Outcome.CONTEXT_EXCEEDED for _, answer in pairs):
             self.posterior.end_before(length)
-            self.beyond = label
+            known = self.lengths.index(self.beyond) if self.beyond is not None else length
+            self.beyond = self.lengths[min(length, known)]  # of several in one round the shortest
         if any(answer.outcome is Outcome.SKIPPED_BUDGET for _, answer in pairs):
             self.why = "money"
 
@@ -192,6 +198,26 @@ class Chooser:
             "no_worst_depth": round(found.flat, 4),
             "effective_length": self._effective(found),
         }
+
+
+def _depths(samples: Sequence[Sample]) -> tuple[float | None, ...]:
+    """Return the depths of a grid; one place for all where there is no grid of them."""
+    found = {sample["depth"] for sample in samples}
+    return (None,) if None in found or len(found) > MAX_DEPTHS else tuple(sorted(d for d in found if d is not None))
+
+
+def _cell(sample: Sample, depths: Sequence[float | None]) -> Cell:
+    return sample["context_label"], None if None in depths else sample["depth"]
+
+
+def _refuse_small(task: str, budget: int, sizes: Counter[Cell]) -> None:
+    """Refuse a budget with which no cell could be asked."""
+    smallest = min(sizes.values())
+    if budget < smallest:
+        raise ConfigError(
+            f"{task}: a cell is asked whole and has {smallest} samples, so a budget of {budget} asks nothing; "
+            "raise it, or lower samples_per_cell"
+        )
 
 
 def give_chooser(task: LongctxTask, instances: Sequence[SampleInstance], *, ours: bool) -> Chooser | None:
@@ -246,13 +272,22 @@ def in_rounds(
             choosers[id(chooser)] = chooser
             chooser.add(request.doc, job, position)
     answers = dict(zip(others, run([jobs[p] for p in others]), strict=True)) if others or not choosers else {}
+    _stop_with(answers.values(), choosers.values())
     while chosen := [(chooser, cell) for chooser in choosers.values() for cell in chooser.round()]:
         positions = [position for chooser, cell in chosen for position in chooser.cells[cell]]
         answers.update(zip(positions, run([jobs[p] for p in positions]), strict=True))
         for chooser, cell in chosen:
             chooser.learn(cell, [(requests[p].doc, answers[p]) for p in chooser.cells[cell]])
+        _stop_with((answers[p] for p in positions), choosers.values())
     for chooser in choosers.values():
         told = (chooser.task, chooser.asked, sum(map(len, chooser.cells.values())), chooser.why)
         logger.info("%s: %d of %d samples asked; ended by: %s", *told)
     # An answer may be an empty text, so that its truth says nothing.
     return [answers[position] if position in answers else not_asked() for position in range(len(jobs))]
+
+
+def _stop_with(answers: Iterable[Completion], choosers: Iterable[Chooser]) -> None:
+    """End all sweeps where sending has stopped: another round would ask a refused key, or a dead server, once more."""
+    if any(answer.outcome is Outcome.TRANSPORT_FAILED and not answer.attempts for answer in answers):
+        for chooser in choosers:
+            chooser.why = chooser.why or "stopped"

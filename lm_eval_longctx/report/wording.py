@@ -188,6 +188,7 @@ _ENDED = {
     "budget": "when the calls were used up",
     "grid": "when nothing was left to ask",
     "money": "when max_cost was reached",
+    "stopped": "when sending stopped",
 }
 """Why an adaptive sweep ended."""
 

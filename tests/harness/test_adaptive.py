@@ -131,3 +131,32 @@ def test_a_plan_says_how_many_calls_there_are_at_most(tmp_path, capsys):
     arguments = ["--model_args", f"model=echo/tail,ledger={tmp_path / 'ledger'}", "--metadata", metadata]
     assert main(["plan", "--tasks", "longctx_text_niah", *arguments]) == 0
     assert "longctx_text_niah: 4 of 10 calls at most" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_refused_key_is_not_asked_round_after_round(niah, evaluate):
+    """Where sending stops, the sweep ends: no further round asks a server that takes no more calls."""
+    asked = []
+
+    def refuse(request):
+        asked.append(request)
+        return {"outcome": "transport_failed", "retry": "stop_run", "status": 401, "detail": "no such key"}
+
+    lm = LongctxLM("scripted/any", script=refuse, progress=False, ledger="none", concurrency=1)
+    found = block_of(evaluate(lm, niah(**GRID, adaptive=True)))["adaptive"]
+    assert found["ended"] == "stopped"
+    assert len(asked) <= 2  # the next one is let in while the first is on the wire
+
+
+def test_a_budget_below_a_cell_is_an_error(niah, evaluate):
+    """A budget that could ask nothing is refused before anything is asked."""
+    asked: list[int] = []
+    with pytest.raises(ConfigError, match="has 3 samples"):
+        evaluate(reading_up_to(9000, asked), niah(**GRID, adaptive={"budget": 2}))
+    assert not asked
+
+
+def test_failures_of_other_samples_stay(niah, evaluate):
+    """Without an adaptive sweep nothing is ever "not asked", least of all an answer without a text."""
+    grid = {**GRID, "depths": 2, "samples_per_cell": 1}
+    outcomes = block_of(evaluate(reading_up_to(10**9, [], window=3000), niah(**grid)))["summary"]["outcomes"]
+    assert outcomes == {"complete": 4, "context_exceeded": 6}
