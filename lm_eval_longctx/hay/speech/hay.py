@@ -40,7 +40,7 @@ OPTIONS = (
     Option(
         "tokens_per_second",
         32.0,
-        "tokens that a second of sound costs (Gemini: 32), to ask lengths in tokens",
+        "tokens a second of sound costs, to ask lengths in tokens, where the table of models does not say",
         minimum=0.1,
     ),
 )
