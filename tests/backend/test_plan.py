@@ -247,7 +247,7 @@ SOUND_RATES = [
     ("longctx_audio_niah", "openai/gpt-audio", {"tokens_per_second": 20}, 20),
     ("longctx_audio_niah", "scripted/x,script=none.json", {}, 32),  # nobody says what a second costs there
     ("longctx_audio_niah_multi", VOXTRAL, {}, 12.5),
-    ("longctx_audio_qa", VOXTRAL, {"kinds": ["when"]}, 12.5),
+    ("longctx_audio_qa", VOXTRAL, {"kinds": ["time"]}, 12.5),
     ("longctx_audio_asr", VOXTRAL, {}, 12.5),
 ]
 
