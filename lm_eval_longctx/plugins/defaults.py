@@ -72,6 +72,12 @@ SOURCES: tuple[SourceRecord, ...] = (
         licence="RULER's sentences: Apache-2.0",
     ),
     SourceRecord(
+        "shuffled",
+        "lm_eval_longctx.hay.text.sources:shuffled",
+        help="shuffled:<haystack>: the sentences of another text in random order",
+        licence="that of the other text",
+    ),
+    SourceRecord(
         "hub",
         "lm_eval_longctx.hay.text.sources:hub",
         help="hub:<data set>?split=test&column=text: a data set's text column",

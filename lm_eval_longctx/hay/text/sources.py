@@ -1,4 +1,4 @@
-"""Where hay comes from: books, code, the RULER noise, data sets.
+"""Where hay comes from: books, code, the RULER noise, data sets, and any of them in another order.
 
 A source yields its text in pieces and says what it is by a digest of its
 content. Generated sources may be endless. The text column of a data set is read
@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import sysconfig
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +22,7 @@ from lm_eval_longctx.hay.chronicle import VERSION as CHRONICLE_VERSION
 from lm_eval_longctx.hay.chronicle import pieces
 from lm_eval_longctx.hay.tables import named, opened
 from lm_eval_longctx.hay.text.reading import Document
-from lm_eval_longctx.hay.text.splitting import LINES, PIECES, SENTENCES
+from lm_eval_longctx.hay.text.splitting import LINES, PIECES, SENTENCES, units_of
 from lm_eval_longctx.hay.text.store import atomic_file
 from lm_eval_longctx.plan import Rng
 
@@ -40,6 +42,13 @@ CODE_SUFFIXES = tuple(
         ".lua .r .jl .zig"
     ).split()
 )
+SHUFFLED = 4096
+"""Units that are shuffled together: about 100,000 tokens of prose, which is all that is held at a time."""
+
+_SENTENCE = re.compile(r"\A((?:.*\n\s*\n(?=\s*\S))?\s*)(.*?)(\s*)\Z", re.DOTALL)
+"""Headings and space before a sentence, the sentence, and the space after it."""
+
+_LINE = re.compile(r"\A()(.*?)(\n*)\Z", re.DOTALL)
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "site-packages", "dist-packages", "node_modules"})
 
 
@@ -111,6 +120,37 @@ class FixedSource:
         return replace(self, digest=digest, open_texts=lambda: _texts(documents), documents=tuple(documents))
 
 
+@dataclass(frozen=True)
+class ShuffledSource:
+    """Another source's sentences or lines in random order, so many at a time; see ``TextSource``.
+
+    Paragraphs and headings stay where they are: only what is said, and in which order, is lost.
+    """
+
+    spec: str
+    digest: str
+    inner: TextSource
+
+    @property
+    def endless(self) -> bool:
+        """As that of the other source."""
+        return self.inner.endless
+
+    @property
+    def kind(self) -> str:
+        """As that of the other source; its sentences are not cut again."""
+        return LINES if self.inner.kind == LINES else PIECES
+
+    def texts(self) -> Iterator[str]:
+        """Yield unit after unit."""
+        units, form = units_of(self.inner.texts(), self.inner.kind), _LINE if self.kind == LINES else _SENTENCE
+        for number, first in enumerate(units):
+            block = [match.groups() for unit in (first, *islice(units, SHUFFLED - 1)) if (match := form.match(unit))]
+            order = Rng(f"shuffled|{self.digest}|{number}").sample(range(len(block)), len(block))
+            for (before, _, after), place in zip(block, order, strict=True):
+                yield before + block[place][1] + after
+
+
 def chronicle(argument: str, context: BuildContext) -> ChronicleSource:  # noqa: ARG001 - every source is called so
     """Make the haystack of our own endless prose; ``chronicle:7`` is another one.
 
@@ -129,6 +169,18 @@ def repeat(argument: str, context: BuildContext) -> FixedSource:  # noqa: ARG001
     """Make the haystack of one line of noise, for ever the same; ``repeat:<text>`` takes another text."""
     line = (argument.strip() or NOISE) + "\n"
     return FixedSource(_spec("repeat", argument), _digest("repeat", [line]), lambda: [line])
+
+
+def shuffled(argument: str, context: BuildContext) -> ShuffledSource:
+    """Make a haystack of another one's sentences in random order: ``shuffled:chronicle``, ``shuffled:books:/path``.
+
+    Raises:
+        CorpusError: No other haystack of text is named.
+    """
+    inner = context.source(argument) if argument.strip() else None
+    if not hasattr(inner, "texts"):
+        raise CorpusError(f"shuffled needs a haystack of text, such as shuffled:chronicle, not {argument!r}")
+    return ShuffledSource(_spec("shuffled", argument), _digest("shuffled", [str(SHUFFLED), inner.digest]), inner)
 
 
 def books(argument: str, context: BuildContext) -> FixedSource:

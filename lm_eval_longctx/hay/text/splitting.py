@@ -12,7 +12,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SENTENCES = "sentences"
 LINES = "lines"
@@ -37,6 +37,15 @@ _TITLES = frozenset(
     ).split()
 )
 _LOOK_BACK = 24
+
+
+def units_of(texts: Iterable[str], kind: str) -> Iterator[str]:
+    """Yield the units of texts that end where a unit ends; see ``unit_ends``."""
+    for text in texts:
+        start = 0
+        for end in unit_ends(text, kind):
+            yield text[start:end]
+            start = end
 
 
 def unit_ends(text: str, kind: str) -> Iterator[int]:

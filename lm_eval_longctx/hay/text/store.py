@@ -19,7 +19,7 @@ import numpy as np
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.progress import progress
-from lm_eval_longctx.hay.text.splitting import unit_ends
+from lm_eval_longctx.hay.text.splitting import units_of
 from lm_eval_longctx.hay.text.tokenizers import CONTINUATION
 
 if TYPE_CHECKING:
@@ -145,11 +145,8 @@ class TextStore:
 
     def _units(self) -> Iterator[bytes]:
         """Yield the source's text once, unit by unit."""
-        for text in self._source.texts():
-            start = 0
-            for end in unit_ends(text, self._source.kind):
-                yield text[start:end].encode()
-                start = end
+        for unit in units_of(self._source.texts(), self._source.kind):
+            yield unit.encode()
 
     def _save(self, draft: _Draft) -> bool:
         """Put a segment in its place; return whether it is new to us."""

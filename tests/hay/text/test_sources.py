@@ -12,7 +12,8 @@ from lm_eval_longctx.errors import CorpusError, LongctxError, UnknownOptionError
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.text import index, sources
 from lm_eval_longctx.hay.text.reading import PIECE
-from lm_eval_longctx.hay.text.sources import NOISE, books, chronicle, code, hub, repeat
+from lm_eval_longctx.hay.text.sources import NOISE, SHUFFLED, books, chronicle, code, hub, repeat, shuffled
+from lm_eval_longctx.hay.text.splitting import units_of
 
 GUTENBERG = (
     "\ufeffThe Project Gutenberg EBook of Nothing\n\n*** START OF THIS PROJECT GUTENBERG EBOOK NOTHING ***\n\n\n"
@@ -197,3 +198,47 @@ def test_text_without_places_to_cut(make, book, monkeypatch):
     monkeypatch.setattr(index, "LARGEST_PIECE", 1 << 20)
     with pytest.raises(CorpusError, match="has 1 MB without a space or line end after byte 0; is it text"):
         make(book("x" * (2 << 20)), tokenizer="cl100k_base").samples()
+
+
+@pytest.fixture
+def any_source(tmp_path) -> BuildContext:
+    """A context that knows all our sources."""
+    return BuildContext(resolve_source=lambda name: getattr(sources, name), cache_dir=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("inner", ["chronicle", "chronicle:7", "code", "books", "repeat:A b. C d. E f."])
+def test_shuffled_hay_says_the_same_in_another_order(inner, any_source, tmp_path):
+    """Shuffled hay holds the other's sentences, each once, and its paragraphs and headings where they were."""
+    texts = {
+        "code": "\n".join(f"    x{n} = {n}\n" for n in range(50)),
+        "books": "".join(f"One {n}. Two {n}, \nthen.\n\n" for n in range(90)),
+    }
+    if inner in texts:
+        path = tmp_path / ("a.py" if inner == "code" else "a.txt")
+        path.write_text(texts[inner], encoding="utf-8")
+        inner = f"{inner}:{path}"
+    plain, mixed = any_source.source(inner), shuffled(inner, any_source)
+    before, after = (list(itertools.islice(units_of(s.texts(), s.kind), SHUFFLED)) for s in (plain, mixed))
+    parted = [sorted(word for unit in units for word in unit.split()) for units in (before, after)]
+    assert parted[0] == parted[1]
+    assert len("".join(before)) == len("".join(after))
+    assert re.sub(r"\S+", "", "".join(before)).count("\n\n") == re.sub(r"\S+", "", "".join(after)).count("\n\n")
+    assert before != after
+    assert (mixed.digest != plain.digest, mixed.endless) == (True, plain.endless)
+    assert not re.search(r"[.!?][\"']?[A-Z]", "".join(after))
+
+
+def test_shuffled_hay_goes_on_and_on(any_source):
+    """Later sentences are shuffled too, are others, and are the same each time."""
+    source = any_source.source("shuffled:chronicle")
+    first, again = (list(itertools.islice(source.texts(), SHUFFLED + 500)) for _ in range(2))
+    later = list(itertools.islice(any_source.source("chronicle").texts(), SHUFFLED + 500))[SHUFFLED:]
+    assert first == again
+    assert not set(map(str.strip, later)) & set(map(str.strip, first[:SHUFFLED]))
+
+
+@pytest.mark.parametrize("argument", ["", " "])
+def test_shuffled_needs_another_haystack(argument, any_source):
+    """What is to be shuffled must be named."""
+    with pytest.raises(CorpusError, match="shuffled:chronicle"):
+        shuffled(argument, any_source)
