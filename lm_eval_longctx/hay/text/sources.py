@@ -177,7 +177,7 @@ def shuffled(argument: str, context: BuildContext) -> ShuffledSource:
     Raises:
         CorpusError: No other haystack of text is named.
     """
-    inner = context.source(argument) if argument.strip() else None
+    inner: Any = context.source(argument) if argument.strip() else None
     if not hasattr(inner, "texts"):
         raise CorpusError(f"shuffled needs a haystack of text, such as shuffled:chronicle, not {argument!r}")
     return ShuffledSource(_spec("shuffled", argument), _digest("shuffled", [str(SHUFFLED), inner.digest]), inner)
