@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import CorpusError
-from lm_eval_longctx.hay.text.arrange import Layout, arrange
 from lm_eval_longctx.hay.text.corpus import Corpus
-from lm_eval_longctx.hay.text.fit import Fitted, Fitter, Frame
 from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw
-from lm_eval_longctx.hay.text.measure import text_parts
-from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.sample import Haystack, Sample, planned_part
+from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, S
+from lm_eval_longctx.tasks.spread import HayPart, Place, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
+    from lm_eval_longctx.hay.text.fit import Fitted
     from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
 
-HEADER = "<context>\n"
 NEEDLE = "The special magic {key} {kind} is: {value}."
 INSTRUCTION = "Don't give information outside the document or repeat your findings"
 IF_ABSENT = "If the document does not give it, say that it is not there."
@@ -45,22 +42,11 @@ COMMON = (
 )
 
 
-class Place(TypedDict):
-    """Where the hay of a sample lies in its corpus, in units."""
-
-    start: int
-    units: int
-    fill: int
-
-
-class NeedlesPart(TypedDict):
+class NeedlesPart(HayPart):
     """What a sample says of its hay, and of the kind of its needles."""
 
-    haystack: Haystack
-    hay: Place
     key_kind: str
     value_kind: str
-    realised_length: float
 
 
 class NeedlesSample(Sample):
@@ -143,50 +129,25 @@ class _TextBuilder(Builder[S]):
         key, value = pair
         return str(self._options["needle"]).format(key=key, value=value, kind=self._value.noun)
 
-    def _footer(self, question: str) -> str:
-        asked = f"{question} {self._options['instruction']}".rstrip()
-        return f"\n</context>\n{asked}\n"
-
     def _fit(self, plan: PlannedSample, question: str, pairs: Sequence[Pair], depths: Sequence[float]) -> Fitted:
-        sentences = [self._sentence(pair) for pair in pairs]
-        fitted = self._fitter(question).fit(int(plan.length.amount), self._start(plan), sentences, depths)
+        fitted = self._spread(question).fit(plan, [self._sentence(pair) for pair in pairs], depths)
         if self._options["repetition"] == "forbidden":
             self.corpus.check_repetition(fitted.start, fitted.stop)
         return fitted
 
-    def _fitter(self, question: str) -> Fitter:
-        return Fitter(self.corpus, Frame(HEADER, self._footer(question) + self._prefix()))
+    def _spread(self, question: str) -> Spread:
+        return Spread(self.corpus, f"{question} {self._options['instruction']}", self._prefix())
 
-    def _hay(self, plan: PlannedSample, fitted: Fitted) -> NeedlesPart:
+    def _hay(self, plan: PlannedSample, question: str, fitted: Fitted) -> NeedlesPart:
         """Return what both kinds of task say of their hay."""
-        layout, source = fitted.layout, self.corpus.source
-        return {
-            "haystack": {
-                "spec": source.spec,
-                "digest": source.digest,
-                "repeats": self.corpus.repeats(fitted.start, fitted.stop),
-                "overlap": self.corpus.stretch(plan.index, int(plan.length.amount))[1],
-            },
-            "hay": {"start": layout.start, "units": layout.units, "fill": layout.fill},
-            "key_kind": self._key.noun,
-            "value_kind": self._value.noun,
-            "realised_length": fitted.tokens,
-        }
+        return {**self._spread(question).part(plan, fitted), "key_kind": self._key.noun, "value_kind": self._value.noun}
 
     def _prefix(self) -> str:
         return str(self._options["answer_prefix"]).format(kind=self._value.noun)
 
     def _prompt(self, sample: NeedlesSample, question: str, pairs: Sequence[Pair], positions: Sequence[int]) -> Prompt:
         """Slice the hay and put the needles between."""
-        if sample["haystack"]["digest"] != self.corpus.source.digest:
-            raise CorpusError(
-                f"the haystack {self.corpus.source.spec} is not the one that sample {sample['id']} was made from; "
-                "bring back the old text or run the sweep again"
-            )
-        layout = Layout(**sample["hay"], positions=tuple(positions))
-        pieces = arrange(self.corpus, layout, [self._sentence(pair) for pair in pairs])
-        parts = (TextPart(HEADER), *text_parts(self.corpus, pieces), TextPart(self._footer(question)))
-        return Prompt.user(*parts, answer_prefix=self._prefix())
+        return self._spread(question).prompt(sample, [self._sentence(pair) for pair in pairs], positions)
 
 
 class NeedleBuilder(_TextBuilder[OneNeedleSample]):
@@ -226,12 +187,12 @@ class NeedleBuilder(_TextBuilder[OneNeedleSample]):
         placed = list(zip(pairs, fitted.layout.positions, strict=True))
         made: OneNeedleSample = {
             **planned_part(plan, self.sweep.tokenizer),
-            **self._hay(plan, fitted),
+            **self._hay(plan, question, fitted),
             "question": question,
             "target": NOT_THERE if absent else wanted[1],
             "key": wanted[0],
             "absent": absent,
-            "realised_depth": None if absent else self._fitter(question).realised_depth(fitted.layout, 0),
+            "realised_depth": None if absent else self._spread(question).fitter.realised_depth(fitted.layout, 0),
             "position": None if absent else placed.pop(0)[1],
             "planted": [[key, value, position] for (key, value), position in placed],
             "distractors": {key: value for (key, value), _ in placed},
@@ -294,12 +255,13 @@ class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
         places = plan.rng("places")
         depths = [(number + places.random()) / count for number in range(count)]  # one in each stretch of the hay
         depths += [places.random() for _ in pairs[count:]]
-        fitted = self._fit(plan, self._question([key for key, _ in pairs[:count]]), pairs, depths)
+        question = self._question([key for key, _ in pairs[:count]])
+        fitted = self._fit(plan, question, pairs, depths)
         order = plan.rng("order").sample(range(count), count)
         positions = fitted.layout.positions
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            **self._hay(plan, fitted),
+            **self._hay(plan, question, fitted),
             "question": self._question([pairs[order[0]][0], "..."]),
             "target": dict(pairs[number] for number in order),
             "needles": [positions[number] for number in order],
