@@ -66,6 +66,12 @@ SOURCES: tuple[SourceRecord, ...] = (
         licence="the code's own; of the standard library PSF-2.0",
     ),
     SourceRecord(
+        "records",
+        "lm_eval_longctx.hay.records.source:records",
+        help="dated records without end, offline; records:ledger:7 is another form and another world",
+        licence="ours (MIT)",
+    ),
+    SourceRecord(
         "repeat",
         "lm_eval_longctx.hay.text.sources:repeat",
         help="RULER's five sentences of noise, again and again; repeat:<text> takes another text",

@@ -191,13 +191,13 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
             yield heading, line
 
 
-def load_banks() -> dict[str, Bank]:
-    """Read all files of ``prose/``; keys are ``file.bank``.
+def load_banks(package: str = __package__) -> dict[str, Bank]:
+    """Read all files of a package's folder ``prose/``; keys are ``file.bank``.
 
     Raises:
         CorpusError: A plan has a gap that nothing fills, or unbalanced brackets.
     """
-    folder = resources.files(__package__).joinpath("prose")
+    folder = resources.files(package).joinpath("prose")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
     texts = {f.name[: -len(".txt")]: f.read_text(encoding="utf-8") for f in files}
     banks: dict[str, Bank] = {}

@@ -16,15 +16,16 @@ from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.keys import check_template
 from lm_eval_longctx.hay.text.measure import text_parts
+from lm_eval_longctx.hay.text.whole import Fitting, Whole
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
 from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.tasks.mrcr.conversation import (
     SOURCE,
-    Conversation,
-    Fitting,
+    TOKENS_A_ROUND,
     RoundsSource,
+    filler_round,
     needle_rounds,
     rounds_of,
 )
@@ -113,7 +114,9 @@ class MrcrBuilder(Builder[ConversationSample]):
         before, depths = _spread(plan.rng("places"), float(plan.depth or 0), len(texts))
         prefix = _prefix(plan.rng("prefix"))
         question = self._question(prefix, before, request)
-        fitting = Fitting(self.corpus, HEADER, self._footer(question), needle_rounds(request, texts), depths)
+        rounds = needle_rounds(request, texts)
+        footer = self._footer(question)
+        fitting = Fitting(self.corpus, HEADER, footer, rounds, depths, filler_round, TOKENS_A_ROUND)
         if (bare := fitting.bare()) > plan.length.amount:
             raise LengthError(
                 f"{plan.length.amount} tokens are too short for a conversation with {len(texts)} answers: question "
@@ -150,8 +153,8 @@ class MrcrBuilder(Builder[ConversationSample]):
             raise CorpusError(f"sample {sample['id']} was made by another version; run the sweep again")
         request, texts = self._needles(planned(sample))
         hay = sample["hay"]
-        found = Conversation(hay["start"], hay["units"], tuple(sample["positions"]), hay["filler"])
-        parts = text_parts(self.corpus, found.pieces(self.corpus, needle_rounds(request, texts)))
+        found = Whole(hay["start"], hay["units"], tuple(sample["positions"]), hay["filler"])
+        parts = text_parts(self.corpus, found.pieces(self.corpus, needle_rounds(request, texts), filler_round))
         if self._options["rounds"] == _TURNS:
             return _as_turns("".join(part.text for part in parts), sample["question"])
         return Prompt.user(TextPart(HEADER), *parts, TextPart(self._footer(sample["question"])))
