@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 LONGEST = 6000
 """Characters that are kept of a question, a right answer and each piece of an answer."""
+
+_MADE = ("how", "claimed", "given", "chosen", "compared")
+"""What a scorer notes of an answer that it read."""
+
+_NOTHING: Line = MappingProxyType({})
 
 Place = tuple[str, Any]
 """Length label and depth."""
@@ -58,9 +64,10 @@ def read_answers(file: Path, metrics: Sequence[str], longest: int = LONGEST) -> 
     for count, logged in enumerate(lines_of(file), 1):
         place = (str(logged["doc"]["context_label"]), logged["doc"].get("depth"))
         try:
-            told = [{**one, "line": count} for one in answers_of(logged, metrics, longest)]
-            found = [Answer(one["id"], count, one["score"], as_json(one)) for one in told]
-            answers.setdefault(place, []).extend(found)
+            found = answers.setdefault(place, [])
+            for one in answers_of(logged, metrics, longest):
+                one["line"] = count
+                found.append(Answer(one["id"], count, one["score"], as_json(one)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # a value of a kind that nobody writes
             raise ResultsError(f"{file}, line {count}: not a sample of lm-eval; run the task again") from error
     return answers
@@ -100,75 +107,74 @@ def _parsed(line: bytes) -> Any:
 
 def answers_of(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[dict[str, Any]]:
     """Yield what is told of each answer to a sample: several with ``repeats``, else one."""
-    shared, calls = _shared(logged, metrics, longest), _calls(logged)
-    readings = logged.get("reading") or []
+    recipe, calls = _asked(logged)
+    shared = {**_shared(logged["doc"], longest), **_scores(logged, metrics), "recipe": recipe}
+    readings = logged.get("reading") or ()
     said = _responses(logged)
     for index, text in enumerate(said):
-        call = calls[index] if index < len(calls) else {}
-        reading = readings[index] if index < len(readings) else {}
-        number = {"answer_of": [index + 1, len(said)]} if len(said) > 1 else {}
-        yield {
-            **shared,
-            **number,
-            "answer": in_pieces(text, reading, longest),
-            **_read(reading),
-            **_call(call, reading),
-        }
+        reading = readings[index] if index < len(readings) else _NOTHING
+        told = dict(shared)
+        if len(said) > 1:
+            told["answer_of"] = [index + 1, len(said)]
+        told["answer"] = in_pieces(text, reading, longest)
+        _read(told, reading)
+        _call(told, calls[index] if index < len(calls) else _NOTHING, reading)
+        yield told
 
 
-def _shared(logged: Line, metrics: Sequence[str], longest: int) -> dict[str, Any]:
-    """Return what all answers to a sample share: what was asked, and how it was scored."""
-    sample, values = logged["doc"], {name: value for name in metrics if _is_number(value := logged.get(name))}
+def _shared(sample: Line, longest: int) -> dict[str, Any]:
+    """Return what was asked."""
     return {
         "id": str(sample.get("id", "")),
         "variant": str(sample.get("variant") or ""),
         "question": shortened(_text(sample.get("question", "")), longest),
         "target": shortened(_text(sample.get("target", "")), longest),
-        "score": values.get(metrics[0]),
-        "values": values,
-        "recipe": _recipe(logged),
     }
 
 
-def _read(reading: Line) -> dict[str, Any]:
-    """Return what the scorer made of an answer, as far as it says so."""
-    made = {key: reading[key] for key in ("how", "claimed", "given", "chosen", "compared") if reading.get(key)}
-    return {"why": str(reading.get("note") or ""), "read": made, "abstained": bool(reading.get("abstained"))}
+def _scores(logged: Line, metrics: Sequence[str]) -> dict[str, Any]:
+    """Return how the answers were scored."""
+    values = {name: value for name in metrics if _is_number(value := logged.get(name))}
+    return {"score": values.get(metrics[0]), "values": values}
 
 
-def _call(call: Line, reading: Line) -> dict[str, Any]:
-    """Return how a call went: our harness keeps it among the arguments."""
-    ended = str(reading.get("outcome") or call.get("outcome") or "")
-    tokens = {name: n for name, n in (call.get("usage") or {}).items() if name.endswith("_tokens")}
-    return {
-        "outcome": ended,
-        "detail": str(call.get("detail") or ""),
-        "tokens": {**tokens, **({"counted": call["counted_tokens"]} if call.get("counted_tokens") else {})},
-        "cost": (call.get("usage") or {}).get("cost"),
-        "seconds": call.get("seconds"),
-        "attempts": call.get("attempts"),
-        "replayed": bool(call.get("replayed")),
-        "notes": [str(note) for note in call.get("notes") or ()],
-        "key": str(call.get("key") or ""),
-    }
+def _read(told: dict[str, Any], reading: Line) -> None:
+    """Add what the scorer made of an answer, as far as it says so."""
+    told["why"] = str(reading.get("note") or "")
+    told["read"] = {key: value for key in _MADE if (value := reading.get(key))}
+    told["abstained"] = bool(reading.get("abstained"))
 
 
-def _calls(logged: Line) -> Sequence[Line]:
-    """Return the completions of a sample; none where another model than ours answered."""
-    last = list(_arguments(logged).values())[-1:]
-    return last[0].get("completions") or () if last and isinstance(last[0], dict) else ()
+def _call(told: dict[str, Any], call: Line, reading: Line) -> None:
+    """Add how a call went: our harness keeps it among the arguments."""
+    usage = call.get("usage") or _NOTHING
+    tokens = {name: n for name, n in usage.items() if name.endswith("_tokens")}
+    if counted := call.get("counted_tokens"):
+        tokens["counted"] = counted
+    told["outcome"] = str(reading.get("outcome") or call.get("outcome") or "")
+    told["detail"] = str(call.get("detail") or "")
+    told["tokens"] = tokens
+    told["cost"] = usage.get("cost")
+    told["seconds"] = call.get("seconds")
+    told["attempts"] = call.get("attempts")
+    told["replayed"] = bool(call.get("replayed"))
+    told["notes"] = [str(note) for note in call.get("notes") or ()]
+    told["key"] = str(call.get("key") or "")
 
 
-def _recipe(logged: Line) -> str:
-    """Return the line that names the sample, from which its prompt can be made again."""
-    first = list(_arguments(logged).values())[:1]
-    return first[0] if first and isinstance(first[0], str) and first[0].startswith("longctx:") else ""
+def _asked(logged: Line) -> tuple[str, Sequence[Line]]:
+    """Return the line that names the sample, from which its prompt can be made again, and what our model answered.
 
-
-def _arguments(logged: Line) -> Line:
+    Our harness keeps both among the arguments; where another model answered, its completions are not there.
+    """
     kept = logged.get("arguments")
     found = kept.get("gen_args_0") if isinstance(kept, dict) else None
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or not found:
+        return "", ()
+    given = list(found.values())
+    first, last = given[0], given[-1]
+    recipe = first if isinstance(first, str) and first.startswith("longctx:") else ""
+    return recipe, (last.get("completions") or ()) if isinstance(last, dict) else ()
 
 
 def _responses(logged: Line) -> list[str]:

@@ -81,13 +81,15 @@ def _parted(answer: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
 
 def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
     """Return what can be told of an answer's words, in order and without overlap."""
-    thoughts = [_with_tags(answer, one) for one in _found(answer, reading.get("thoughts"), THOUGHT)]
+    noted = reading.get("thoughts")
+    thoughts = [_with_tags(answer, one) for one in _found(answer, noted, THOUGHT)] if noted else []
     begin = thoughts[-1][1] if thoughts else 0
     if reading.get("abstained"):
         words = answer[begin:]
         start = begin + len(words) - len(words.lstrip())
         return [*thoughts, *([(start, start + len(words.strip()), ABSTAINED)] if words.strip() else [])]
-    return [*thoughts, *_claims(answer, _read(answer, reading, begin), reading)]
+    thoughts.extend(_claims(answer, _read(answer, reading, begin), reading))
+    return thoughts
 
 
 def _with_tags(answer: str, span: Span) -> Span:
@@ -109,8 +111,10 @@ def _read(answer: str, reading: Mapping[str, Any], begin: int) -> tuple[int, int
 
 def _claims(answer: str, read: tuple[int, int] | None, reading: Mapping[str, Any]) -> Iterator[Span]:
     """Yield what was read, with the claims inside marked; only the claims where all was read."""
-    start, end = read or (0, min(len(answer), MOST))
     given = reading.get("claimed") or reading.get("given") or reading.get("chosen") or ()
+    if not given and not read:
+        return
+    start, end = read or (0, min(len(answer), MOST))
     values = [given] if isinstance(given, str) else list(given)[:_MANY]
     last = start
     for left, right, kind in _found(answer[start:end], values, CLAIM):
@@ -134,6 +138,8 @@ def _found(text: str, parts: Iterable[Any] | None, kind: str) -> list[Span]:
         if start >= 0:
             last = start + len(part)
             spans.append((start, last, kind))
+    if len(spans) < 2:  # noqa: PLR2004 - most answers: nothing to put in order
+        return spans
     apart: list[Span] = []
     for span in sorted(spans):
         if not apart or span[0] >= apart[-1][1]:

@@ -293,3 +293,32 @@ def test_ink_can_be_read_on_every_colour():
 def relative(rgb):
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_limits_that_no_text_reaches_change_nothing(every, kind, monkeypatch):
+    """A figure is the same, byte for byte, with and without the limits that no text reaches."""
+    one = every[kind]
+    dropped, look = whole(one)["config"], LOOKS["light"].config
+    without = drawn(one, "svg")
+    monkeypatch.setattr(figure, "without_idle_limits", lambda _: None)
+    assert drawn(one, "svg") == without
+    assert (dropped["axis"]["labelLimit"], look["axis"]["labelLimit"] > 0) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "change"),
+    [
+        ("axis", "labelLimit", lambda spec, long: {**spec, "encoding": {"x": {"axis": {"labelExpr": f"'{long}'"}}}}),
+        ("title", "limit", lambda spec, long: {**spec, "title": {"text": "short", "subtitle": long}}),
+        ("title", "limit", lambda spec, long: {**spec, "title": {"text": ["short", long]}}),
+        ("legend", "titleLimit", lambda spec, long: {**spec, "encoding": {"color": {"title": long}}}),
+    ],
+    ids=["label", "subtitle", "line of a title", "legend"],
+)
+@pytest.mark.parametrize("letter", ["W", "@", "\ufdfd"])
+def test_limits_that_a_text_may_reach_stay(every, part, name, change, letter):
+    """Where a label or a title may be too wide, were all its letters the widest, its limit is kept."""
+    limit = LOOKS["light"].config[part][name]
+    one, long = every["lengths"], letter * (int(limit / (10 * (1.0 if letter.isascii() else 2.0))) + 1)
+    assert whole(replace(one, spec=change(one.spec, long)))["config"][part][name] == limit

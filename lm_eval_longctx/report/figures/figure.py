@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.errors import MissingExtraError, unknown_option
 from lm_eval_longctx.files import default_cache_dir, write_whole
 from lm_eval_longctx.report.figures.looks import LOOKS, Look
+from lm_eval_longctx.report.figures.room import without_idle_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,6 +117,7 @@ def _whole(figure: Figure, look: Look, wider: float) -> dict[str, Any]:
     described = " ".join((figure.title, *figure.notes))
     about = {"$schema": SCHEMA, "description": described}
     complete: dict[str, Any] = _clean({**about, **spec, "datasets": figure.data, "config": look.config})
+    without_idle_limits(complete)
     return complete
 
 
