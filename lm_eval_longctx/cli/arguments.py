@@ -65,3 +65,11 @@ class Parser(argparse.ArgumentParser):
 def _meant(word: str, options: Iterable[str]) -> str:
     guess = nearest(word, options) if word.startswith("-") else None
     return f" (did you mean {guess}?)" if guess else ""
+
+
+def positive(text: str) -> int:
+    """Read a number of things, 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

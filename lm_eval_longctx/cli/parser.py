@@ -54,6 +54,7 @@ COMMANDS = (
     Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid", looks=True),
     Command("ledger", "lm_eval_longctx.cli.ledger", "show, export, prune or repair the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
+    Command("judge", "lm_eval_longctx.cli.judge", "compare long answers, two at a time, and check what they claim"),
     Command("show", "lm_eval_longctx.cli.show", "make one prompt again as it was sent, with its needle marked"),
     Command(
         "tasks",

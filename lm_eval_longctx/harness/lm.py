@@ -220,11 +220,11 @@ class LongctxLM(LM):
 
     def _asked_with(self, gen_kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return a job's settings, and those under which earlier versions asked the same: they sent no temperature."""
-        settings = self._settings(gen_kwargs)
+        settings = self.settings(gen_kwargs)
         named = self.args.options["temperature"] is not None or says_how_to_sample(gen_kwargs)
         return {"settings": settings, "formerly": None if named else replace(settings, temperature=None)}
 
-    def _settings(self, gen_kwargs: Mapping[str, Any]) -> Settings:
+    def settings(self, gen_kwargs: Mapping[str, Any]) -> Settings:
         """Translate lm-eval's generation settings; nothing that the model does not take is sent."""
         takes, options = self.provider.capabilities, self.args.options
         until = gen_kwargs.get("until") or []

@@ -42,6 +42,11 @@ PROVIDERS: tuple[ProviderRecord, ...] = (
         help="vLLM, SGLang, llama.cpp, Ollama, OpenRouter: anything that speaks Chat Completions",
     ),
     ProviderRecord(
+        "lexical",
+        "lm_eval_longctx.judging.lexical:LexicalJudge",
+        help="judges answers by their words, offline: lm-eval-longctx judge",
+    ),
+    ProviderRecord(
         "scripted", "lm_eval_longctx.providers.scripted:ScriptedProvider", help="follows a script; for tests"
     ),
 )
@@ -240,6 +245,11 @@ SCORERS: tuple[ScorerRecord, ...] = (
         "translation", "lm_eval_longctx.scorers.translation:TranslationScorer", help="chrF and BLEU of translations"
     ),
     ScorerRecord("exact_f1", "lm_eval_longctx.scorers.exact_f1:ExactF1Scorer", help="short answers: exact, F1"),
+    ScorerRecord(
+        "long_answer",
+        "lm_eval_longctx.scorers.long_answer:LongAnswerScorer",
+        help="is the right answer mentioned in several sentences",
+    ),
     ScorerRecord("retrieval", "lm_eval_longctx.scorers.retrieval:RetrievalScorer", help="is the needle's value there"),
     ScorerRecord(
         "multi_needle", "lm_eval_longctx.scorers.multi_needle:MultiNeedleScorer", help="share of many needles"

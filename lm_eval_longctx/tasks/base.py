@@ -119,6 +119,18 @@ class Builder(ABC, Generic[S]):
         """
         return ()
 
+    def like(self, sample: S, text: str, most: int) -> tuple[str, ...]:  # noqa: ARG002 - only some can tell
+        """Return the passages of the sample's whole document that are most like a text; empty where nobody can tell.
+
+        For judges that check what an answer says against its source, whatever part of it the model read.
+
+        Args:
+            sample: The sample.
+            text: What to look for.
+            most: How many passages to return, the best first.
+        """
+        return ()
+
     def heard(self, sample: S, first: float, last: float) -> Sequence[Heard]:  # noqa: ARG002 - only some can tell
         """Return what is said between two seconds of the prompt's sound; empty where nobody wrote it down."""
         return ()

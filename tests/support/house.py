@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
     ("backend", "results", "metrics", "preview"),
-    ("harness", "report", "testing"),
+    ("harness", "judging", "report", "testing"),
     ("check",),
     ("cli",),
 )

@@ -25,6 +25,7 @@ from lm_eval_longctx.tasks.docqa.page import (
     Page,
     PassageIndex,
     check_listed,
+    most_like,
     retrieve,
     split_variant,
     variant,
@@ -257,6 +258,11 @@ class DocQABuilder(Builder[DocumentQuestion]):
         corpus = self._lands(int(sample["haystack"]["spec"].partition(":")[2])).corpus
         bounds = ((corpus.unit_start(unit), corpus.unit_start(unit + 1)) for unit, _ in sample["evidence"])
         return tuple(corpus.read(start, stop).strip() for start, stop in bounds)
+
+    def like(self, sample: DocumentQuestion, text: str, most: int) -> tuple[str, ...]:
+        """Return the passages of the document most like a text."""
+        land = self._lands(int(sample["haystack"]["spec"].partition(":")[2]))
+        return most_like(land.passages(*sample["document"]), text, most)
 
     def render(self, sample: DocumentQuestion) -> Prompt:
         """Slice the prompt of a sample out of the chronicle."""

@@ -26,6 +26,7 @@ from lm_eval_longctx.tasks.docqa.page import (
     Page,
     PassageIndex,
     check_listed,
+    most_like,
     retrieve,
     split_variant,
     variant,
@@ -263,6 +264,11 @@ class BookQABuilder(Builder[NovelQuestion]):
         words = (map(re.escape, _WORD.findall(passage)) for passage, _ in sample["evidence"])
         found = (re.search(r"\W+".join(some), book, re.IGNORECASE) for some in words)
         return tuple(match[0] for match in found if match)
+
+    def like(self, sample: NovelQuestion, text: str, most: int) -> tuple[str, ...]:
+        """Return the passages of the book most like a text."""
+        del sample
+        return most_like(self._index, text, most)
 
     def render(self, sample: NovelQuestion) -> Prompt:
         """Slice the prompt of a sample out of the book."""

@@ -124,6 +124,11 @@ class PassageIndex:
         return [int(n) for n in np.argsort(-scores, kind="stable")[:most]]
 
 
+def most_like(index: PassageIndex, text: str, most: int) -> tuple[str, ...]:
+    """Return the passages most like a text, the best first."""
+    return tuple(index.texts[number] for number in index.ranked(text, most))
+
+
 def retrieve(index: PassageIndex, corpus: Corpus, question: str, bare: Page, limit: int) -> tuple[tuple[int, int], ...]:
     """Return the spans of the best passages, in the order of the document.
 

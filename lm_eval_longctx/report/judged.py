@@ -1,0 +1,139 @@
+"""A judge's verdicts, as a table, sentences and a figure, from the file that ``lm-eval-longctx judge`` writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.report.figures.figure import Figure
+from lm_eval_longctx.report.figures.series import GREY, SPAN, WIDE, hover
+from lm_eval_longctx.report.wording import counts, number, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Record = Mapping[str, Any]
+
+HEADS = ("who", "strength", "95 %", "won", "claims supported", "corrected")
+
+
+def rows(record: Record) -> list[list[str]]:
+    """Return a row for each player, the strongest first: strength, share won, and claims supported where checked."""
+    ranked = {row["player"]: row for row in record.get("ranking", {}).get("players", ())}
+    held = {row["player"]: row for row in record.get("support", {}).get("players", ())}
+    return [
+        [player, *_strength(ranked.get(player)), *_support(held.get(player))]
+        for player in dict.fromkeys((*ranked, *held, *record["answers"]))
+    ]
+
+
+def _strength(row: Record | None) -> list[str]:
+    if row is None:
+        return ["··", "", ""]
+    mark = " (all)" if row["boundless"] else ""
+    return [number(row["value"]), span(row["interval"]), f"{row['won']:.0%} of {row['duels']}{mark}"]
+
+
+def _support(row: Record | None) -> list[str]:
+    if row is None:
+        return ["", ""]
+    fixed = "··" if row["corrected"] is None else number(row["corrected"])
+    return [f"{number(row['value'])} {span(row['interval'])} of {row['n']}", fixed]
+
+
+def sentences(record: Record) -> Iterator[str]:
+    """Yield what has to be known to read the table."""
+    judge = record["judge"]
+    told = "shown" if judge["shown_known"] else "not shown"
+    yield f"Judge: {judge['name']}, {told} what is known to be right; {record['questions']} questions."
+    if "ranking" in record:
+        yield from _of_ranking(record["ranking"])
+    if "support" in record:
+        yield from _of_support(record["support"])
+    for one in record.get("agreement", {}).get("judge", ()):
+        yield f"Judge and {one['sheet']}: {_agreed(one)}."
+    for one in record.get("agreement", {}).get("people", ()):
+        yield f"{one['sheets'][0]} and {one['sheets'][1]}: {_agreed(one)}."
+    if record["left_out"]:
+        yield "Answers left out: " + "; ".join(f"{n} ({why})" for why, n in record["left_out"].items()) + "."
+
+
+def _of_ranking(ranking: Record) -> Iterator[str]:
+    yield (
+        "Strengths are Bradley and Terry's, their geometric mean 1: the odds that one answer is found better than "
+        "another are those of the strengths. Intervals: bootstrap over questions."
+    )
+    order, length = ranking["order"], ranking["length"]
+    if order["consistent"] is not None:
+        yield f"Both orders agree in {order['consistent']:.0%} of the pairs; the others count as ties."
+    if order["first_wins"] is not None:
+        share = f"{number(order['first_wins'])} {span(order['interval'])}"
+        yield f"Of decided calls the answer shown first wins {share}; 0.50 if the order does not matter."
+    if length["odds"] is not None:
+        odds = f"{number(length['odds'])} {span(length['interval'])}"
+        yield f"Twice the length multiplies the odds of winning by {odds}, strengths apart."
+    if ranking["same_text"]:
+        yield f"{ranking['same_text']} of {ranking['pairs']} pairs say the same to the letter: ties without a call."
+    if ranking["without_verdict"]:
+        yield f"Calls without a verdict: {counts(ranking['without_verdict'])}; their pairs are left out."
+
+
+def _of_support(support: Record) -> Iterator[str]:
+    sides = ", ".join(
+        f"{number(row['value'])} {span(row['interval'])} of the {row['n']} known {name} claims"
+        for name, row in (("true", support["judge"]["sensitivity"]), ("false", support["judge"]["specificity"]))
+        if row
+    )
+    yield (
+        f"A claim is a sentence of an answer, checked against the {support['passages']} passages most like it. "
+        + (f"The judge is right on {sides}; the last column is corrected for that." if sides else "")
+    ).strip()
+    if support["without_verdict"]:
+        yield f"Claims without a verdict: {support['without_verdict']}; they are left out."
+
+
+def _agreed(row: Record) -> str:
+    if not row["n"]:
+        return "nothing in common"
+    return f"{row['equal']:.0%} equal verdicts on {row['n']} pairs, kappa {number(row['kappa'])}"
+
+
+def strength_figure(record: Record) -> Figure | None:
+    """Describe the strengths with their intervals, the strongest on top; ``None`` where nothing was compared."""
+    players = record.get("ranking", {}).get("players", ())
+    table = [
+        {
+            "player": row["player"],
+            "value": row["value"],
+            "low": row["interval"]["low"] if row["interval"] else None,
+            "high": row["interval"]["high"] if row["interval"] else None,
+            "shown": f"{number(row['value'])} {span(row['interval'])}".rstrip(),
+            "won": f"{row['won']:.0%}",
+        }
+        for row in players
+    ]
+    if not table:
+        return None
+    scale = {"type": "log", "nice": False, "padding": 14}
+    x = {"field": "value", "type": "quantitative", "title": "strength (geometric mean 1)", "scale": scale}
+    x["axis"] = {"format": "~g", "tickCount": 6}
+    y = {"field": "player", "type": "nominal", "sort": [row["player"] for row in table], "title": None}
+    tips = hover(("player", "who"), ("shown", "strength"), ("won", "won"))
+    layers = [
+        {"mark": {"type": "rule", "color": GREY}, "encoding": {"x": {"datum": 1}}},
+        {
+            "transform": [{"filter": "datum.low !== null"}],
+            "mark": SPAN,
+            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
+        },
+        {"mark": "point", "encoding": {"y": y, "x": x, "tooltip": tips}},
+    ]
+    tasks = ", ".join(record["tasks"])
+    spec = {
+        "title": {"text": f"{tasks} · whose answers are better", "subtitle": f"judge: {record['judge']['name']}"},
+        "width": WIDE - 120,
+        "height": {"step": 22},
+        "data": {"name": "strengths"},
+        "layer": layers,
+    }
+    title = f"Bradley-Terry strengths: {tasks}"
+    return Figure(f"{tasks} strengths", title, "strengths", spec, {"strengths": table}, notes=tuple(sentences(record)))

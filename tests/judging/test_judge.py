@@ -1,0 +1,327 @@
+"""Judging whole runs: what comes out is about the answers, not about the judge's habits, and nothing is paid twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lm_eval_longctx.backend import Backend, Limits
+from lm_eval_longctx.cli import main
+from lm_eval_longctx.errors import ConfigError, ResultsError
+from lm_eval_longctx.judging.answers import read_answers
+from lm_eval_longctx.judging.compare import judge_pairs, pairs, ranking
+from lm_eval_longctx.judging.lexical import judged as by_words
+from lm_eval_longctx.judging.record import COLUMN, MEANINGS, sheet_lines, with_people
+from lm_eval_longctx.judging.sheets import read_sheet, write_sheet
+from lm_eval_longctx.judging.support import (
+    Claim,
+    all_claims,
+    check_claims,
+    claims_of,
+    corrected,
+    known_claims,
+    passages_for,
+    supported,
+)
+from lm_eval_longctx.judging.wording import ANSWER_A, ANSWER_B, CLAIM, PASSAGES, sections
+from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.providers.base import Settings
+from lm_eval_longctx.providers.scripted import ScriptedProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def right(sample: Any) -> str:
+    """Answer right, in a sentence."""
+    return f"The text tells that it is {sample['target'][0]}."
+
+
+def wrong(sample: Any) -> str:
+    """Answer wrong, at length."""
+    text = "one may suppose that it was the miller of the far valley, who slept"
+    text = "one may suppose that it was the miller of the far valley, who slept"
+    return f"Nothing of {sample['index']} is sure, but {text}."
+
+
+def asking(script: Any, ledger: Ledger | None = None) -> tuple[Callable[..., Any], ScriptedProvider]:
+    """Return what sends jobs to a judge that answers as a function of its prompt, or a list, does."""
+    provider = ScriptedProvider(
+        "judge", script=(lambda request: script(request.prompt.text())) if callable(script) else script
+    )
+    return Backend(provider, ledger=ledger, limits=Limits(max_wait=0, max_attempts=1), progress=False).run, provider
+
+
+SETTINGS = Settings(max_output_tokens=64)
+
+
+def test_who_answers_right_is_stronger(players) -> None:
+    """The lexical judge ranks the player who is right above the one who is wrong, and both orders agree."""
+    field = read_answers([players(good=right, bad=wrong)])
+    judged = judge_pairs(pairs(field), SETTINGS, asking(by_words)[0])
+    found = ranking(judged, field.players)
+    assert [row["player"] for row in found["players"]] == ["good", "bad"]
+    assert found["players"][0]["won"] == 1.0
+    assert found["players"][0]["boundless"]
+    assert found["order"]["consistent"] == 1.0
+    assert found["without_verdict"] == {}
+
+
+def test_a_judge_that_prefers_the_first_finds_nobody_better_and_is_told_apart(players) -> None:
+    """Verdicts that depend on the order are ties, and the share of first wins says why."""
+    field = read_answers([players(good=right, bad=wrong)])
+    found = ranking(judge_pairs(pairs(field), SETTINGS, asking(["Verdict: A"])[0]), field.players)
+    assert [row["value"] for row in found["players"]] == pytest.approx([1.0, 1.0])
+    assert found["order"]["consistent"] == 0.0
+    assert found["order"]["first_wins"] == 1.0
+    assert found["order"]["interval"]["low"] > 0.5
+
+
+def longer(prompt: str) -> str:
+    """Judge by length alone."""
+    found = sections(prompt)
+    return "Verdict: A" if len(found[ANSWER_A]) > len(found[ANSWER_B]) else "Verdict: B"
+
+
+def test_a_judge_that_prefers_length_is_told_apart(players) -> None:
+    """Where both players write long and short, the odds of the longer answer are far above 1."""
+
+    def some(turn: int) -> Callable[[Any], str]:
+        return lambda sample: right(sample) + " So it is told." * (3 * ((sample["index"] + turn) % 2))
+
+    field = read_answers([players(one=some(0), other=some(1))])
+    found = ranking(judge_pairs(pairs(field), SETTINGS, asking(longer)[0]), field.players)
+    assert found["length"]["odds"] > 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ({"outcome": "refused", "text": "I will not."}, "unreadable verdict"),
+        ({"outcome": "transport_failed"}, "transport_failed"),
+        ("Both have merits.", "unreadable verdict"),
+    ],
+)
+def test_what_has_no_verdict_is_left_out_and_counted(players, reply, why) -> None:
+    """A failed call or an unreadable verdict is never a win, a loss or a tie."""
+    field = read_answers([players(good=right, bad=wrong)])
+    found = ranking(judge_pairs(pairs(field), SETTINGS, asking([reply])[0]), field.players)
+    assert found["players"] == []
+    assert found["without_verdict"] == {why: 2 * len(field.answers)}
+
+
+def test_failed_answers_are_not_judged(players) -> None:
+    """A call that failed is left out with its reason; a player without answers is in no pair."""
+    field = read_answers([players(good=right, bad=lambda sample: wrong(sample) if sample["index"] else None)])
+    failed = field.left_out["the call ended as transport_failed"]
+    assert failed > 0
+    assert len(pairs(field)) == len(field.answers) - failed
+
+
+def test_thoughts_are_not_judged(players) -> None:
+    """What a model thinks aloud is no part of its answer; a thought without an end is no answer."""
+    models = {
+        "aloud": lambda sample: f"<think>hm, {wrong(sample)}</think>{right(sample)}",
+        "endless": lambda _: "<think>and on",
+    }
+    field = read_answers([players(**models)])
+    assert field.left_out == {"a thought was begun and never ended": len(field.answers)}
+    assert all("hm" not in answer.text for answers in field.answers.values() for answer in answers.values())
+
+
+def test_equal_answers_are_ties_that_cost_nothing(players) -> None:
+    """Two answers that are the same to the letter need no judge."""
+    field = read_answers([players(one=right, other=right)])
+    ask, provider = asking(["Verdict: A"])
+    found = ranking(judge_pairs(pairs(field), SETTINGS, ask), field.players)
+    assert provider.requests == []
+    assert found["same_text"] == len(field.answers)
+    assert [row["value"] for row in found["players"]] == pytest.approx([1.0, 1.0])
+
+
+def test_a_second_judgement_pays_nothing(players, tmp_path) -> None:
+    """The judge's calls are in the ledger: judging again sends nothing and says the same."""
+    field = read_answers([players(good=right, bad=wrong)])
+    first, _ = asking(by_words, Ledger.open(tmp_path / "ledger"))
+    said = judge_pairs(pairs(field), SETTINGS, first)
+    second, provider = asking(["Verdict: tie"], Ledger.open(tmp_path / "ledger"))
+    assert judge_pairs(pairs(field), SETTINGS, second) == said
+    assert provider.requests == []
+
+
+def test_the_judge_does_not_see_who_answered(players) -> None:
+    """No prompt holds a player's name, and each pair is asked in both orders."""
+    field = read_answers([players(secretmodel=right, othermodel=wrong)])
+    ask, provider = asking(by_words)
+    judge_pairs(pairs(field), SETTINGS, ask)
+    prompts = [request.prompt.text() for request in provider.requests]
+    assert not [prompt for prompt in prompts if "secretmodel" in prompt or "othermodel" in prompt]
+    orders = {(sections(p)[ANSWER_A], sections(p)[ANSWER_B]) for p in prompts}
+    assert {(b, a) for a, b in orders} == orders
+
+
+def test_a_sheet_goes_to_people_and_comes_back(players, tmp_path) -> None:
+    """A sheet names nobody, keeps what is there, and read back tells how far judge and people agree."""
+    field = read_answers([players(good=right, bad=wrong)])
+    found = pairs(field)
+    sheet = write_sheet(tmp_path / "sheet.csv", sheet_lines(found), COLUMN)
+    text = sheet.read_text(encoding="utf-8-sig")
+    assert "good" not in text
+    assert "bad" not in text
+    with pytest.raises(ConfigError, match="may be filled in"):
+        write_sheet(sheet, sheet_lines(found), COLUMN)
+    better = {pair.name: "1" if pair.one.player == "good" else "2" for pair in found}
+    filled = {"first": tmp_path / "first.csv", "second": tmp_path / "second.csv"}
+    for path, delimiter in zip(filled.values(), ",;", strict=True):
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0], delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows({**row, COLUMN: better[row["name"]]} for row in rows)
+    judged = judge_pairs(found, SETTINGS, asking(by_words)[0])
+    told = with_people(judged, list(filled.values()))
+    assert [row["equal"] for row in told["judge"]] == [1.0, 1.0]
+    assert told["people"][0]["kappa"] == pytest.approx(1.0)
+    assert told["people"][0]["n"] == len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name,verdict\nabc,3\n", "line 2: '3' is none of"),
+        ("name,verdict\nzzz,1\n", "of other runs"),
+        ("a,b\n1,2\n", "lacks the columns"),
+    ],
+)
+def test_a_sheet_that_cannot_be_meant_is_refused(tmp_path, text, why) -> None:
+    """Other words, other runs and other files are errors that name the line."""
+    path = tmp_path / "sheet.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        read_sheet(path, COLUMN, MEANINGS, ["abc"])
+
+
+def test_lines_left_empty_are_left_out(tmp_path) -> None:
+    """People need not judge everything."""
+    path = tmp_path / "sheet.csv"
+    path.write_text("name,verdict\nabc,\ndef,TIE \n")
+    assert read_sheet(path, COLUMN, MEANINGS, ["abc", "def"]) == {"def": "tie"}
+
+
+def test_cells_are_no_formulas(tmp_path) -> None:
+    """An answer that begins like a formula is text in every spreadsheet."""
+    path = write_sheet(tmp_path / "s.csv", [{"name": "x", "answer 1": "=1+1"}], COLUMN)
+    assert "'=1+1" in path.read_text(encoding="utf-8-sig")
+
+
+def knowing(prompt: str) -> str:
+    """Judge a claim by whether its last words stand in the passages."""
+    found = sections(prompt)
+    claim = found[CLAIM].removeprefix("The text tells that it is ").rstrip(".").lower()
+    return "Verdict: supported" if claim in found[PASSAGES].lower() else "Verdict: not supported"
+
+
+def test_supported_claims_are_told_from_others(players) -> None:
+    """Right answers of one passage are supported by it, wrong ones are not, and the judge's own errors are measured."""
+    field = read_answers([players(good=right, bad=wrong)])
+    single = {
+        key: answers for key, answers in field.answers.items() if answers["good"].logged.sample["kind"] == "single"
+    }
+    some = type(field)(field.players, single, {})
+    claims = all_claims(some)
+    found = supported(claims, check_claims(claims, SETTINGS, asking(knowing)[0]), field.players)
+    rows = {row["player"]: row for row in found["players"]}
+    assert rows["good"]["value"] == 1.0
+    assert rows["bad"]["value"] == 0.0
+    assert found["judge"]["sensitivity"]["value"] == 1.0
+    assert found["judge"]["specificity"]["value"] == 1.0
+    assert rows["good"]["corrected"] == 1.0
+    assert found["without_verdict"] == 0
+
+
+def test_a_claim_is_checked_against_its_own_document(players) -> None:
+    """The passages that a judge is shown stand in the sample's document, whatever part of it the model read."""
+    field = read_answers([players(good=right)])
+    find = passages_for()
+    for answers in field.answers.values():
+        answer = answers["good"]
+        assert all(len(passage) > 20 for passage in find(Claim(answer, answer.text)))
+
+
+def test_known_claims_are_half_true(players) -> None:
+    """Each question that is told gives one true and one false claim, the false one without a word of the right one."""
+    field = read_answers([players(good=right)])
+    claims = known_claims(field)
+    assert sum(claim.truth is True for claim in claims) == sum(claim.truth is False for claim in claims) > 0
+    for claim in claims:
+        same = claim.text.lower() in {text.lower() for text in claim.answer.accepted}
+        assert same == claim.truth
+
+
+def test_claims_are_the_sentences_that_say_something(players) -> None:
+    """Marks and blanks make no claim; each sentence makes one."""
+    field = read_answers([players(good=lambda _: "It was Mr. Stone. He came in 1312!  ---  ")])
+    answer = next(iter(field.answers.values()))["good"]
+    assert claims_of(answer)[:2] == ["It was Mr. Stone.", "He came in 1312!"]
+    assert len(claims_of(answer)) == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "sensitivity", "specificity", "true"),
+    [(0.8, 0.9, 0.9, 0.875), (0.5, 1.0, 1.0, 0.5), (0.95, 0.9, 0.9, 1.0), (0.6, 0.5, 0.5, None)],
+)
+def test_shares_are_corrected_for_the_judges_errors(share, sensitivity, specificity, true) -> None:
+    """Rogan and Gladen's estimate, within [0, 1]; none for a judge that tells nothing."""
+    found = corrected(share, {"value": sensitivity}, {"value": specificity})
+    assert found == (None if true is None else pytest.approx(true))
+
+
+def test_the_command_prints_writes_and_repeats(players, tmp_path, capsys, monkeypatch) -> None:
+    """From a folder of two models: a table, a file and a figure; the plan says the calls; again, the same."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
+    folder = players(good=right, bad=wrong)
+    assert main(["judge", str(folder), "--dry-run"]) == 0
+    assert "at most 0.00 USD" in capsys.readouterr().out
+    assert main(["judge", str(folder), "--support"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("good") < printed.index("bad")
+    assert "Judge: lexical" in printed
+    assert (folder / "longctx-judged" / "strengths.svg").read_text().startswith("<svg")
+    written = json.loads((folder / "longctx-judged" / "judged.json").read_text())
+    assert written["schema"] == "lm-eval-longctx/judged"
+    assert main(["judge", str(folder), "--support", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {**again, "totals": None} == {**written, "totals": None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--tasks", "no_such_task"], "no samples of no_such_task; there are docqa_long_longctx"),
+        (["--without-known"], "lexical judge compares"),
+        (["--no-pairs"], "nothing to compare"),
+        (["--judge", "model=lexcal"], "lexical"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_before_anything_is_asked(players, capsys, arguments, why) -> None:
+    """Unknown tasks and judges, and settings that do not go together, are one line each."""
+    assert main(["judge", str(players(good=right, bad=wrong)), *arguments]) == 1
+    told = capsys.readouterr().err
+    assert why in told
+    assert told.count("\n") == 1
+
+
+def test_one_player_alone_is_not_compared(players, capsys) -> None:
+    """With one player there is nothing to compare, and it is said what to add."""
+    assert main(["judge", str(players(good=right))]) == 1
+    assert "only good answered" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_log_is_said(tmp_path) -> None:
+    """Results without logs of samples cannot be judged."""
+    with pytest.raises(ResultsError):
+        read_answers([tmp_path])

@@ -1,0 +1,135 @@
+"""Strengths from comparisons: the most likely ones, with intervals that hold, and what a judge minds besides."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import choix
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lm_eval_longctx.stats.strengths import Duel, agreement, first_won, fitted, longer_wins, strengths
+
+REPORT = (6.24, 1.77, 1.30, 0.30, 1.37, 1.64, 0.10)
+"""The Gemini 1.5 report's own strengths (arXiv 2403.05530, section 5.2.3)."""
+
+
+def simulated(rng: np.random.Generator, true: np.ndarray, questions: int, ties: float) -> list[Duel]:
+    """Draw one comparison of every two players a question; ties take from both sides alike."""
+    found = []
+    for question in range(questions):
+        for one, other in combinations(range(len(true)), 2):
+            chance = true[one] / (true[one] + true[other])
+            tie = 2 * ties * min(chance, 1 - chance)
+            drawn = rng.random()
+            score = 1.0 if drawn < chance - tie / 2 else 0.5 if drawn < chance + tie / 2 else 0.0
+            found.append(Duel(question, one, other, score))
+    return found
+
+
+@settings(max_examples=60)
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_strengths_are_those_of_choix(players, seed) -> None:
+    """The most likely strengths are those that the library choix finds for the same wins."""
+    rng = np.random.default_rng(seed)
+    wins = rng.integers(1, 30, (players, players)).astype(float)
+    np.fill_diagonal(wins, 0)
+    padded = wins + 0.1 * (1 - np.eye(players))
+    assert fitted(wins[None])[0] == pytest.approx(choix.ilsr_pairwise_dense(padded), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("true", "questions", "ties"),
+    [(REPORT, 87, 0.3), (REPORT, 30, 0.0), ((2.0, 1.0, 0.5), 25, 0.5), ((1.0, 1.0), 40, 0.2)],
+)
+def test_intervals_hold_the_truth(true, questions, ties) -> None:
+    """Of about 1,000 intervals of players of known strength, 93 to 98 in 100 hold it."""
+    count = 1000 // len(true)
+    known = np.asarray(true) / math.exp(np.log(true).mean())
+    rng = np.random.default_rng(7)
+    held = [
+        one.interval is not None and one.interval.low <= value <= one.interval.high
+        for run in range(count)
+        for one, value in zip(
+            strengths(simulated(rng, known, questions, ties), len(known), draws=200, seed=str(run)), known, strict=True
+        )
+    ]
+    assert 0.925 <= float(np.mean(held)) <= 0.985
+
+
+def test_a_player_that_always_wins_has_a_finite_strength_and_is_said_to() -> None:
+    """Winning everything gives a finite number, marked as one whose upper end nobody knows."""
+    found = strengths([Duel(q, 0, 1, 1.0) for q in range(20)], 2)
+    assert found[0].boundless
+    assert found[1].boundless
+    assert 1 < found[0].value < math.inf
+    assert found[0].won == 1.0
+    assert found[0].duels == 20
+
+
+def test_equal_seeds_give_equal_intervals() -> None:
+    """The bootstrap is drawn from the seed's name alone."""
+    duels = simulated(np.random.default_rng(1), np.ones(3), 20, 0.2)
+    assert strengths(duels, 3, seed="a") == strengths(duels, 3, seed="a")
+    assert strengths(duels, 3, seed="a") != strengths(duels, 3, seed="b")
+
+
+def test_who_is_in_no_comparison_is_an_error() -> None:
+    """A player without a comparison has no strength, and none is made up."""
+    with pytest.raises(ValueError, match="player 2"):
+        strengths([Duel(0, 0, 1, 1.0)], 3)
+
+
+def test_one_question_has_no_interval() -> None:
+    """Nothing is known of the spread between questions where there is one."""
+    assert strengths([Duel(0, 0, 1, 1.0), Duel(0, 1, 0, 0.5)], 2)[0].interval is None
+
+
+@pytest.mark.parametrize(("odds", "low", "high"), [(1.0, 0.8, 1.25), (2.0, 1.6, 2.5), (0.5, 0.4, 0.625)])
+def test_what_a_judge_gives_for_length_is_found(odds, low, high) -> None:
+    """A judge that multiplies the odds by a factor for twice the length is found to, whoever writes longer."""
+    rng = np.random.default_rng(3)
+    duels = []
+    for question in range(600):
+        for one, other in combinations(range(3), 2):
+            lengths = tuple(int(100 * 2 ** rng.normal(0.5 * player, 1)) + 1 for player in (one, other))
+            slant = math.log(odds) * math.log2(lengths[0] / lengths[1])
+            chance = 1 / (1 + math.exp(-(0.5 * (other - one) + slant)))
+            duels.append(Duel(question, one, other, float(rng.random() < chance), (lengths[0], lengths[1])))
+    found = longer_wins(duels, 3)
+    assert found is not None
+    assert low <= found[0] <= high
+    assert found[1] is not None
+    assert found[1].low <= odds <= found[1].high
+
+
+def test_nothing_is_said_of_length_where_all_answers_are_as_long() -> None:
+    """Without differences of length there is no factor."""
+    assert longer_wins([Duel(0, 0, 1, 1.0), Duel(1, 0, 1, 0.0)], 2) is None
+
+
+def test_first_shown_counts_decided_calls_only() -> None:
+    """Ties say nothing of the order."""
+    found = first_won([(1, 1.0), (1, 0.5), (2, 1.0), (2, 0.0)])
+    assert found is not None
+    assert found[0] == pytest.approx(2 / 3)
+    assert first_won([(1, 0.5)]) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "equal", "kappa"),
+    [
+        ("aabb", "aabb", 1.0, 1.0),
+        ("aabb", "abab", 0.5, 0.0),
+        ("aabb", "bbaa", 0.0, -1.0),
+        ("aaaa", "aaaa", 1.0, 1.0),
+        # Cohen's own kind of example: 25 and 20 of 50 agree on yes; 5 and 0 do not
+        ("y" * 20 + "n" * 5 + "y" * 10 + "n" * 15, "y" * 20 + "y" * 5 + "n" * 10 + "n" * 15, 0.7, 0.4),
+    ],
+)
+def test_agreement_is_beyond_chance(ours, theirs, equal, kappa) -> None:
+    """Kappa is 1 for equal verdicts, 0 for chance, and the textbook's number for its table."""
+    assert agreement(list(ours), list(theirs)) == pytest.approx((equal, kappa))
