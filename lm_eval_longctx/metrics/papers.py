@@ -84,6 +84,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "retrieval": (GEMINI, RULER),
     "multi_needle": (GEMINI, RULER),
     "exact_f1": (SQUAD,),
+    "long_answer": (GEMINI,),
     "choice": (GEMINI,),
     "choice_or_time": (GEMINI,),
     "likelihood": (GEMINI,),

@@ -21,6 +21,7 @@ NAMES = [record.name for record in registry().scorers()]
 FORMS = {
     "retrieval": ("value", "absent"),
     "exact_f1": ("text", "text_absent"),
+    "long_answer": ("text", "text_absent"),
     "choice": ("choice",),
     "choice_or_time": ("choice",),
     "label": ("label",),
