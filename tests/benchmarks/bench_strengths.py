@@ -67,7 +67,8 @@ def main() -> None:
                 began = time.process_time()
                 held = coverage(true, questions, ties, uneven, sets)
                 spent = (time.process_time() - began) / sets * 1000
-                print(f"{name:20} {questions:9}  {kind:24} {held.mean():5.3f} {held.min():6.3f} {spent:9.1f}", flush=True)
+                told = f"{held.mean():5.3f} {held.min():6.3f} {spent:9.1f}"
+                print(f"{name:20} {questions:9}  {kind:24} {told}", flush=True)
 
 
 if __name__ == "__main__":
