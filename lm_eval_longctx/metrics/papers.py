@@ -79,6 +79,13 @@ SACREBLEU = Paper(
     2018,
     "https://arxiv.org/abs/1804.08771",
 )
+OOLONG = Paper(
+    "bertsch2025oolong",
+    "Oolong: Evaluating Long Context Reasoning and Aggregation Capabilities",
+    "Bertsch, Amanda and others",
+    2025,
+    "https://arxiv.org/abs/2511.02817",
+)
 
 PAPERS: dict[str, tuple[Paper, ...]] = {
     "retrieval": (GEMINI, RULER),
@@ -92,6 +99,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "translation": (CHRF, SACREBLEU),
     "sequence_match": (MRCR,),
     "transcript": (WHISPER,),
+    "tally": (OOLONG, RULER),
 }
 """The papers of our own scorers; a plugin's scorer names its own in its docstring."""
 

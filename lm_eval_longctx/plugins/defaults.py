@@ -200,6 +200,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="questions about a novel",
     ),
     BuilderRecord(
+        "text_aggregate",
+        "lm_eval_longctx.tasks.aggregate.builder:TextAggregateBuilder",
+        help="counts, leaders and changes over all of many records",
+    ),
+    BuilderRecord(
         "docqa",
         "lm_eval_longctx.tasks.docqa.builder:DocQABuilder",
         help="questions about a chronicle",
@@ -263,6 +268,9 @@ SCORERS: tuple[ScorerRecord, ...] = (
         "sequence_match",
         "lm_eval_longctx.scorers.sequence_match:SequenceMatchScorer",
         help="how much of a text was repeated, after a prefix",
+    ),
+    ScorerRecord(
+        "tally", "lm_eval_longctx.scorers.tally:TallyScorer", help="a number or a name, with credit for near numbers"
     ),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
     ScorerRecord(

@@ -13,5 +13,5 @@ folder knows where to look in the next:
 
 A file with another name holds something that no other family has;
 ``tests/test_architecture.py`` lists these. Families never import each other:
-what several need lies in ``hay``, or beside them in ``base``, ``spread``, ``filmed`` and ``mixing``.
+what several need lies in ``hay``, or beside them in ``base``, ``spread``, ``recorded``, ``filmed`` and ``mixing``.
 """

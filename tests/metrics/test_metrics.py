@@ -25,6 +25,7 @@ FORMS = {
     "choice": ("choice",),
     "choice_or_time": ("choice",),
     "label": ("label",),
+    "tally": ("label",),
     "translation": ("translation",),
     "multi_needle": ("keyed",),
     "sequence_match": ("long",),

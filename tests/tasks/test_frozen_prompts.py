@@ -22,6 +22,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "docqa_closed_book_longctx": ("2", "d601e43b1ce96195"),
     "docqa_long_longctx": ("1", "7b9ebac543ad07e1"),
     "docqa_retrieved_longctx": ("2", "5a193963977f2121"),
+    "longctx_text_aggregate": ("1", "d079764bc05a74e6"),
     "longctx_text_docqa": ("2", "69129658d5345c75"),
     "longctx_text_manyshot": ("1", "ce86e3865b6c8592"),
     "longctx_text_mrcr": ("2", "76421d13ac0a25bb"),

@@ -11,7 +11,8 @@ For tasks that build on it: ``source.RecordsSource`` is a text for
 are streamed and counted once. ``hay.text.whole.Fitting`` makes a prompt of a
 given length of whole units of any corpus, with statements of your own spread
 between them at the depths that you give, and a last line
-(``wording.filler``) that brings the length to within sixteen tokens. Facts of a
+(``wording.filler``) that brings the length to within sixteen tokens; where a
+sentence cut short does no harm, ``tasks.spread`` needs no such line. Facts of a
 stretch come from ``World.records(first, last)``, in constant memory.
 
 Records name nobody and nothing beyond ``words``; statements in other words

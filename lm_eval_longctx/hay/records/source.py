@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SOURCE = "records"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RecordsSource:
     """The records of a world in one form, a unit each; see ``TextSource``.
 

@@ -8,6 +8,7 @@ to the next, as a pile of papers does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -105,9 +106,7 @@ def tell(record: Record, form: str, voice: _Voice) -> str:
 
 
 def _occasion(record: Record, *, spelt: bool) -> Mapping[str, str]:
-    on = record.date
-    month = MONTHS[on.month - 1]
-    day = f"{on.day} {month} {on.year}"
+    on, day = record.date, written_day(record.day)
     amount = number_words(record.amount) if spelt else str(record.amount)
     return {
         "who": record.who,
@@ -120,9 +119,15 @@ def _occasion(record: Record, *, spelt: bool) -> Mapping[str, str]:
         "date": f"on {day}",
         "day": day,
         "iso": on.isoformat(),
-        "short": f"{on.day} {month[:3]} {on.year}",
+        "short": f"{on.day} {MONTHS[on.month - 1][:3]} {on.year}",
         "time": f"{record.minute // 60:02d}:{record.minute % 60:02d}",
     }
+
+
+def written_day(ordinal: int) -> str:
+    """Return a date as sentences have it: ``14 March 1987``."""
+    on = date.fromordinal(ordinal)
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
 
 
 def day_heading(number: int) -> str:

@@ -90,13 +90,17 @@ class Fitting:
 
         ``limit`` must be at least ``bare()``.
         """
+        return self.filled(self.longest(start, limit), limit)
+
+    def longest(self, start: int, limit: int) -> Whole:
+        """Return as many whole units as fit, without a last text."""
         begin = self.corpus.unit_start(start)
         units = max(0, self.corpus.unit_at(self.corpus.advance(begin, limit - self.bare())) - start)
         while units and (over := self.tokens(self._placed(start, units)) - limit) > 0:
             units = max(0, units - max(1, over // self.tokens_a_unit))
         while self.tokens(self._placed(start, units + 1)) <= limit:
             units += 1
-        return self._filled(self._placed(start, units), limit)
+        return self._placed(start, units)
 
     def _placed(self, start: int, units: int) -> Whole:
         """Put each text between the two units that are nearest to its depth."""
@@ -112,8 +116,8 @@ class Fitting:
         gaps = [abs(self.corpus.unit_start(start + place) - target) for place in (low, high)]
         return low if gaps[0] <= gaps[1] else high
 
-    def _filled(self, whole: Whole, limit: int) -> Whole:
-        """Add a last text where whole units leave a gap."""
+    def filled(self, whole: Whole, limit: int) -> Whole:
+        """Add a last text where whole units leave a gap; never longer than asked."""
         if limit - self.tokens(whole) < TOLERANCE:
             return whole
         low, high = 0, _LONGEST_FILLER
