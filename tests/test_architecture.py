@@ -99,6 +99,7 @@ OWN_FILES = {
     "audio_qa": {"score"},
     "docqa": {"across", "direct", "novel", "page", "question"},
     "mrcr": {"conversation"},
+    "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
 }
 """What only one family has."""

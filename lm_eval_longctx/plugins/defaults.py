@@ -142,6 +142,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         "needle", "lm_eval_longctx.tasks.text_niah.builder:NeedleBuilder", help="one needle at a depth of a text"
     ),
     BuilderRecord(
+        "fact_needle",
+        "lm_eval_longctx.tasks.text_niah.facts:FactBuilder",
+        help="one fact at a depth of a text, asked for without its words, or after it changed",
+    ),
+    BuilderRecord(
         "multi_needle",
         "lm_eval_longctx.tasks.text_niah.builder:MultiNeedleBuilder",
         help="many needles in a text, asked for at once",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.tasks.base import Builder
 
-SOURCES = {name: getattr(sources, name) for name in ("chronicle", "books", "code", "repeat", "hub")}
+SOURCES = {name: getattr(sources, name) for name in ("chronicle", "books", "code", "repeat", "hub", "shuffled")}
 
 WORDS = {
     "english": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lm_eval_longctx.errors import ConfigError, CorpusError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from lm_eval_longctx.hay.text.corpus import Corpus
     from lm_eval_longctx.plan import Rng
 
 
@@ -140,6 +142,13 @@ KINDS = {
 }
 KEY_KINDS = tuple(KINDS)
 VALUE_KINDS = ("numbers", "words", "uuids")
+
+
+def held(kind: Kind, corpus: Corpus, index: int, tokens: int) -> set[str]:
+    """Return what the hay of an index holds of a kind: see ``Corpus.stretch``."""
+    first = corpus.unit_start(corpus.stretch(index, tokens)[0])
+    name = f"{kind.name}-{hashlib.sha256(kind.pattern.pattern).hexdigest()[:12]}"
+    return corpus.matches(name, kind.pattern, first, corpus.advance(first, tokens))
 
 
 def draw(kind: Kind, rng: Rng, count: int, taken: Collection[str], spec: str) -> list[str]:

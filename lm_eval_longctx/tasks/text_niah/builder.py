@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.hay.text.corpus import Corpus
-from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw
+from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw, held
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, S
@@ -109,18 +108,11 @@ class _TextBuilder(Builder[S]):
         source = self.context.source(self.sweep.haystack or "chronicle")
         return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
 
-    def _start(self, plan: PlannedSample) -> int:
-        """Return the first unit of hay: the same for all depths of one index and length."""
-        return self.corpus.stretch(plan.index, int(plan.length.amount))[0]
-
     def _draw(self, plan: PlannedSample, count: int) -> list[Pair]:
         """Draw needles whose keys and values the hay does not hold."""
-        first = self.corpus.unit_start(self._start(plan))
-        last = self.corpus.advance(first, plan.length.amount)
         drawn: dict[str, list[str]] = {}
         for role, kind in (("key", self._key), ("value", self._value)):
-            name = f"{kind.name}-{hashlib.sha256(kind.pattern.pattern).hexdigest()[:12]}"
-            taken = self.corpus.matches(name, kind.pattern, first, last)
+            taken = held(kind, self.corpus, plan.index, int(plan.length.amount))
             taken.update(*drawn.values())
             drawn[role] = draw(kind, plan.rng(role), count, taken, self.corpus.source.spec)
         return list(zip(drawn["key"], drawn["value"], strict=True))
