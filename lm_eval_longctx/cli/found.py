@@ -85,7 +85,7 @@ def _logged(lines: Sequence[Logged], ledger: Path | None) -> Found:
     ours = one.run.config.get("longctx") or {}
     software = str((ours.get("versions") or {}).get("lm-eval-longctx", ""))
     digest, where = one.prompt, "the log of samples"
-    if not digest and one.calls:
+    if not digest and one.calls and not one.in_parts:
         named = (ours.get("options") or {}).get("ledger")
         call = _call(str(one.calls[0]["key"]), ledger or (Path(named) if named else None))
         digest, where = str(call["request"].get("prompt", "")) if call else "", "the ledger"
@@ -111,7 +111,8 @@ def _planned(call: Mapping[str, Any], metadata: str) -> Found:
     from lm_eval_longctx.harness.planning import one_task, read_metadata
 
     task = one_task(str(call["task"]), read_metadata(metadata))
-    sample = next((one for one in task.test_docs() if one["id"] == call["sample"]), None)
+    asked = (part for one in task.test_docs() for part in task.builder.parts(one))
+    sample = next((one for one in asked if one["id"] == call["sample"]), None)
     if sample is not None:
         recipes = Recipes(task.config.metadata, task.sweep.to_dict(), task.config.description or "")
         return Found(recipes, sample, "", "")

@@ -63,11 +63,12 @@ class SampleInstance(Instance):
         kind: str = GENERATES,
         system_instruction: str = "",
         chat_template: Callable[..., Any] | None = None,
+        place: int = 0,
     ) -> None:
         """Keep the sample.
 
         Args:
-            sample: The sample.
+            sample: The sample, or the part of it that is asked here.
             gen_kwargs: lm-eval's generation settings for this request.
             builder: What renders the sample.
             metadata: lm-eval's (task name, document id, repeats).
@@ -75,6 +76,7 @@ class SampleInstance(Instance):
             kind: lm-eval's kind of request: to generate text, or to tell the likelihood of the target.
             system_instruction: The user's ``--system_instruction``.
             chat_template: lm-eval's template function, for other models.
+            place: Which of the sample's requests this is, from 0.
         """
         self.builder = builder
         self.model = model
@@ -85,7 +87,7 @@ class SampleInstance(Instance):
         self.opening = self.rendered = ""
         self.chooser: Chooser | None = None
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
-        super().__init__(kind, sample, (sample["id"], gen_kwargs), 0, metadata)
+        super().__init__(kind, sample, (sample["id"], gen_kwargs), place, metadata)
 
     def prompt(self) -> Prompt:
         """Render the sample: the whole context, in memory from now on; its digest is kept."""

@@ -45,10 +45,11 @@ from lm_eval_longctx.harness.listing import with_base, yaml_metadata
 from lm_eval_longctx.harness.origin import own_part
 from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
+from lm_eval_longctx.harness.parts import Parts, joined, takes
 from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.sample import recipe_digest
-from lm_eval_longctx.scorers.base import UNPARSED, judge, mean
+from lm_eval_longctx.scorers.base import UNPARSED, Answered, judge, judge_parts, mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.harness.lm import LongctxLM
     from lm_eval_longctx.sample import Sample
+    from lm_eval_longctx.scorers.base import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +114,7 @@ class LongctxTask(ConfigurableTask):
         self._filters = [build_filter_ensemble("none", [["take_first", None]] if once else [])]
         self._metric_fn_list = {metric.name: None for metric in self.scorer.METRICS}
         self._samples: list[Sample] | None = None
+        self._parts = Parts()
         self._results: dict[str, list[SampleResult]] = {}
         self._instances: list[SampleInstance] | None = None
         self._world_size = 1
@@ -183,7 +186,7 @@ class LongctxTask(ConfigurableTask):
         if (self.sweep.tokenizer == OWN and self._own is None) or (model is not None and self.sweep.asked_tokens):
             self.builder, self._own = in_own_tokens(self.builder, model)
             self.sweep = self.builder.sweep if self.sweep.asked_tokens else self.sweep
-            self._samples = None  # those before were of other lengths
+            self._samples, self._parts = None, Parts()  # those before were of other lengths
         self._world_size = int(settings.get("world_size", 1))
         refuse_uneven(self._config.task, len(self.eval_docs), settings)
         docs = self.doc_iterator(
@@ -198,16 +201,18 @@ class LongctxTask(ConfigurableTask):
         self._sent = self._beside(settings.get("system_instruction"), None if model else template)
         self._instances = [
             SampleInstance(
-                doc,
-                self._generation(doc),
+                part,
+                self._generation(part),
                 builder=self.builder,
                 metadata=(self._config.task, doc_id, self._config.repeats),
                 model=model.name if model else None,
                 kind=self.OUTPUT_TYPE,
                 system_instruction=self._system(settings.get("system_instruction")),
                 chat_template=template,
+                place=place,
             )
             for doc_id, doc in docs
+            for place, part in enumerate(self._parts_of(doc))
         ]
         self._chooser = give_chooser(self, self._instances, ours=model is not None)
         if model is not None and self.write_out:  # lm-eval prints what it logs, which is short
@@ -220,6 +225,9 @@ class LongctxTask(ConfigurableTask):
                 f"{self._config.task}: truncate=allow is for lm-eval's own models, which cut prompts themselves; "
                 "with --model longctx the server decides, and what it cuts is truncated_input: leave truncate out"
             )
+
+    def _parts_of(self, doc: Sample) -> Sequence[Sample]:
+        return self._parts.of(doc, self.builder, self.sweep.options)
 
     def _refuse_wrapping(self, settings: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` for what would put something else around a document whose likelihood is asked."""
@@ -256,14 +264,14 @@ class LongctxTask(ConfigurableTask):
 
     def process_results(self, doc: Sample, results: Sequence[Any]) -> dict[str, Any]:
         """Score one sample; what did not give an answer is left out of every metric but coverage."""
-        answers = results[0] if isinstance(results[0], (list, tuple)) else [results[0]]
-        if not all(map(was_asked, answers)):
+        answers = takes(results)
+        if not all(was_asked(answer) for take in answers for answer in take):
             return Numbers({}, {"reading": []}, None)
         if BYPASS in self._metric_fn_list:
-            judged, numbers = [self._unscored(doc, answer) for answer in answers], {BYPASS: None}
+            judged, numbers = [self._unscored(doc, take) for take in answers], {BYPASS: None}
         else:
             floor = self.parts.floors.of(self.builder.reveal(doc), self.scorer)
-            judged = [replace(self._result(doc, answer), floor=floor) for answer in answers]
+            judged = [replace(self._result(doc, *take), floor=floor) for take in answers]
             numbers = self._numbers(doc, judged)
         self._results[doc["id"]] = judged
         read = {"reading": [_reading(result) for result in judged]}
@@ -300,22 +308,38 @@ class LongctxTask(ConfigurableTask):
         """Whether something can be scored here without reading the context."""
         return any(self.parts.floors.of(self.builder.reveal(doc), self.scorer) for doc in self.eval_docs)
 
-    def _unscored(self, doc: Sample, answer: object) -> SampleResult:
+    def _unscored(self, doc: Sample, answers: Sequence[Any]) -> SampleResult:
         """Keep an answer as it came (``--predict_only``)."""
-        completion = self._asked.completion(answer)
+        completion = self._one(doc, answers)
         return SampleResult(doc, completion, None, "" if completion.outcome.answered else completion.outcome.value)
 
-    def _result(self, doc: Sample, answer: str | None) -> SampleResult:
-        """Return the verdict on one answer."""
-        completion = self._asked.completion(answer)
-        if not self._is_scored(completion.outcome):
+    def _is_cut_up(self, doc: Sample) -> bool:
+        return self._parts_of(doc)[0]["id"] != doc["id"]
+
+    def _one(self, doc: Sample, answers: Sequence[Any]) -> Completion:
+        """Return one answer to a sample, made of those to its parts if it has any."""
+        completions = [self._asked.completion(answer) for answer in answers]
+        return joined(completions, self._is_scored) if self._is_cut_up(doc) else completions[0]
+
+    def _result(self, doc: Sample, *answers: str | None) -> SampleResult:
+        """Return the verdict on one answer to a sample, or on those to its parts."""
+        completion = self._one(doc, answers)
+        lacking = completion.outcome is Outcome.REFUSED and self._is_cut_up(doc)
+        if lacking or not self._is_scored(completion.outcome):
             return SampleResult(doc, completion, None, completion.outcome.value)
-        marks = (self.sweep.reasoning_tags, self._asked.think_end, self._asked.opening(doc["id"]))
-        verdict = judge(self.scorer, self.builder.reveal(doc), str(completion), *marks)
+        verdict = self._judged(doc, [str(self._asked.completion(answer)) for answer in answers])
         if verdict.unfinished:
             spent = completion.changed(outcome=Outcome.SPENT_ON_REASONING, detail=verdict.note)
             return SampleResult(doc, spent, None, spent.outcome.value, verdict.removed)
         return SampleResult(doc, completion, verdict.values, verdict.note, verdict.removed)
+
+    def _judged(self, doc: Sample, answers: Sequence[str]) -> Verdict:
+        sample, tags, end = self.builder.reveal(doc), self.sweep.reasoning_tags, self._asked.think_end
+        if not self._is_cut_up(doc):
+            return judge(self.scorer, sample, answers[0], tags, end, self._asked.opening(doc["id"]))
+        pairs = zip(self._parts_of(doc), answers, strict=True)
+        found = [Answered(part, answer, self._asked.opening(part["id"])) for part, answer in pairs]
+        return judge_parts(self.scorer, sample, found, tags, end)
 
     def score_of(self, doc: Sample, answer: Completion) -> float | None:
         """Return the main metric of one answer; ``None`` where it is not scored."""

@@ -159,7 +159,7 @@ BUILDERS: tuple[BuilderRecord, ...] = (
     BuilderRecord(
         "audio_transcript",
         "lm_eval_longctx.tasks.audio_asr.builder:AudioTranscriptBuilder",
-        help="made speech, to be transcribed in one piece",
+        help="made speech, to be transcribed whole or in pieces",
     ),
     BuilderRecord(
         "audio_qa",
@@ -240,8 +240,8 @@ BUILDERS: tuple[BuilderRecord, ...] = (
     ),
     BuilderRecord(
         "recordings",
-        "lm_eval_longctx.tasks.audio_asr.builder:RecordingsBuilder",
-        help="recordings to be transcribed",
+        "lm_eval_longctx.tasks.audio_asr.recordings:RecordingsBuilder",
+        help="recordings, to be transcribed whole or in pieces",
     ),
 )
 

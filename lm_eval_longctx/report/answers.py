@@ -165,21 +165,25 @@ def _call(told: dict[str, Any], call: Line, reading: Line) -> None:
 def _asked(logged: Line) -> tuple[str, Sequence[Line]]:
     """Return the line that names the sample, from which its prompt can be made again, and what our model answered.
 
-    Our harness keeps both among the arguments; where another model answered, its completions are not there.
+    Our harness keeps both among the arguments; where another model answered, its completions are not there. Of a
+    sample that was asked in parts, the calls of one part are not those of the sample.
     """
     kept = logged.get("arguments")
+    in_parts = isinstance(kept, dict) and len(kept) > 1
     found = kept.get("gen_args_0") if isinstance(kept, dict) else None
     if not isinstance(found, dict) or not found:
         return "", ()
     given = list(found.values())
     first, last = given[0], given[-1]
     recipe = first if isinstance(first, str) and first.startswith("longctx:") else ""
-    return recipe, (last.get("completions") or ()) if isinstance(last, dict) else ()
+    return recipe, (last.get("completions") or ()) if isinstance(last, dict) and not in_parts else ()
 
 
 def _responses(logged: Line) -> list[str]:
     """Return the answers to a sample as texts; one empty text where none was kept."""
     kept = logged.get("resps") or logged.get("filtered_resps")
+    if isinstance(kept, list) and len(kept) > 1 and all(isinstance(part, list) for part in kept):  # asked in parts
+        return ["\n".join(map(_text, parts)) for parts in zip(*kept, strict=False)] or [""]
     first = kept[0] if isinstance(kept, list) and kept else kept
     answers = first if isinstance(first, list) else [first]
     return [_text(answer) for answer in answers] or [""]

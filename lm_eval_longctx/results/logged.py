@@ -38,13 +38,19 @@ class Logged:
 
     @property
     def prompt(self) -> str:
-        """The digest of the prompt that was sent; empty where it was not recorded."""
-        return str(self._kept.get("prompt", ""))
+        """The digest of the prompt that was sent; empty where it was not recorded, or a sample was asked in parts."""
+        kept = self._kept
+        return str(kept[0].get("prompt", "")) if len(kept) == 1 else ""
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the sample was asked in several requests."""
+        return len(self._kept) > 1
 
     @property
     def calls(self) -> list[dict[str, Any]]:
         """How each call ended: outcome, detail, usage, and the ledger's key."""
-        return list(self._kept.get("completions") or ())
+        return [call for kept in self._kept for call in kept.get("completions") or ()]
 
     @property
     def answers(self) -> list[str]:
@@ -53,11 +59,12 @@ class Logged:
         return [str(one) for some in given for one in (some if isinstance(some, list) else [some])]
 
     @property
-    def _kept(self) -> Mapping[str, Any]:
+    def _kept(self) -> list[Mapping[str, Any]]:
+        """What our harness keeps among the arguments of each request."""
         arguments = self.line.get("arguments")
-        first = arguments.get("gen_args_0") if isinstance(arguments, dict) else None
-        last = list(first.values())[-1] if first else {}
-        return last if isinstance(last, dict) else {}
+        requests = list(arguments.values()) if isinstance(arguments, dict) else []
+        last = [list(request.values())[-1] if request else {} for request in requests]
+        return [kept if isinstance(kept, dict) else {} for kept in last]
 
 
 def logged_samples(paths: Iterable[str | Path], holding: str = "") -> Iterator[Logged]:

@@ -142,6 +142,20 @@ class Scorer(ABC):
         """Return further plain values to keep with the sample (errors by position and the like)."""
         return {}
 
+    def joined(self, sample: Mapping[str, Any], parts: Sequence[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
+        """Return all values of a sample that was asked in parts, each a request of its own.
+
+        Args:
+            sample: The sample.
+            parts: In order, what each request asked (its ``target`` is its own, ``None`` where nobody knows it) and
+                the model's own text, thoughts taken off.
+
+        Raises:
+            Unparsed, NoKey: As for ``score``.
+        """
+        text = "\n".join(text for _, text in parts)
+        return {**self.score(sample, text), **self.details(sample, text)}
+
     def nothing(self) -> dict[str, Any]:
         """Return the numbers of an answer in which nothing can be read: 0 on all metrics of which more is better."""
         return {m.name: 0.0 for m in self.METRICS if m.higher_is_better and m.aggregate is mean}
@@ -189,8 +203,41 @@ def judge(
         return Verdict(None, "a thought was begun and never ended", removed, unfinished=True)
     if scorer.LONGEST is not None and len(said.text) > scorer.LONGEST:
         removed["unread"] = len(said.text) - scorer.LONGEST
+    return _verdict(scorer, lambda: {**scorer.score(sample, said.text), **scorer.details(sample, said.text)}, removed)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A part of a sample with its answer.
+
+    Attributes:
+        part: What was asked.
+        answer: What the model wrote, thoughts and all.
+        opening: As for ``judge``.
+    """
+
+    part: Mapping[str, Any]
+    answer: str
+    opening: str = ""
+
+
+def judge_parts(
+    scorer: Scorer, sample: Mapping[str, Any], parts: Sequence[Answered], tags: Sequence[str] = (), end_token: str = ""
+) -> Verdict:
+    """Score a sample that was asked in parts by the answers to all of them; see ``judge``."""
+    said = [without_thoughts(one.answer, tags, end_token, one.opening) for one in parts]
+    thoughts = [thought for one in said for thought in one.thoughts]
+    removed: dict[str, Any] = {"thoughts": thoughts} if thoughts else {}
+    if unclosed := [number for number, one in enumerate(said, 1) if one.unclosed]:
+        why = f"a thought was begun and never ended in part {unclosed[0]} of {len(said)}"
+        return Verdict(None, why, removed, unfinished=True)
+    pairs = [(one.part, read.text) for one, read in zip(parts, said, strict=True)]
+    return _verdict(scorer, lambda: scorer.joined(sample, pairs), removed)
+
+
+def _verdict(scorer: Scorer, score: Callable[[], dict[str, Any]], removed: Mapping[str, Any]) -> Verdict:
     try:
-        values = {**scorer.score(sample, said.text), **scorer.details(sample, said.text)}
+        values = score()
     except NoKey as reason:
         return Verdict(None, str(reason), removed)
     except Unparsed as reason:

@@ -140,7 +140,7 @@ class TranscriptScorer(Scorer):
 
     READS = (
         Column("target", "what was said", required=True),
-        Column("control", "whether this is a piece of a recording, asked to compare with the whole", "flag"),
+        Column("control", "whether the recording was asked in pieces, to compare with the whole", "flag"),
     )
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -172,7 +172,7 @@ class TranscriptScorer(Scorer):
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return the metrics; rates carry their counts (see ``Ratio``); characters have no ``wer``.
 
-        Of a piece there is ``wer_segments`` only, of a whole recording all others.
+        Of pieces there is ``wer_segments`` only, of a whole recording all others.
         """
         found, gone = self._read(sample, answer)
         words = {"wer": found.rate(found.errors)} if self.spaced else {}
@@ -180,6 +180,45 @@ class TranscriptScorer(Scorer):
         if sample.get("control"):
             return {**dict.fromkeys(values), "wer_segments": found.rate(found.errors)}
         return {**values, "wer_segments": None}
+
+    def joined(self, sample: Mapping[str, Any], parts: Sequence[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
+        """Return ``wer_segments`` of a recording that was cut into pieces, and counts.
+
+        Where it is known what is said in each piece, each is compared with that; else the texts are joined and
+        compared with all that is said.
+        """
+        if all(isinstance(part["target"], str) for part, _ in parts):
+            found = [self._read(part, text)[0] for part, text in parts]
+        else:
+            texts = [self._piece(sample["target"], number, text) for number, (_, text) in enumerate(parts)]
+            found = [compare(sample["target"], "\n".join(texts), self.normalizer, self.language)]
+        words, written = sum(one.words for one in found), sum(one.written for one in found)
+        return {
+            **dict.fromkeys(metric.name for metric in self.METRICS),
+            "wer_segments": Ratio(sum(one.errors for one in found), words),
+            **self._counts(found),
+            UNPARSED: float(bool(words) and not written),
+        }
+
+    def _piece(self, said: str, number: int, answer: str) -> str:
+        """Return what is written down of a piece; nothing where that says no more than that it cannot be told."""
+        read = read_transcript(answer, said if number == 0 else "")
+        if not read.abstained:
+            return read.text
+        normal, edge = normalizer(self.normalizer, self.language), " " if self.spaced else ""
+        return read.text if f"{edge}{normal(read.text)}{edge}" in f"{edge}{normal(said)}{edge}" else ""
+
+    def _counts(self, found: Sequence[Comparison]) -> dict[str, Any]:
+        """Return how many words of which there are, over several comparisons."""
+        return {
+            "normalizer": self.normalizer,
+            "unit": "word" if self.spaced else "character",
+            "words": sum(one.words for one in found),
+            "words_written": sum(one.written for one in found),
+            "errors": {
+                kind: sum(getattr(one, kind) for one in found) for kind in ("insertions", "deletions", "substitutions")
+            },
+        }
 
     @staticmethod
     def _values(found: Comparison, words: dict[str, Ratio], *, gone: bool) -> dict[str, Any]:
@@ -207,15 +246,7 @@ class TranscriptScorer(Scorer):
         found, gone = self._read(sample, answer)
         minutes = sample.get("words_by_minute")
         return {
-            "normalizer": self.normalizer,
-            "unit": "word" if self.spaced else "character",
-            "words": found.words,
-            "words_written": found.written,
-            "errors": {
-                "insertions": found.insertions,
-                "deletions": found.deletions,
-                "substitutions": found.substitutions,
-            },
+            **self._counts([found]),
             "wer_by_tenth": by_tenth(found.chunks, found.words),
             "wer_by_minute": by_minute(found.chunks, found.words, minutes) if minutes else None,
             "looped_words": found.looped,

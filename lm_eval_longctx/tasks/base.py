@@ -82,6 +82,15 @@ class Builder(ABC, Generic[S]):
     def sample(self, plan: PlannedSample) -> S:
         """Work out one sample: needle, placement, realised length and depth, target."""
 
+    def parts(self, sample: S) -> Sequence[S]:
+        """Return what a model is asked for a sample, one request each: the sample itself, unless it is cut up.
+
+        The answers to all parts are joined in order and scored once
+        (``Scorer.joined``). A part has a ``target`` of its own, ``None`` where
+        nobody knows it.
+        """
+        return (sample,)
+
     def reveal(self, sample: S) -> S:
         """Return the sample as the scorer needs it.
 
@@ -143,4 +152,7 @@ class Builder(ABC, Generic[S]):
 
     @abstractmethod
     def render(self, sample: S) -> Prompt:
-        """Make the prompt of a sample: a pure function of the sample and the hay it names."""
+        """Make the prompt of a sample: a pure function of the sample and the hay it names.
+
+        Of a sample that is cut up, the prompts of all parts as turns of one, for people who look at it; see ``parts``.
+        """

@@ -13,7 +13,8 @@ from lm_eval_longctx.hay.speech.source import Pool, SpeechSource, Utterance, bou
 from lm_eval_longctx.hay.speech.source_folder import FolderSource
 from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.sweep import parse_sweep
-from lm_eval_longctx.tasks.audio_asr.builder import AudioTranscriptBuilder, RecordingsBuilder
+from lm_eval_longctx.tasks.audio_asr.builder import AudioTranscriptBuilder
+from lm_eval_longctx.tasks.audio_asr.recordings import RecordingsBuilder
 from lm_eval_longctx.tasks.audio_niah.builder import AudioNeedleBuilder
 from lm_eval_longctx.tasks.audio_qa.builder import AudioQaBuilder
 

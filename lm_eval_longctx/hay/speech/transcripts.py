@@ -5,7 +5,7 @@ Layouts, tried in this order for the whole folder: a manifest
 a column for the file and one for the text), Kaldi's ``text`` (with
 ``wav.scp`` where there is one), CMU Sphinx's ``fileids`` and
 ``transcription``, LibriSpeech's ``*.trans.txt``; and last a ``.txt`` beside
-each recording.
+each recording, as LibriSpeech-Long has them.
 """
 
 from __future__ import annotations
@@ -77,17 +77,22 @@ def _existing(entries: list[Entry]) -> list[Entry]:
 
 
 def _manifest(folder: Path, files: list[Path]) -> Iterator[Entry]:
-    del files
     tables = sorted(p for p in folder.iterdir() if p.suffix in {".jsonl", ".csv", ".tsv"} or p.name == "manifest.json")
     for table in tables:
-        for number, row in enumerate(read_table(table), 1):
+        rows = list(read_table(table))
+        if files and not any(row.get(c) for row in rows for c in (*FILE_COLUMNS, *TEXT_COLUMNS)):
+            columns = ", ".join(FILE_COLUMNS[:4])
+            logger.warning("%s names neither recordings (%s, ...) nor words, and is left out", table, columns)
+            continue
+        for number, row in enumerate(rows, 1):
             named = next((row[c] for c in FILE_COLUMNS if row.get(c)), None)
             if named is None:
                 columns = ", ".join(FILE_COLUMNS[:4])
                 raise CorpusError(f"{table}, row {number}: no column names the recording (one of {columns}, ...)")
             text = next((row[c] for c in TEXT_COLUMNS if row.get(c)), None)
             speaker = next((row[c] for c in SPEAKER_COLUMNS if row.get(c)), "")
-            yield folder / str(named), None if text is None else str(text), str(speaker)
+            path = folder / str(named)
+            yield path, _beside(path) if text is None else str(text), str(speaker)
 
 
 def _kaldi(folder: Path, files: list[Path]) -> Iterator[Entry]:
@@ -172,4 +177,12 @@ def _beside(recording: Path) -> str | None:
 
 
 def _speaker(recording: Path, librispeech: bool) -> str:
-    return recording.stem.split("-")[0] if librispeech else ""
+    """Return the speaker's number in LibriSpeech and LibriSpeech-Long; nothing where files are called otherwise.
+
+    ``84/121550/84-121550-0000.flac`` and ``84/121550/121550_0000.flac``: speaker, chapter, number.
+    """
+    if librispeech:
+        return recording.stem.split("-")[0]
+    chapter, number = recording.parent, recording.stem.removeprefix(f"{recording.parent.name}_")
+    long = chapter.name.isdigit() and number.isdigit() and number != recording.stem
+    return chapter.parent.name if long and chapter.parent.name.isdigit() else ""

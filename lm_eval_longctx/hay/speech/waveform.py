@@ -260,11 +260,11 @@ def to_pcm(wave: Waveform) -> npt.NDArray[np.int16]:
     return np.asarray(np.clip(np.rint(wave * 32767.0), -32768, 32767), dtype=np.int16)
 
 
-def read_cached(path: Path) -> Waveform:
-    """Read a 16 kHz mono file that this room wrote itself."""
+def read_cached(path: Path, first: int = 0, last: int | None = None) -> Waveform:
+    """Read a 16 kHz mono file that this room wrote itself, or a stretch of it."""
     import soundfile
 
-    samples, _ = soundfile.read(str(path), dtype="float32")
+    samples, _ = soundfile.read(str(path), start=first, stop=last, dtype="float32")
     return np.asarray(samples, dtype=np.float32)
 
 

@@ -80,6 +80,13 @@ def _librispeech(folder):
     (folder / "84" / "121" / "84-121.trans.txt").write_text("a words of a\nb words of b\n")
 
 
+def _librispeech_long(folder):
+    """As `v0_1.tar.gz` of LibriSpeech-Long has a split: speaker, chapter, and one line of text beside each piece."""
+    for number, name in enumerate(("a", "b")):
+        _sound(folder / "84" / "121550" / f"121550_{number:04d}.flac")
+        (folder / "84" / "121550" / f"121550_{number:04d}.txt").write_text(f"words of {name}")
+
+
 def _kaldi(folder):
     _sound(folder / "wavs" / "x1.wav")
     _sound(folder / "b.wav")
@@ -107,13 +114,42 @@ def _csv(folder):
     (folder / "metadata.csv").write_text('file_name,transcription\na.wav,"words of a"\nb.wav,words of b\n')
 
 
-LAYOUTS = [_beside, _librispeech, _kaldi, _sphinx, _jsonl, _csv]
+LAYOUTS = [_beside, _librispeech, _librispeech_long, _kaldi, _sphinx, _jsonl, _csv]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__.strip("_"))
 def test_every_layout_gives_the_same_words(tmp_path, layout):
-    """Six ways to write down what is said are read alike."""
+    """Seven ways to write down what is said are read alike."""
     layout(tmp_path)
+    assert sorted(text for _, text, _ in recordings(tmp_path)) == ["words of a", "words of b"]
+
+
+def test_the_speakers_of_both_librispeeches_are_known(tmp_path):
+    """Speaker 84 is named by the file in one layout, and by the folder in the other; other names tell nobody."""
+    _librispeech_long(tmp_path / "long")
+    _beside(tmp_path / "plain")
+    _sound(tmp_path / "plain" / "2024" / "05_01.wav")
+    _sound(tmp_path / "short" / "84" / "121" / "84-121-0000.flac")
+    (tmp_path / "short" / "84" / "121" / "84-121.trans.txt").write_text("84-121-0000 words of a")
+    assert {speaker for _, _, speaker in recordings(tmp_path / "long")} == {"84"}
+    assert {speaker for _, _, speaker in recordings(tmp_path / "short")} == {"84"}
+    assert {speaker for _, _, speaker in recordings(tmp_path / "plain")} == {""}
+
+
+@pytest.mark.parametrize("table", ["durations.csv", "durations.jsonl"])
+def test_a_table_about_something_else_is_no_manifest(tmp_path, caplog, table):
+    """A table of durations beside recordings with texts hides none of the words, and a warning says it is left out."""
+    _librispeech_long(tmp_path)
+    row = "id,seconds\n121550_0000,231.5\n" if table.endswith("csv") else '{"id": "121550_0000", "seconds": 231.5}'
+    (tmp_path / table).write_text(row)
+    assert sorted(text for _, text, _ in recordings(tmp_path)) == ["words of a", "words of b"]
+    assert f"{table} names neither recordings" in caplog.text
+
+
+def test_a_manifest_without_words_leaves_those_beside(tmp_path):
+    """Where a manifest lists recordings without their words, a text beside one is what is said in it."""
+    _beside(tmp_path)
+    (tmp_path / "list.csv").write_text("file,seconds\na.wav,1\nb.wav,1\n")
     assert sorted(text for _, text, _ in recordings(tmp_path)) == ["words of a", "words of b"]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from tone_words import recording
 
 from lm_eval_longctx.errors import CorpusError, MediaError
+from lm_eval_longctx.hay.speech import cutting
 from lm_eval_longctx.prompt import AudioPart, TextPart, file_digest
 from lm_eval_longctx.scorers.transcript import TranscriptScorer
-from lm_eval_longctx.tasks.audio_asr.builder import answer_budget, words_by_minute
+from lm_eval_longctx.tasks.audio_asr.arms import answer_budget
+from lm_eval_longctx.tasks.audio_asr.builder import words_by_minute
 
 RATE = 16_000
 
@@ -40,27 +43,76 @@ def test_noise_may_be_a_ladder(build):
 def test_a_recording_is_asked_in_pieces_too(build):
     """Pieces of 30 s at most hold together the words and the sound of the whole; no word is cut or left out."""
     builder = build("transcript", context_lengths=["90s"], arms=["whole", "segments"])
-    whole, *pieces = builder.samples()
-    assert (whole["arm"], whole.get("control")) == ("whole", None)
+    whole, cut = builder.samples()
+    pieces = builder.parts(cut)
+    assert (whole["arm"], whole.get("control"), builder.parts(whole)) == ("whole", None, (whole,))
     assert whole == {**build("transcript", context_lengths=["90s"]).samples()[0]}
-    assert {(p["arm"], p["control"], p["cluster"]) for p in pieces} == {("segments", True, whole["id"])}
+    assert (cut["target"], cut["realised_length"]) == (whole["target"], whole["realised_length"])
+    assert {(p["arm"], p["control"], p["cluster"]) for p in (cut, *pieces)} == {("segments", True, whole["id"])}
     assert " ".join(p["target"] for p in pieces) == whole["target"]
     assert all(20 < p["realised_length"] <= 30 for p in pieces[:-1])
+    assert all(builder.parts(p) == (p,) for p in pieces)
     sounds = [soundfile.read(next(builder.render(p).media()).path)[0] for p in (whole, *pieces)]
     joined = np.concatenate(sounds[1:])
     assert len(joined) == sum(round(p["realised_length"] * RATE) for p in pieces)
     assert (joined == sounds[0][: len(joined)]).all()
-    assert build("transcript", context_lengths=["90s"], arms=["segments"]).samples() == pieces
+    assert build("transcript", context_lengths=["90s"], arms=["segments"]).samples() == [cut]
+    assert [p.digest for p in builder.render(cut).media()] == [next(builder.render(p).media()).digest for p in pieces]
 
 
-def test_pieces_are_scored_together_and_in_no_other_rate():
-    """Errors of pieces make one rate of their own, and whole recordings the others."""
+def test_pieces_of_made_speech_keep_their_names(build):
+    """What a piece is called, and so what a ledger knows it by, is what it was when pieces were samples."""
+    builder = build("transcript", context_lengths=["90s"], arms=["segments"], snr_db=[30, 0])
+    names = [piece["variant"] for sample in builder.samples() for piece in builder.parts(sample)]
+    assert names[0] == "snr=30dB,piece=0"
+    assert (
+        build("transcript", context_lengths=["60s"]).parts(
+            build("transcript", context_lengths=["60s"], arms=["segments"]).samples()[0]
+        )[1]["variant"]
+        == ",piece=1"
+    )
+
+
+KNOWN = [({"target": "a b c d"}, "a b c x"), ({"target": "e f"}, ""), ({"target": "g h"}, "h")]
+UNKNOWN = [({"target": None}, text) for _, text in KNOWN]
+
+
+@pytest.mark.parametrize(("parts", "errors"), [(KNOWN, 4), (UNKNOWN, 4)])
+def test_pieces_are_scored_together_and_in_no_other_rate(parts, errors):
+    """Errors of pieces make one rate of their own, whether or not somebody knows what is said in each."""
     scorer = TranscriptScorer({"normalizer": "none", "language": "en"})
-    piece = scorer.score({"target": "a b c d", "control": True}, "a b c x")
+    found = scorer.joined({"target": "a b c d e f g h", "control": True}, parts)
     whole = scorer.score({"target": "a b c d"}, "a b c x")
-    assert {name for name, value in piece.items() if value is not None} == {"wer_segments"}
+    named = {metric.name for metric in scorer.METRICS}
+    assert {name for name in named if found[name] is not None} == {"wer_segments"}
+    assert (found["wer_segments"].errors, found["wer_segments"].words, found["words"]) == (errors, 8, 8)
     assert whole["wer_segments"] is None
-    assert (piece["wer_segments"], whole["wer"]) == (0.25, 0.25)
+
+
+def test_known_pieces_count_as_they_always_did():
+    """Where the words of each piece are known, errors are counted piece by piece: none mends another."""
+    scorer = TranscriptScorer({"normalizer": "none", "language": "en"})
+    texts = ["a b", "b c d"]
+    known = scorer.joined(
+        {"target": "a b c d"}, [({"target": t}, w) for t, w in zip(["a b", "c d"], texts, strict=True)]
+    )
+    unknown = scorer.joined({"target": "a b c d"}, [({"target": None}, w) for w in ["a", "b c d"]])
+    assert (known["wer_segments"].errors, unknown["wer_segments"].errors) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "errors"),
+    [
+        ("well i do not know what to say", "I do not know", 4),
+        ("the ships left the harbour at noon", "I do not know", 7),
+        ("the ships left the harbour at noon", '{"transcript": null}', 7),
+    ],
+)
+def test_a_piece_that_abstains_is_empty_unless_the_speech_has_its_words(said, answer, errors):
+    """That it cannot be told is no wrong words; where the recording has these very words they are heard."""
+    scorer = TranscriptScorer({"normalizer": "whisper-basic", "language": "en"})
+    found = scorer.joined({"target": said}, [({"target": None}, answer), ({"target": None}, "")])
+    assert found["wer_segments"].errors == errors
 
 
 def test_words_are_counted_by_minute():
@@ -125,3 +177,19 @@ def test_recordings_must_be_named(build):
     """Without a folder, the task says how to name one."""
     with pytest.raises(CorpusError, match="speech:/path/to/folder"):
         build("recordings", haystack="").samples()
+
+
+def test_a_recording_of_hours_is_cut_once(build, tmp_path, monkeypatch):
+    """Where a recording is cut is found once, and kept with its sound; pieces are read without the rest of it."""
+    recording(tmp_path, "a", list(range(90)), [0.4] * 90)
+    builder = build("recordings", haystack=f"speech:{tmp_path}", arms=["segments"])
+    (sample,) = builder.samples()
+    pieces = builder.parts(sample)
+    assert [piece["piece"][0] for piece in pieces] == [0, *(at for at, _ in sample["cuts"])]
+    assert {piece["target"] for piece in pieces} == {None}
+    assert len({piece["id"] for piece in (sample, *pieces)}) == len(pieces) + 1
+    monkeypatch.setattr(cutting, "at_pauses", None)
+    again = build("recordings", haystack=f"speech:{tmp_path}", arms=["segments"])
+    assert again.samples() == [sample]
+    sounds = [soundfile.read(part.path)[0] for part in again.render(sample).media()]
+    assert sum(map(len, sounds)) == 90 * 0.9 * RATE
