@@ -32,6 +32,8 @@ examples:
   lm-eval-longctx judge out/ --judge model=... --support        also: is each claim supported by the document?
   lm-eval-longctx judge out/ --sheet sheet.csv                  a sheet to fill in by people, in blinded order
   lm-eval-longctx judge out/ --judge model=... --human sheet.csv
+  lm-eval-longctx judge out/ --rating-sheet rate.csv            each answer alone, 0 to 6, as for Kalamang
+  lm-eval-longctx judge out/ --no-pairs --ratings rate.csv
 
 A player is a model, with what it read where a task asks with and without the document. Every two answers to a
 question are compared in both orders; verdicts that depend on the order are ties. Runs need --log_samples. The judge
@@ -61,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sheet", metavar="FILE", help="write a CSV sheet for people to fill in, ask nothing, and stop"
     )
     parser.add_argument("--human", action="append", default=[], metavar="FILE", help="a sheet that was filled in")
+    parser.add_argument("--rating-sheet", metavar="FILE", help="write a sheet on which people rate each answer, 0 to 6")
+    parser.add_argument("--ratings", action="append", default=[], metavar="FILE", help="such a sheet, filled in")
     parser.add_argument(
         "--max-tokens",
         type=positive,
@@ -96,11 +100,14 @@ class _Work:
 def run(args: argparse.Namespace) -> int:
     """Judge, print a table, and write what was found."""
     from lm_eval_longctx.judging.answers import read_answers
+    from lm_eval_longctx.judging.record import record
 
     field = read_answers(args.paths, tuple(name for name in args.tasks.split(",") if name))
     work = _work(field, args)
-    if args.sheet:
-        return _write_sheet(work, args)
+    if args.sheet or args.rating_sheet:
+        return _write_sheets(work, args)
+    if args.ratings and not work.pairs and not work.claims:
+        return _show(_with_ratings(record({"name": "people"}, field, known=True), field, args), args)
     from lm_eval_longctx.harness.lm import LongctxLM
 
     judge = LongctxLM.create_from_arg_string(args.judge)
@@ -120,7 +127,7 @@ def _work(field: Field, args: argparse.Namespace) -> _Work:
 
     found = [] if args.no_pairs else pairs(field, args.seed)
     claims = all_claims(field, args.seed) if args.support else []
-    if not found and not claims:
+    if not found and not claims and not args.ratings and not args.rating_sheet:
         raise ConfigError(
             f"there is nothing to compare: only {', '.join(field.players)} answered; add the results of another model, "
             "or of the same task with another context, or check claims with --support"
@@ -128,16 +135,28 @@ def _work(field: Field, args: argparse.Namespace) -> _Work:
     return _Work(field, found, claims, not args.without_known)
 
 
-def _write_sheet(work: _Work, args: argparse.Namespace) -> int:
-    from lm_eval_longctx.judging.record import COLUMN, sheet_lines
+def _write_sheets(work: _Work, args: argparse.Namespace) -> int:
+    from lm_eval_longctx.judging import ratings, record
     from lm_eval_longctx.judging.sheets import write_sheet
 
-    lines = sheet_lines(work.pairs)
-    if not lines:
-        raise ConfigError("there are no two different answers to one question to be judged")
-    path = write_sheet(args.sheet, lines, COLUMN, args.seed)
-    print(f"wrote {path}: {len(lines)} pairs. In the column {COLUMN}, write 1, 2 or tie; then give it back as --human.")
+    asked = (
+        (args.sheet, record.sheet_lines(work.pairs), record.COLUMN, "1, 2 or tie", "--human"),
+        (args.rating_sheet, ratings.rating_lines(work.field), ratings.COLUMN, f"0 to {ratings.MOST}", "--ratings"),
+    )
+    for named, lines, column, words, option in asked:
+        if named and not lines:
+            raise ConfigError("there are no two different answers to one question to be judged")
+        if named:
+            path = write_sheet(named, lines, column, args.seed)
+            print(f"wrote {path}: {len(lines)} lines. In the column {column}, write {words}; give it back as {option}.")
     return 0
+
+
+def _with_ratings(found: dict[str, Any], field: Field, args: argparse.Namespace) -> dict[str, Any]:
+    """Add what people gave, where sheets were given back."""
+    from lm_eval_longctx.judging.ratings import ratings
+
+    return {**found, "ratings": ratings(field, args.ratings)} if args.ratings else found
 
 
 def _tell_cost(jobs: Sequence[Job], backend: Backend, settings: Settings) -> int:
@@ -168,7 +187,7 @@ def _judge(work: _Work, judge: LongctxLM, settings: Settings, args: argparse.Nam
         verdicts = check_claims(work.claims, settings, ask)
         found["support"] = supported(work.claims, verdicts, work.field.players)
     found["totals"] = judge.backend.totals()
-    return _show(found, args)
+    return _show(_with_ratings(found, work.field, args), args)
 
 
 def _people(judged: Sequence[Judged], sheets: Sequence[str], compared: Any) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def read_answers(paths: Iterable[str | Path], tasks: Sequence[str] = ()) -> Fiel
     Raises:
         ResultsError: There is no log, no question was answered, or a named task is not there.
     """
-    listed: list[tuple[Answer, str]] = []
+    listed: list[Answer] = []
     left: Counter[str] = Counter()
     seen = set()
     for logged in logged_samples(paths):
@@ -80,19 +80,25 @@ def read_answers(paths: Iterable[str | Path], tasks: Sequence[str] = ()) -> Fiel
         if answer is None:
             left[why] += 1
         else:
-            listed.append((answer, str(logged.sample.get("context", ""))))
+            listed.append(answer)
     if missing := [task for task in tasks if task not in seen]:
         raise ResultsError(f"no samples of {', '.join(missing)}; there are {', '.join(sorted(seen)) or 'none'}")
     if not listed:
         reasons = ", ".join(f"{count} times: {why}" for why, count in left.items())
         raise ResultsError(f"there are no answers to judge ({reasons or 'no samples'})")
     found: dict[str, dict[str, Answer]] = {}
-    several = len({read for _, read in listed}) > 1
-    for answer, read in listed:
-        player = f"{answer.player}, {read}" if several and read else answer.player
+    for answer, player in zip(listed, _named(listed), strict=True):
         found.setdefault(answer.question, {}).setdefault(player, replace(answer, player=player))
     players = tuple(sorted({player for answers in found.values() for player in answers}))
     return Field(players, found, dict(left))
+
+
+def _named(listed: Sequence[Answer]) -> list[str]:
+    """Return who gave each answer: model, task, and what was read, as far as these differ."""
+    parts = [(one.player, one.logged.run.task, str(one.logged.sample.get("context", ""))) for one in listed]
+    differ = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    differ[0] = differ[0] or not any(differ)
+    return [", ".join(part for part, tells in zip(some, differ, strict=True) if tells and part) for some in parts]
 
 
 def _read(logged: Logged) -> tuple[Answer | None, str]:
@@ -115,8 +121,7 @@ def _read(logged: Logged) -> tuple[Answer | None, str]:
 
 
 def _question(sample: Any) -> str:
-    """Name a question: the same words about another document, or at another length, are another question."""
-    hay = sample.get("haystack", {})
-    return json.dumps(
-        [sample["question"], hay.get("digest", ""), sample.get("document"), sample.get("length"), sample.get("index")]
-    )
+    """Name a question: the same words about another document, at another length or depth, are another question."""
+    keys = ("question", "document", "context_label", "depth", "seed", "index")
+    kind = str(sample.get("variant", "")).partition("/")[0]  # what follows is what was read, which players differ in
+    return json.dumps([sample["haystack"]["digest"], kind, *(sample.get(key) for key in keys)])

@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
     Record = Mapping[str, Any]
 
-HEADS = ("who", "strength", "95 %", "won", "claims supported", "corrected")
+HEADS = ("who", "strength", "95 %", "won", "claims supported", "corrected", "rating")
 
 
 def rows(record: Record) -> list[list[str]]:
-    """Return a row for each player, the strongest first: strength, share won, and claims supported where checked."""
+    """Return a row for each player, the strongest first; empty where something was not asked for."""
     ranked = {row["player"]: row for row in record.get("ranking", {}).get("players", ())}
     held = {row["player"]: row for row in record.get("support", {}).get("players", ())}
+    rated = {row["player"]: row for row in record.get("ratings", {}).get("players", ())}
     return [
-        [player, *_strength(ranked.get(player)), *_support(held.get(player))]
-        for player in dict.fromkeys((*ranked, *held, *record["answers"]))
+        [player, *_strength(ranked.get(player)), *_support(held.get(player)), _rating(rated.get(player))]
+        for player in dict.fromkeys((*ranked, *rated, *held, *record["answers"]))
     ]
+
+
+def _rating(row: Record | None) -> str:
+    return "" if row is None else f"{number(row['value'])} {span(row['interval'])} of {row['n']}"
 
 
 def _strength(row: Record | None) -> list[str]:
@@ -43,6 +48,10 @@ def _support(row: Record | None) -> list[str]:
 def sentences(record: Record) -> Iterator[str]:
     """Yield what has to be known to read the table."""
     judge = record["judge"]
+    if "ratings" in record:
+        yield from _of_ratings(record["ratings"])
+    if judge["name"] == "people":
+        return
     told = "shown" if judge["shown_known"] else "not shown"
     yield f"Judge: {judge['name']}, {told} what is known to be right; {record['questions']} questions."
     if "ranking" in record:
@@ -89,6 +98,17 @@ def _of_support(support: Record) -> Iterator[str]:
     ).strip()
     if support["without_verdict"]:
         yield f"Claims without a verdict: {support['without_verdict']}; they are left out."
+
+
+def _of_ratings(ratings: Record) -> Iterator[str]:
+    yield f"Ratings: people's, from 0 to {ratings['most']}, blind; means, with intervals over questions."
+    for one in ratings["people"]:
+        told = (
+            "nothing in common"
+            if not one["n"]
+            else (f"{one['equal']:.0%} equal ratings of {one['n']} answers, weighted kappa {number(one['kappa'])}")
+        )
+        yield f"{one['sheets'][0]} and {one['sheets'][1]}: {told}."
 
 
 def _agreed(row: Record) -> str:

@@ -224,3 +224,19 @@ def agreement(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> tuple[flo
     if len({*ours, *theirs}) == 1:
         return same, 1.0  # kappa is 0/0 where both say one thing only
     return same, float(cohen_kappa_score(list(map(str, ours)), list(map(str, theirs))))
+
+
+def graded_agreement(ratings: Sequence[tuple[int, int]], most: int) -> tuple[float, float]:
+    """Return the share of equal ratings, and kappa with quadratic weights (Cohen, 1968): a near miss counts as near.
+
+    Args:
+        ratings: What two people gave; at least one pair.
+        most: Ratings go from 0 up to here.
+    """
+    from sklearn.metrics import cohen_kappa_score  # heavy
+
+    same = sum(one == other for one, other in ratings) / len(ratings)
+    if len({value for pair in ratings for value in pair}) == 1:
+        return same, 1.0  # as for ``agreement``
+    ours, theirs = zip(*ratings, strict=True)
+    return same, float(cohen_kappa_score(ours, theirs, weights="quadratic", labels=range(most + 1)))

@@ -325,3 +325,41 @@ def test_a_folder_without_a_log_is_said(tmp_path) -> None:
     """Results without logs of samples cannot be judged."""
     with pytest.raises(ResultsError):
         read_answers([tmp_path])
+
+
+def test_the_same_model_in_two_conditions_is_two_players(players, tmp_path) -> None:
+    """Answers of one model to one question in two tasks are compared, and neither hides the other."""
+    folder = players(good=right, bad=wrong)
+    for path in (folder / "bad").iterdir():
+        text = (
+            path.read_text()
+            .replace('"docqa_long_longctx"', '"docqa_other_longctx"')
+            .replace('"name": "bad"', '"name": "good"')
+        )
+        path.with_name(path.name.replace("docqa_long", "docqa_other")).write_text(text)
+        if "samples" in path.name:
+            path.unlink()
+    field = read_answers([folder])
+    assert field.players == ("docqa_long_longctx", "docqa_other_longctx")
+    assert all(len(answers) == 2 for answers in field.answers.values())
+
+
+def test_people_rate_answers_one_by_one(players, tmp_path, capsys) -> None:
+    """A sheet of single answers names nobody; means per player, and how far two people agree, come back."""
+    folder = players(good=right, bad=wrong)
+    sheet = tmp_path / "rate.csv"
+    assert main(["judge", str(folder), "--rating-sheet", str(sheet)]) == 0
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline="")))
+    assert {"name", "question", "right", "answer", "rating"} == set(rows[0])
+    for person, off in (("a", 0), ("b", 1)):
+        with (tmp_path / f"{person}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows({**row, "rating": 6 - off if "The text tells" in row["answer"] else off} for row in rows)
+    given = [*("--ratings", str(tmp_path / "a.csv")), *("--ratings", str(tmp_path / "b.csv"))]
+    capsys.readouterr()
+    assert main(["judge", str(folder), "--no-pairs", "--json", *given]) == 0
+    found = json.loads(capsys.readouterr().out)["ratings"]
+    assert [(row["player"], row["value"]) for row in found["players"]] == [("good", 5.5), ("bad", 0.5)]
+    assert found["people"][0]["equal"] == 0.0
+    assert found["people"][0]["kappa"] > 0.9
