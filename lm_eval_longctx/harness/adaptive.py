@@ -23,7 +23,7 @@ from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.results.summary import MAX_DEPTHS
 from lm_eval_longctx.scorers.base import mean
-from lm_eval_longctx.stats.adaptive import Posterior
+from lm_eval_longctx.stats.adaptive import ABOVE, Posterior
 from lm_eval_longctx.stats.effective_length import NOLIMA_SHARE
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Chooser:
         budget: Calls at most.
         within: Steps of length that the interval may span when the sweep ends.
         score: Makes a number in [0, 1] of a sample and its answer; ``None`` where it is not scored.
+        floor: What is scored without reading the context.
         cells: All cells of the grid, with the positions of their jobs.
         order: The cells that were asked, in that order.
         why: Why no more was asked.
@@ -73,6 +74,7 @@ class Chooser:
     lengths: tuple[str, ...]
     amounts: tuple[float, ...]
     depths: tuple[float | None, ...]
+    floor: float = 0.0
     cells: dict[Cell, list[int]] = field(default_factory=lambda: defaultdict(list))
     prices: dict[Cell, float] = field(default_factory=lambda: defaultdict(float))
     order: list[Cell] = field(default_factory=list)
@@ -108,9 +110,8 @@ class Chooser:
         posterior = Posterior(spans, places, floor=floor)
         budget = int(settings.get("budget") or max(FIRST, len(samples) // 5))
         _refuse_small(task.sweep.task, budget, Counter(_cell(sample, depths) for sample in samples))
-        return cls(
-            task.sweep.task, budget, int(settings.get("within", 1)), task.score_of, posterior, labels, spans, depths
-        )
+        within = int(settings.get("within", 1))
+        return cls(task.sweep.task, budget, within, task.score_of, posterior, labels, spans, depths, floor)
 
     def add(self, sample: Sample, job: Job, position: int) -> None:
         """Take a job in."""
@@ -171,7 +172,7 @@ class Chooser:
             "method": "adaptive",
             "rule": "relative",
             "threshold": NOLIMA_SHARE * found.fitted[0],
-            "why_none": "" if found.steps else "short",
+            "why_none": "" if found.steps else "floor" if found.fitted[0] <= self.floor + ABOVE else "short",
             "at_least": found.steps == last and self.beyond is None,
             "high_open": found.high == last and self.beyond is None,
             "level": found.level,

@@ -65,6 +65,9 @@ _DIP = -1
 
 _SAME = 1e-6
 
+ABOVE = 0.1
+"""What scores no more than this above what is scored without reading does not do the task: no length is effective."""
+
 _DIFFERENT = 0.03
 """Mean scores of depths that differ by less are the same to us."""
 
@@ -131,7 +134,8 @@ class Posterior:
         self.shape = (len(octaves), len(places))
         self.asked = np.zeros(self.shape, dtype=bool)
         curves, kinds = _curves(octaves, places, floor)
-        self._reached = _steps(curves.mean(axis=2), share, threshold)
+        means = curves.mean(axis=2)
+        self._reached = np.where(means[:, 0] > floor + ABOVE, _steps(means, share, threshold), 0)
         by_depth = curves.mean(axis=1)
         differs = (kinds > 0) & (np.ptp(by_depth, axis=1) > _DIFFERENT)
         self._worst = np.where(differs, by_depth.argmin(axis=1), -1)

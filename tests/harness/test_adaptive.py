@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lm_eval.api.model import LM
 
+from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError
+from lm_eval_longctx.harness.adaptive import Chooser
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.stats.adaptive import Posterior
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.units import Unit
 
@@ -81,6 +87,28 @@ def test_a_window_ends_the_search(niah, evaluate):
     assert found["effective_length"]["high_label"] == "4k"
     assert found["effective_length"]["high_open"] is False
     assert len([cell for cell in found["order"] if cell["length"] in {"8k", "16k"}]) <= 4
+
+
+@given(limit=st.integers(0, 4), order=st.permutations(range(5)))
+def test_beyond_is_the_shortest_length_that_the_model_did_not_take(limit, order):
+    """In whatever order cells are answered, of one round or of several, the shortest refused length is named."""
+    amounts = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
+    posterior = mock.Mock(spec=Posterior)  # what is believed of the rest plays no part, and takes a second to set up
+    chooser = Chooser("t", 100, 1, lambda *_: 1.0, posterior, tuple(LENGTHS), amounts, (0.5,))
+    for length in order:
+        outcome = Outcome.CONTEXT_EXCEEDED if length >= limit else Outcome.COMPLETE
+        chooser.learn((LENGTHS[length], 0.5), [({}, Completion("", outcome))])
+    assert chooser.beyond == LENGTHS[limit]
+
+
+@pytest.mark.parametrize("window", [None, 6000])
+def test_who_is_right_nowhere_has_no_effective_length(niah, evaluate, window):
+    """A model that finds nothing even in the shortest context is not said to reach that; the reason is told."""
+    lm = reading_up_to(0, [], **({"window": window} if window else {}))
+    found = block_of(evaluate(lm, niah(**GRID, adaptive=True)))["adaptive"]
+    assert found["effective_length"]["length"] is None
+    assert found["effective_length"]["why_none"] == "floor"
+    assert found["probabilities"]["none"] > 0.5
 
 
 def test_the_summary_shows_the_adaptive_length(niah, evaluate):
