@@ -86,6 +86,13 @@ OOLONG = Paper(
     2025,
     "https://arxiv.org/abs/2511.02817",
 )
+CONTEXT_ROT = Paper(
+    "hong2025contextrot",
+    "Context Rot: How Increasing Input Tokens Impacts LLM Performance",
+    "Hong, Kelly and Troynikov, Anton and Huber, Jeff",
+    2025,
+    "https://research.trychroma.com/context-rot",
+)
 
 PAPERS: dict[str, tuple[Paper, ...]] = {
     "retrieval": (GEMINI, RULER),
@@ -98,6 +105,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "label": (MANY_SHOT,),
     "translation": (CHRF, SACREBLEU),
     "sequence_match": (MRCR,),
+    "repeat": (CONTEXT_ROT,),
     "transcript": (WHISPER,),
     "tally": (OOLONG, RULER),
 }

@@ -147,6 +147,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="one fact at a depth of a text, asked for without its words, or after it changed",
     ),
     BuilderRecord(
+        "repeat",
+        "lm_eval_longctx.tasks.text_repeat.builder:RepeatBuilder",
+        help="one word again and again with an odd one among them, to be copied",
+    ),
+    BuilderRecord(
         "multi_needle",
         "lm_eval_longctx.tasks.text_niah.builder:MultiNeedleBuilder",
         help="many needles in a text, asked for at once",
@@ -276,6 +281,9 @@ SCORERS: tuple[ScorerRecord, ...] = (
     ),
     ScorerRecord(
         "tally", "lm_eval_longctx.scorers.tally:TallyScorer", help="a number or a name, with credit for near numbers"
+    ),
+    ScorerRecord(
+        "repeat", "lm_eval_longctx.scorers.repeat:RepeatScorer", help="was it copied, and is the odd word in its place"
     ),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
     ScorerRecord(

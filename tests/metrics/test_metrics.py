@@ -52,6 +52,9 @@ def rows_of(name: str) -> list[dict[str, Any]]:
             {"target": "some text", "window_tokens": 3, "window_bytes": 9, "repeated": share, "answer": json.dumps(one)}
             for share, one in zip((0.0, 0.5, 1.0), told, strict=True)
         ]
+    if name == "repeat":
+        copies = ("owl owl owls owl", "owl owls owl", "owl owl owl owl owl", "")
+        return [{"target": "owl owl owls owl", "odd": "owls", "answer": copy} for copy in copies]
     lines = [line for table in ("made", "by_hand") for line in (VERDICTS / f"{table}.jsonl").read_text().splitlines()]
     rows = [json.loads(line) for line in lines]
     return [

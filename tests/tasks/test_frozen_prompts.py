@@ -29,6 +29,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_nll": ("2", "f6b71ddb3b42dd38"),
     "longctx_text_niah": ("2", "1ac68704f5142f56"),
     "longctx_text_niah_multi": ("2", "2d1f2e2764f229a8"),
+    "longctx_text_repeat": ("1", "964a36ee908311da"),
     "longctx_text_translation": ("1", "f0bb47ce9359e59e"),
     "manyshot_three_longctx": ("1", "3b23eadf7045d1f7"),
     "mrcr_2needle_longctx": ("2", "6891f18d12b3d465"),

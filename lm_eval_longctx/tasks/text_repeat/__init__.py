@@ -1,0 +1,1 @@
+"""Words to be copied, one of them odd."""
