@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     World = Callable[[Rng, Iterator[str]], Sequence[str]]
     """Makes the statements of one small world, in any order; takes its names one after the other."""
 
-CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
-PATTERN = f"[{CONSONANTS.upper()}]" + f"[{VOWELS}][{CONSONANTS}]" * 3
+_CONSONANTS, _VOWELS, _LAST = "bdfgklmnprstvz", "aeiou", "bgkmvz"
+"""What names are made of: hardly an English word of this form ends with one of these six letters."""
+
+PATTERN = f"[{_CONSONANTS.upper()}]" + f"[{_VOWELS}][{_CONSONANTS}]" * 2 + f"[{_VOWELS}][{_LAST}]"
+"""What all names look like."""
+
 NAME = re.compile(rf"\b{PATTERN}\b")
 NAME_IN_BYTES = re.compile(NAME.pattern.encode())
 
@@ -34,20 +38,25 @@ _LIVE = 24
 """How many worlds are told at a time."""
 
 _PARAGRAPH = 4, 9
+_SHUFFLED = 4096
+"""Names that are used in random order: neighbours of the list are alike."""
 
 
 @lru_cache(maxsize=1)
 def _names() -> NameList:
-    parts = [CONSONANTS, VOWELS] * 3 + [CONSONANTS]
+    parts = [_CONSONANTS, _VOWELS] * 3 + [_LAST]
     return NameList(Rng("invented names"), [list(part) for part in parts], "")
 
 
-def hay_names() -> Iterator[str]:
-    """Yield the names of hay; they begin again after more than a million, which no context has."""
+def hay_names(rng: Rng) -> Iterator[str]:
+    """Yield the names of hay; they begin again after 900,000, which no context has."""
     names = _names()
-    for number in count():
-        if welcome(name := names[number % (names.size // 2)]):
-            yield name
+    for first in count(0, _SHUFFLED):
+        numbers = list(range(first, first + _SHUFFLED))
+        rng.shuffle(numbers)
+        for number in numbers:
+            if welcome(name := names[number % (names.size // 2)]):
+                yield name
 
 
 def drawn_names(rng: Rng, taken: Collection[str] = ()) -> Iterator[str]:
@@ -63,7 +72,8 @@ def drawn_names(rng: Rng, taken: Collection[str] = ()) -> Iterator[str]:
 
 def worlds_told(world: World, seed: str) -> Iterator[str]:
     """Yield the statements of world after world, those of some at a time, in random order."""
-    rng, names = Rng(f"statements|{seed}"), hay_names()
+    rng = Rng(f"statements|{seed}")
+    names = hay_names(rng.fork("names"))
     telling: list[list[str]] = [[] for _ in range(_LIVE)]
     for number in count():
         told = telling[rng.below(_LIVE)]

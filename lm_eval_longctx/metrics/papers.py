@@ -44,6 +44,13 @@ MANY_SHOT = Paper(
     2024,
     "https://arxiv.org/abs/2404.11018",
 )
+GRAPHWALKS = Paper(
+    "openai2025graphwalks",
+    "GraphWalks: a multi hop reasoning long context benchmark",
+    "{OpenAI}",
+    2025,
+    "https://huggingface.co/datasets/openai/graphwalks",
+)
 SQUAD = Paper(
     "rajpurkar2016squad",
     "SQuAD: 100,000+ Questions for Machine Comprehension of Text",
@@ -99,6 +106,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "multi_needle": (GEMINI, RULER),
     "exact_f1": (SQUAD,),
     "long_answer": (GEMINI,),
+    "name_set": (GRAPHWALKS,),
     "choice": (GEMINI,),
     "choice_or_time": (GEMINI,),
     "likelihood": (GEMINI,),

@@ -244,6 +244,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="the published MRCR v2",
     ),
     BuilderRecord(
+        "graph",
+        "lm_eval_longctx.tasks.text_graph.builder:GraphBuilder",
+        help="walks in a graph whose edges are statements",
+    ),
+    BuilderRecord(
         "recordings",
         "lm_eval_longctx.tasks.audio_asr.recordings:RecordingsBuilder",
         help="recordings, to be transcribed whole or in pieces",
@@ -285,6 +290,7 @@ SCORERS: tuple[ScorerRecord, ...] = (
     ScorerRecord(
         "repeat", "lm_eval_longctx.scorers.repeat:RepeatScorer", help="was it copied, and is the odd word in its place"
     ),
+    ScorerRecord("name_set", "lm_eval_longctx.scorers.name_set:NameSetScorer", help="a set of names: F1, exact"),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
     ScorerRecord(
         "choice_or_time",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
-    from lm_eval_longctx.hay.text.sources import TextSource
+    from lm_eval_longctx.hay.text.sources import FixedSource
     from lm_eval_longctx.plan import PlannedSample, Rng
     from lm_eval_longctx.sweep import Sweep
 
@@ -143,15 +143,17 @@ class Posed:
     Attributes:
         question: What is asked.
         target: The right answer.
-        needed: Statements from which the answer follows; without any of them it does not.
-        others: Further statements about the same things.
+        needed: What each statement says that must be read to be sure of the answer.
+        others: The same of further statements about the same things.
+        vital: Those of ``needed`` without any one of which the answer is another: two of them stand at the ends.
         more: What else the sample says.
     """
 
     question: str
     target: str
-    needed: tuple[str, ...]
-    others: tuple[str, ...] = ()
+    needed: Mapping[str, Any]
+    others: Mapping[str, Any] = field(default_factory=dict)
+    vital: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -198,7 +200,7 @@ class SpreadBuilder(Builder[P]):
         """Return the kinds of question, as variants are named."""
 
     @abstractmethod
-    def own_hay(self, argument: str) -> TextSource:
+    def own_hay(self, argument: str) -> FixedSource:
         """Return the family's own hay; the argument is what stands after the colon."""
 
     @abstractmethod
@@ -206,8 +208,8 @@ class SpreadBuilder(Builder[P]):
         """Return the question of a sample with its statements: a pure function of both arguments."""
 
     @abstractmethod
-    def answer(self, sample: P, posed: Posed, told: Collection[str]) -> str | None:
-        """Return the answer that follows from some of the statements; ``None`` if none does."""
+    def answer(self, sample: P, told: Sequence[Any]) -> str | None:
+        """Return the answer that follows from what some of the statements say; ``None`` if none does."""
 
     def plans(self) -> Iterable[PlannedSample]:
         """Yield each kind of question at each length and, where statements stand close together, each depth."""
@@ -220,7 +222,7 @@ class SpreadBuilder(Builder[P]):
     def corpus(self) -> Corpus:
         """The hay."""
         argument = (self.sweep.haystack or self.SOURCE).partition(":")[2]
-        source = self.own_hay(argument) if self._is_own else self.context.source(self.sweep.haystack)
+        source: Any = self.own_hay(argument) if self._is_own else self.context.source(self.sweep.haystack)
         return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
 
     @property
@@ -246,7 +248,7 @@ class SpreadBuilder(Builder[P]):
             "target": posed.target,
             "positions": list(positions),
             "draw": draw,
-            "spans_halves": self._spread >= APART and len(needed) > 1,
+            "spans_halves": self._spread >= APART and len(posed.vital) > 1,
             "evidence": [[number, round(min(1.0, positions[number] / units), 4)] for number in sorted(needed)],
             "realised_depth": None,
             **posed.more,
@@ -261,14 +263,15 @@ class SpreadBuilder(Builder[P]):
 
     def passages(self, sample: P) -> tuple[str, ...]:
         """Return the statements that are needed."""
-        return self.pose(planned(sample), sample["draw"]).needed
+        return tuple(self.pose(planned(sample), sample["draw"]).needed)
 
     def answer_from(self, sample: P, first: float, last: float) -> str | None:
         """Return the answer that follows from the statements between two depths."""
         plan, units = planned(sample), max(1, sample["hay"]["units"])
         posed = self.pose(plan, sample["draw"])
+        said = {**posed.needed, **posed.others}
         placed = zip(_shuffled(plan, posed)[0], sample["positions"], strict=True)
-        return self.answer(sample, posed, {text for text, place in placed if first <= min(1.0, place / units) <= last})
+        return self.answer(sample, [said[text] for text, at in placed if first <= min(1.0, at / units) <= last])
 
     def _frame(self, posed: Posed) -> Spread:
         return Spread(self.corpus, f"{posed.question} {self.INSTRUCTION}")
@@ -302,10 +305,15 @@ class SpreadBuilder(Builder[P]):
 
 
 def _shuffled(plan: PlannedSample, posed: Posed) -> tuple[list[str], list[int]]:
-    """Return all statements in random order, and the numbers of those that are needed, in random order too."""
+    """Return all statements in random order, and the numbers of those that are needed, as they are to follow.
+
+    Two without which there is no answer come first and last, so that neither side of a cut between them has it.
+    """
     statements = [*posed.needed, *posed.others]
-    order = list(range(len(statements)))
-    plan.rng("order").shuffle(order)
-    needed = [order.index(number) for number in range(len(posed.needed))]
-    plan.rng("needed").shuffle(needed)
-    return [statements[number] for number in order], needed
+    plan.rng("order").shuffle(statements)
+    rng, needed = plan.rng("needed"), list(posed.needed)
+    ends = rng.sample(posed.vital, min(2, len(posed.vital)))
+    between = [text for text in needed if text not in ends]
+    rng.shuffle(between)
+    place = {text: number for number, text in enumerate(statements)}
+    return statements, [place[text] for text in (*ends[:1], *between, *ends[1:])]

@@ -46,6 +46,9 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     """Return the samples with answers that a scorer is asked about."""
     if name == "transcript":
         return [{"target": said, "answer": written} for said, written in zip(SAID, WRITTEN, strict=True)]
+    if name == "name_set":
+        given = ("Rome, Paris", "Final Answer: [Rome]", "none", "")
+        return [{"target": ["Rome", "Paris"], "question": "Which?", "answer": answer} for answer in given]
     if name == "likelihood":
         told = ({"nats": [7.5]}, {"nats": [40.0, 900.0]}, {"nats": []})
         return [

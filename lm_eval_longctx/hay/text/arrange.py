@@ -94,6 +94,8 @@ def _spaced(corpus: Corpus, needle: str, before: Piece | None, following: Span |
     """Set a needle off from its neighbours as they are set off from each other."""
     left = _ending(corpus, before)
     lead = " " if left and left[-1] not in _BLANK else ""
+    if lead and corpus.source.kind == LINES:
+        lead = "\n"  # the needle before it stands at the end of the last line
     if following is None:
         return lead + needle
     if left.endswith("\n\n"):
