@@ -243,6 +243,8 @@ class BatchRun:
         begun = await session.written(session.ledger.begin(entry.call, 1, entry.worst, token))
         if begun.attempt is None:
             reservation.give_back()
+            if begun.short:
+                return self._end(entry, unaffordable(entry.worst, key, entry.call.counted))
             held = unsent("it is being asked just now; run again later, or without batch=true", key)
             return self._end(entry, held if begun.answer is None else begun.answer)
         entry.attempt, entry.reservation = begun.attempt, reservation

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.backend.cuts import reading
 from lm_eval_longctx.backend.jobs import FORMERLY, named
-from lm_eval_longctx.backend.prepared import AskedElsewhere, Prepared, still
+from lm_eval_longctx.backend.prepared import AskedElsewhere, BeyondBudgetError, Prepared, still
 from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.backend.session import retry_wait
 from lm_eval_longctx.backend.verdict import (
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.session import Session
 
 logger = logging.getLogger(__name__)
+
+MONEY_PAUSE, LONGEST_MONEY_PAUSE = 0.1, 5.0
+"""Seconds between looks whether other runs have given back money that they had set aside: first and longest."""
 
 
 class Caller:
@@ -178,13 +181,23 @@ class Caller:
                 return last
 
     async def _paid(self, prepared: Prepared, n: int) -> Verdict | Completion:
-        """Send once, within the cap."""
-        budget, worst = self.session.budget, self.worst(prepared.request)
-        reservation = await budget.reserve(worst, self.job.task)
-        if reservation is None:
-            return unaffordable(budget.scaled(worst), prepared.key, prepared.request.counted)
-        with reservation:
-            return await self._attempt(prepared, n, reservation)
+        """Send once, within the run's own cap and the budget that several runs share."""
+        session, worst = self.session, self.worst(prepared.request)
+        waited, pause, counted = 0.0, MONEY_PAUSE, prepared.request.counted
+        while True:
+            reservation = await session.budget.reserve(worst, self.job.task)
+            if reservation is None:
+                return unaffordable(session.budget.scaled(worst), prepared.key, counted)
+            try:
+                with reservation:
+                    return await self._attempt(prepared, n, reservation)
+            except BeyondBudgetError as beyond:
+                if not beyond.may_come_back or waited >= session.limits.max_wait:
+                    return unaffordable(session.budget.scaled(worst), prepared.key, counted)
+            if session.stopped:
+                return unsent(session.stopped, prepared.key, counted)
+            await session.sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_MONEY_PAUSE)
 
     async def _fetched(self, prepared: Prepared, number: int, name: str) -> Verdict | Completion:
         """Bring back the answer that an earlier run was promised: it is paid, so that asking again comes after it."""
@@ -241,6 +254,8 @@ class Caller:
             begun = await session.written(session.ledger.begin(self.call(prepared), n, reservation.worst or None))
             if begun.attempt is None:
                 reservation.give_back()
+                if begun.short:
+                    raise BeyondBudgetError(may_come_back=begun.may_come_back)
                 if begun.answer is None:
                     raise AskedElsewhere(prepared.key)
                 return begun.answer

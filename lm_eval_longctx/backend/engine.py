@@ -114,6 +114,9 @@ class Backend:
         jobs = list(jobs)
         if not jobs:
             return []
+        limits = self.limits
+        if limits.shared_budget is not None and limits.max_cost is not None and self.ledger.budget is None:
+            self.ledger.use_budget(limits.shared_budget, limits.max_cost)
         return _Run(self, jobs).result()
 
     def totals(self) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Limits:
         max_bytes_in_flight: Bytes of prompts in memory at once; a larger
             prompt goes alone.
         max_cost: Hard cap in US dollars for everything that one backend sends.
+        shared_budget: Name of the budget in the ledger that several runs share, whose cap is ``max_cost`` too;
+            ``None`` if this run has its cap alone.
         requests_per_minute: Own limit; ``None`` learns from the provider's headers.
         tokens_per_minute: Own limit on prompt tokens; ``None`` learns likewise.
         max_attempts: How often one request is sent at most.
@@ -82,6 +84,7 @@ class Limits:
     concurrency: int | None = None
     max_bytes_in_flight: int = 256 << 20
     max_cost: float | None = None
+    shared_budget: str | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     max_attempts: int = 6

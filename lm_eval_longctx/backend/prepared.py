@@ -23,6 +23,15 @@ class AskedElsewhere(Exception):  # noqa: N818 - not an error: somebody else is 
         self.key = key
 
 
+class BeyondBudgetError(Exception):
+    """The worst case of a call does not fit into what is left of the budget that several runs share."""
+
+    def __init__(self, *, may_come_back: bool) -> None:
+        """Keep whether it might fit later."""
+        super().__init__(may_come_back)
+        self.may_come_back = may_come_back
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A job that was rendered and looked up.

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, ResultsError
-from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.ledger.address import is_shared, ledger_path
 from lm_eval_longctx.preview import Recipes
 from lm_eval_longctx.results import logged_samples
 
@@ -42,7 +42,7 @@ class Found:
     logged: Sequence[Logged] = field(default=())
 
 
-def find(name: str, places: Sequence[str], ledger: Path | None, metadata: str = "") -> Found:
+def find(name: str, places: Sequence[str], ledger: str | None, metadata: str = "") -> Found:
     """Return the sample that a name means.
 
     Args:
@@ -80,22 +80,22 @@ def recipes_of(one: Logged) -> Recipes:
     return Recipes(one.run.metadata, block["specification"], str((block.get("sent") or {}).get("sys", "")))
 
 
-def _logged(lines: Sequence[Logged], ledger: Path | None) -> Found:
+def _logged(lines: Sequence[Logged], ledger: str | None) -> Found:
     one = lines[0]
     ours = one.run.config.get("longctx") or {}
     software = str((ours.get("versions") or {}).get("lm-eval-longctx", ""))
     digest, where = one.prompt, "the log of samples"
     if not digest and one.calls and not one.in_parts:
         named = (ours.get("options") or {}).get("ledger")
-        call = _call(str(one.calls[0]["key"]), ledger or (Path(named) if named else None))
+        call = _call(str(one.calls[0]["key"]), ledger or named)
         digest, where = str(call["request"].get("prompt", "")) if call else "", "the ledger"
     return Found(recipes_of(one), one.sample, digest, where if digest else "", software, lines)
 
 
-def _call(key: str, ledger: Path | None) -> dict[str, Any] | None:
+def _call(key: str, ledger: str | None) -> dict[str, Any] | None:
     """Return the call in the ledger whose key begins so, if there is one."""
-    path = (ledger or default_cache_dir() / "ledger.sqlite3").expanduser()
-    if not path.is_file():
+    path = ledger_path(ledger)
+    if not is_shared(path) and not Path(path).is_file():
         if ledger is not None:
             raise ConfigError(f"{path} is no ledger; leave --ledger out for the one that runs use")
         return None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.ledger.address import is_shared, ledger_path
 from lm_eval_longctx.ledger.repair import examine, repair
 from lm_eval_longctx.screen import fitted
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "repair", help="save what can be read of a damaged ledger; nothing is changed without --yes"
     )
     for action in (show, export, prune, mend):
-        action.add_argument("--ledger", metavar="PATH", help="the file (default: the one that runs use)")
+        action.add_argument("--ledger", metavar="PATH", help="file or postgresql://... (default: what runs use)")
     for action in (show, export):
         for name in FILTERS:
             action.add_argument(f"--{name}", help=f"only this {name}")
@@ -53,17 +53,15 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     actions = {"show": _show, "export": _export, "prune": _prune}
     if args.action == "repair":
-        return _repair(str(_path(args.ledger)), yes=args.yes)
-    with Ledger.open(_path(args.ledger), create=False) as ledger:
+        return _repair(ledger_path(args.ledger), yes=args.yes)
+    with Ledger.open(ledger_path(args.ledger), create=False) as ledger:
         return actions[args.action](ledger, args)
-
-
-def _path(named: str | None) -> Path:
-    return Path(named).expanduser() if named else default_cache_dir() / "ledger.sqlite3"
 
 
 def _repair(path: str, *, yes: bool) -> int:
     """Tell how much of a ledger can be read; write that anew if wanted."""
+    if is_shared(path):
+        raise ConfigError("repair is about files; a server's tables are repaired by its own tools, such as pg_amcheck")
     if not yes:
         found = examine(path)
         print(f"{path}: {found.words()}" + ("; add --yes to do it" if found.damaged else "; nothing is damaged"))

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         return _list(places, as_json=args.json)
     from lm_eval_longctx.preview.verify import made_again
 
-    found = find(names[0], places, Path(args.ledger) if args.ledger else None, args.metadata)
+    found = find(names[0], places, args.ledger, args.metadata)
     installed = partial(_installed, str(found.sample["task"]))
     prompt = made_again(found.recipes, found.sample, found.digest, software=found.software, installed=installed)
     if args.around:

@@ -33,13 +33,13 @@ from lm_eval_longctx.harness.model_args import parse_model_args
 from lm_eval_longctx.harness.origin import DEFAULT_MODEL
 from lm_eval_longctx.harness.rendering import ChatText, prompt_of
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.ledger.address import ledger_path
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.providers.base import Settings
 from lm_eval_longctx.settings import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from lm_eval.api.instance import Instance
 
@@ -106,6 +106,7 @@ class LongctxLM(LM):
             concurrency=options["concurrency"],
             max_bytes_in_flight=options["max_bytes_in_flight"],
             max_cost=options["max_cost"],
+            shared_budget=options["shared_budget"],
             requests_per_minute=options["requests_per_minute"],
             tokens_per_minute=options["tokens_per_minute"],
             max_attempts=options["max_attempts"],
@@ -301,13 +302,6 @@ def refuse_launchers(environment: Mapping[str, str]) -> None:
             f"--model longctx was started as {processes} processes, each of which would pay for every question; "
             "leave accelerate launch or torchrun out: one process sends many requests at once (concurrency=)"
         )
-
-
-def ledger_path(named: str | None) -> Path:
-    """Return the ledger's file: the user's own, or one beside the caches."""
-    from pathlib import Path
-
-    return Path(named).expanduser() if named else default_cache_dir() / "ledger.sqlite3"
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.backend.rules import OURS
 from lm_eval_longctx.errors import ConfigError, SecretError
 from lm_eval_longctx.harness.origin import DEFAULT_MODEL
+from lm_eval_longctx.ledger.address import shown
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
 
@@ -27,11 +28,13 @@ OPTIONS = (
     Option(
         "ledger",
         None,
-        "file that records every call; 'none' for no record; beside the caches unless given",
+        "file, or postgresql://USER@HOST/DATABASE, that records every call; 'none' for no record; beside the caches "
+        "unless given",
         kinds=(str,),
     ),
     Option("batch", default=False, help="hand everything in as batches: half the price, answers within a day"),
     Option("max_cost", None, "hard cap in US dollars for this run", kinds=(float,), above=0),
+    Option("shared_budget", None, "name of a budget in the ledger: max_cost is for all that share it", kinds=(str,)),
     Option("concurrency", None, "requests in flight; the provider's own number unless given", kinds=(int,), minimum=1),
     Option("max_bytes_in_flight", 256 << 20, "bytes of prompts in memory at once", minimum=1 << 20),
     Option("max_attempts", 6, "how often a request is sent before it counts as failed", minimum=1),
@@ -147,6 +150,8 @@ def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArg
             "(implicit caching is on by itself)"
         )
     parsed = ModelArgs(str(model), options, provider_args)
+    if options["shared_budget"] and (not options["max_cost"] or options["ledger"] == "none"):
+        raise ConfigError("shared_budget needs max_cost, its cap, and a ledger that the runs share")
     provider = _make(loaded, parsed)
     if options["batch"] and "service_tier" in provider.describe():
         raise ConfigError("batch=true has a price and a pace of its own; leave service_tier= out, or batch=true")
@@ -171,3 +176,9 @@ def _refuse_secrets(provider: str, arguments: Mapping[str, Any]) -> None:
                 f"{key!r} in --model_args would be saved in the results file; "
                 f"set the environment variable {variable} instead and leave the argument out"
             )
+    ledger = str(arguments.get("ledger", ""))
+    if shown(ledger) != ledger:
+        raise SecretError(
+            f"the password in ledger={shown(ledger)} would be saved in the results file; leave it out and set "
+            "PGPASSWORD, or write it into ~/.pgpass"
+        )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from lm_eval_longctx.completion import Usage
 from lm_eval_longctx.errors import LedgerError, unknown_option
+from lm_eval_longctx.ledger.address import is_shared
 from lm_eval_longctx.ledger.records import Final, Standing, Summary, load_completion, unpack
 from lm_eval_longctx.ledger.repair import UNREADABLE, damage
-from lm_eval_longctx.ledger.schema import BILLED, UNKNOWN
+from lm_eval_longctx.ledger.schema import BILLED, UNKNOWN, rows
 from lm_eval_longctx.providers.base import HandIn, Raw
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from lm_eval_longctx.completion import Completion
@@ -64,10 +64,10 @@ class Reading:
         self._lock.release()
         if isinstance(error, sqlite3.ProgrammingError):
             raise LedgerError("the ledger is closed; open it again") from error
-        if isinstance(error, sqlite3.OperationalError):
-            raise LedgerError(
-                f"the ledger {self._path} cannot be read ({error}); restore it or name another file"
-            ) from error
+        lasting = isinstance(error, sqlite3.OperationalError)
+        if lasting or (is_shared(self._path) and isinstance(error, sqlite3.Error)):
+            advice = "see to its server" if is_shared(self._path) else "restore it or name another file"
+            raise LedgerError(f"the ledger {self._path} cannot be read ({error}); {advice}") from error
         if isinstance(error, (sqlite3.Error, *UNREADABLE)):
             raise damage(self._path, error) from error
 
@@ -89,15 +89,15 @@ def standing(connection: sqlite3.Connection, key: str, despite: int = 0) -> Stan
     found = final(connection, key, despite)
     if found is not None:
         return Standing(found)
-    rows = connection.execute(
+    attempts = connection.execute(
         f"SELECT id, received, decided, batch, handle, {_RAW} FROM attempt WHERE key=? ORDER BY id",  # noqa: S608 - ours
         (key,),
     ).fetchall()
-    undecided = tuple((row[0], _raw(*row[5:])) for row in rows if row[1] is not None and row[2] is None)
-    silent = [row for row in rows if row[1] is None and row[2] is None]
+    undecided = tuple((row[0], _raw(*row[5:])) for row in attempts if row[1] is not None and row[2] is None)
+    silent = [row for row in attempts if row[1] is None and row[2] is None]
     waiting = next(((row[0], row[3]) for row in silent if row[3] is not None), None)
     accepted = next(((row[0], row[4]) for row in silent if row[4] is not None), None)
-    failures = sum(row[2] is not None for row in rows)
+    failures = sum(row[2] is not None for row in attempts)
     lost = sum(row[3] is None and row[4] is None for row in silent)
     return Standing(None, undecided, lost, failures, known[0], waiting, accepted)
 
@@ -114,11 +114,11 @@ def answers(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, Co
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         marks = ",".join("?" * len(some))
-        rows = connection.execute(
+        final_ones = connection.execute(
             f"SELECT key, completion FROM attempt WHERE final=1 AND key IN ({marks}) ORDER BY decided",  # noqa: S608
             some,
         )
-        found.update({key: load_completion(stored) for key, stored in rows})
+        found.update({key: load_completion(stored) for key, stored in final_ones})
     return found
 
 
@@ -126,13 +126,13 @@ def answered_samples(
     connection: sqlite3.Connection, provider: str, model: str, but: Iterable[str]
 ) -> set[tuple[str, str, int]]:
     """Return (task, sample, repeat) of the calls to a model that ended for good, in other outcomes than some."""
-    left_out = list(but)
-    rows = connection.execute(
+    left_out = ("", *but)  # PostgreSQL knows no empty list
+    found = connection.execute(
         f"""SELECT DISTINCT task, sample, repeat FROM call JOIN attempt USING(key)
         WHERE final=1 AND provider=? AND model=? AND outcome NOT IN ({",".join("?" * len(left_out))})""",  # noqa: S608
         (provider, model, *left_out),
     )
-    return {(task, sample, repeat) for task, sample, repeat in rows}
+    return {(task, sample, repeat) for task, sample, repeat in found}
 
 
 def batch_name(connection: sqlite3.Connection, token: str) -> str | None:
@@ -157,28 +157,28 @@ def groups(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
 def calls(connection: sqlite3.Connection, beginning: str) -> list[dict[str, Any]]:
     """Return the calls whose key begins so, without their attempts."""
     names = ("key", "provider", "model", "task", "sample", "repeat", "request")
-    rows = connection.execute(
+    found = rows(
+        connection,
         f"SELECT {', '.join(names)} FROM call WHERE key>=? AND key<? ORDER BY key",  # noqa: S608 - our own columns
-        (beginning, f"{beginning}\x7f"),
+        beginning,
+        f"{beginning}\x7f",
     )
-    found = [dict(zip(names, row, strict=True)) for row in rows]
     return [{**call, "request": orjson.loads(call["request"] or b"{}")} for call in found]
 
 
-def entries(connection: sqlite3.Connection, where: Mapping[str, str]) -> list[sqlite3.Row]:
+def entries(connection: sqlite3.Connection, where: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return every attempt with its call, in the order of sending."""
     condition, values = _condition(where)
     columns = ", ".join([*(f"call.{c}" for c in _CALL), *(f"attempt.{c}" for c in _ATTEMPT), f"{_STATE} AS state"])
-    cursor = connection.cursor()
-    cursor.row_factory = sqlite3.Row
-    return cursor.execute(
+    return rows(
+        connection,
         f"SELECT {columns}, body, packed, completion FROM attempt JOIN call USING(key) "  # noqa: S608 - our own columns
         f"WHERE {condition} ORDER BY attempt.id",
-        values,
-    ).fetchall()
+        *values,
+    )
 
 
-def plain(row: sqlite3.Row, *, bodies: bool) -> dict[str, Any]:
+def plain(row: Mapping[str, Any], *, bodies: bool) -> dict[str, Any]:
     """Turn a row into plain values."""
     entry = {name: row[name] for name in (*_CALL, "state", *_ATTEMPT)}
     for name in ("request", "headers"):
@@ -190,28 +190,28 @@ def plain(row: sqlite3.Row, *, bodies: bool) -> dict[str, Any]:
     return entry
 
 
-def summary(connection: sqlite3.Connection, where: Mapping[str, str], path: str) -> Summary:
+def summary(connection: sqlite3.Connection, where: Mapping[str, str], size: int) -> Summary:
     """Add everything up."""
     condition, values = _condition(where)
     source = f"FROM attempt JOIN call USING(key) WHERE {condition}"
     calls, attempts, cost, unpriced = connection.execute(
-        f"""SELECT count(DISTINCT key), count(*), total(cost), total(billing='{BILLED}' AND cost IS NULL) {source}""",
+        f"""SELECT count(DISTINCT key), count(*), coalesce(sum(cost), 0.0),
+        count(CASE WHEN billing='{BILLED}' AND cost IS NULL THEN 1 END) {source}""",
         values,
     ).fetchone()
     answered = connection.execute(f"SELECT count(DISTINCT key) {source} AND final=1", values).fetchone()[0]
     outcomes = dict(connection.execute(f"SELECT {_STATE}, count(*) {source} GROUP BY 1 ORDER BY 1", values))
     unknown = f"(billing='{UNKNOWN}' OR billing IS NULL)"
     doubtful, at_most = connection.execute(
-        f"SELECT count(*), total(reserved) {source} AND {unknown}", values
+        f"SELECT count(*), coalesce(sum(reserved), 0.0) {source} AND {unknown}", values
     ).fetchone()
     usage = _usage(connection.execute(f"SELECT completion {source} AND billing='{BILLED}'", values))
-    size = sum(file.stat().st_size for file in (Path(path), Path(f"{path}-wal")) if file.is_file())
-    return Summary(calls, attempts, answered, outcomes, cost, doubtful, at_most, int(unpriced), usage, size)
+    return Summary(calls, attempts, answered, outcomes, cost, doubtful, at_most, unpriced, usage, size)
 
 
-def _usage(rows: Iterator[tuple[bytes]]) -> Usage:
+def _usage(billed: Iterable[tuple[bytes]]) -> Usage:
     total = Usage()
-    for (stored,) in rows:
+    for (stored,) in billed:
         total = total + Usage.of(orjson.loads(stored)["usage"])
     return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
+from lm_eval_longctx.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,16 +108,22 @@ class Begun:
         attempt: The number of the attempt that may now be sent, or ``None``.
         answer: The answer that another process has recorded meanwhile.
         lost: Attempts of processes that ended, found and marked just now.
+        sent: When the attempt was recorded, in seconds since the epoch.
+        short: Whether it does not fit into the budget that several runs share.
+        may_come_back: Whether it might fit later, because calls of a living process hold some of that.
     """
 
     attempt: int | None = None
     answer: Completion | None = None
     lost: int = 0
+    sent: float = 0.0
+    short: bool = False
+    may_come_back: bool = False
 
     @property
     def held(self) -> bool:
         """Whether the same is being asked just now, by another live process or in a batch."""
-        return self.attempt is None and self.answer is None
+        return self.attempt is None and self.answer is None and not self.short
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,25 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {**vars(self), "outcomes": dict(self.outcomes), "usage": self.usage.to_dict()}
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """Write plain values as the one JSON that names them."""
+    try:
+        return _CANONICAL.encode(values)
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"a request cannot be named by its content ({error}); give plain JSON values") from error
+
+
+def plain_json(values: Mapping[str, Any]) -> str:
+    """Write plain values that need no canonical form."""
+    try:
+        return orjson.dumps(values).decode()
+    except TypeError:  # half a surrogate pair, a key that is no text, or nothing plain
+        return canonical(values)
 
 
 def dump_completion(completion: Completion) -> bytes:

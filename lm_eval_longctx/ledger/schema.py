@@ -10,7 +10,7 @@ from typing import Any
 from lm_eval_longctx.errors import LedgerError
 
 APPLICATION = 0x4C4C4358  # "LLCX", in the file's header
-VERSION = 3
+VERSION = 4
 PATIENCE = 60
 """Seconds to wait for another process that writes."""
 
@@ -37,8 +37,18 @@ _BATCHES = (
         token TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, opened REAL NOT NULL, name TEXT)""",
 )
 _HANDLES = ("ALTER TABLE attempt ADD COLUMN handle TEXT",)
-_STEPS = {0: _TABLES, 1: _BATCHES, 2: _HANDLES}
+_BUDGETS = (
+    "ALTER TABLE attempt ADD COLUMN budget TEXT",
+    "CREATE INDEX attempt_held ON attempt(budget) WHERE budget IS NOT NULL AND decided IS NULL",
+    """CREATE TABLE budget(
+        name TEXT PRIMARY KEY, cap INTEGER NOT NULL, spent INTEGER NOT NULL, reserved INTEGER NOT NULL,
+        excess REAL NOT NULL)""",
+)
+STEPS = {0: _TABLES, 1: _BATCHES, 2: _HANDLES, 3: _BUDGETS}
 """What makes the next version of each version; 0 is an empty file."""
+
+_NAMED_BY = {"call": "key", "attempt": "id", "batch": "token"}
+"""The column by which a row of a table is found."""
 
 # Why an attempt costs what it costs.
 FREE, BILLED, UNKNOWN = "free", "billed", "unknown"
@@ -124,7 +134,7 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for version in range(_version(connection, path), VERSION):
-            for statement in _STEPS[version]:
+            for statement in STEPS[version]:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id={APPLICATION}")
         connection.execute(f"PRAGMA user_version={VERSION}")
@@ -132,6 +142,11 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def clock(connection: sqlite3.Connection) -> float:
+    """Return the time by which users of a ledger tell who is alive: its server's, where machines share one."""
+    return time.time() + float(getattr(connection, "offset", 0.0))
 
 
 def rows(connection: sqlite3.Connection, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -142,6 +157,10 @@ def rows(connection: sqlite3.Connection, query: str, *values: Any) -> list[dict[
 
 
 def put(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
-    """Write a row of a table as ``rows`` read it, perhaps from another ledger."""
+    """Write a row of a table as ``rows`` read it, perhaps from another ledger; one without its number gets one."""
     names, marks = ", ".join(row), ", ".join("?" * len(row))
-    connection.execute(f"INSERT OR REPLACE INTO {table}({names}) VALUES({marks})", list(row.values()))
+    changed = ", ".join(f"{name}=excluded.{name}" for name in row)
+    connection.execute(
+        f"INSERT INTO {table}({names}) VALUES({marks}) ON CONFLICT({_NAMED_BY[table]}) DO UPDATE SET {changed}",
+        list(row.values()),
+    )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.ledger import budgets
 from lm_eval_longctx.ledger.owners import Owner
 from lm_eval_longctx.ledger.reading import final
 from lm_eval_longctx.ledger.records import Begun, dump_completion, kept_headers, pack
-from lm_eval_longctx.ledger.schema import UNKNOWN
+from lm_eval_longctx.ledger.schema import UNKNOWN, clock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,16 +21,19 @@ if TYPE_CHECKING:
     from lm_eval_longctx.ledger.records import Call
     from lm_eval_longctx.providers.base import Raw
 
-_EMPTY = "UPDATE attempt SET body=NULL, packed=0 WHERE id=:id AND body IS NOT NULL AND :all IN (0, 1)"
+_EMPTY = "UPDATE attempt SET body=NULL, packed=0 WHERE id=? AND body IS NOT NULL"
 _ANSWERED = ", ".join(f"'{outcome.value}'" for outcome in Outcome if outcome.answered)
-_DELETE = f"DELETE FROM attempt WHERE id=:id AND (coalesce(outcome, '') NOT IN ({_ANSWERED}) OR :all)"  # noqa: S608 - ours
+_DELETE = "DELETE FROM attempt WHERE id=?"
+_DELETE_FAILURE = f"{_DELETE} AND coalesce(outcome, '') NOT IN ({_ANSWERED})"
 _LOST = "the process ended before the answer came"
 
 
 def register(connection: sqlite3.Connection, *, owner: Owner) -> None:
     """Make a user of the ledger known to the others."""
-    process = (owner.id, owner.host, owner.pid, owner.started, time.time())
-    connection.execute("INSERT OR IGNORE INTO owner(id, host, pid, started, beat) VALUES(?, ?, ?, ?, ?)", process)
+    process = (owner.id, owner.host, owner.pid, owner.started, clock(connection))
+    connection.execute(
+        "INSERT INTO owner(id, host, pid, started, beat) VALUES(?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING", process
+    )
 
 
 def begin(  # noqa: PLR0913 - one argument for each recorded fact
@@ -41,24 +45,29 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
     reserved: float | None,
     owner: Owner,
     batch: str | None = None,
+    budget: str | None = None,
 ) -> Begun:
-    """Claim a call and record an attempt, unless it is answered, claimed or in a batch already."""
+    """Claim a call and record an attempt, unless it is answered, claimed, in a batch already or beyond the budget."""
     now, lost = time.time(), 0
-    if connection.execute("SELECT 1 FROM call WHERE key=?", (call.key,)).fetchone() is None:
-        _insert(connection, call, request, owner, now)
-    else:
+    new = connection.execute("SELECT 1 FROM call WHERE key=?", (call.key,)).fetchone() is None
+    if not new:
         known = final(connection, call.key, call.despite)
         if known is not None:
             return Begun(answer=known.completion)
         if not is_free(connection, call.key, owner) or _to_come(connection, call.key):
             return Begun()
         lost = _mark_lost(connection, call.key, owner)
+    if budget is not None and not budgets.reserve(connection, budget, reserved):
+        return Begun(lost=lost, short=True, may_come_back=budgets.may_come_back(connection, budget))
+    if new:
+        _insert(connection, call, request, owner, now)
+    else:
         _claim(connection, call, owner)
-    row = (call.key, owner.id, n, now, reserved, batch)
+    row = (call.key, owner.id, n, now, reserved, batch, budget)
     cursor = connection.execute(
-        "INSERT INTO attempt(key, owner, n, sent, reserved, batch) VALUES(?, ?, ?, ?, ?, ?)", row
+        "INSERT INTO attempt(key, owner, n, sent, reserved, batch, budget) VALUES(?, ?, ?, ?, ?, ?, ?)", row
     )
-    return Begun(attempt=cursor.lastrowid, lost=lost)
+    return Begun(attempt=cursor.lastrowid, lost=lost, sent=now)
 
 
 def _to_come(connection: sqlite3.Connection, key: str) -> bool:
@@ -114,12 +123,13 @@ def is_free(connection: sqlite3.Connection, key: str, owner: Owner) -> bool:
         """SELECT owner.id, host, pid, started, beat FROM call JOIN owner ON owner.id = call.owner WHERE key = ?""",
         (key,),
     ).fetchone()
-    return row is None or row[0] == owner.id or not Owner(*row[:4]).is_alive(row[4], time.time())
+    return row is None or row[0] == owner.id or not Owner(*row[:4]).is_alive(row[4], clock(connection))
 
 
 def _mark_lost(connection: sqlite3.Connection, key: str, owner: Owner) -> int:
     """Decide attempts of ended processes that were sent and never answered: possibly billed."""
     completion = Completion("", Outcome.POSSIBLY_BILLED, detail=_LOST, key=key)
+    budgets.give_up(connection, key, owner.id)
     cursor = connection.execute(
         """UPDATE attempt SET decided=?, outcome=?, final=0, completion=?, billing=?, error=?
         WHERE key=? AND received IS NULL AND decided IS NULL AND batch IS NULL AND owner<>?""",
@@ -144,6 +154,7 @@ def decided(
 ) -> None:
     """Record how an attempt ended; a final outcome also frees the call."""
     outcome = completion.outcome
+    budgets.settle(connection, attempt, billing, cost)
     connection.execute(
         """UPDATE attempt SET decided=?, outcome=?, final=?, completion=?, billing=?, cost=? WHERE id=?""",
         (time.time(), outcome.value, outcome.final, dump_completion(completion), billing, cost, attempt),
@@ -154,7 +165,7 @@ def decided(
 
 def empty(connection: sqlite3.Connection, *, attempt: int) -> None:
     """Drop the body of an attempt."""
-    connection.execute(_EMPTY, {"id": attempt, "all": 0})
+    connection.execute(_EMPTY, (attempt,))
 
 
 def release(connection: sqlite3.Connection, *, key: str, owner: str) -> None:
@@ -165,7 +176,7 @@ def release(connection: sqlite3.Connection, *, key: str, owner: str) -> None:
 def beat(connection: sqlite3.Connection, *, owner: str, claims: Collection[str]) -> None:
     """Give a sign of life while something is claimed."""
     if claims:
-        connection.execute("UPDATE owner SET beat=? WHERE id=?", (time.time(), owner))
+        connection.execute("UPDATE owner SET beat=? WHERE id=?", (clock(connection), owner))
 
 
 def prune(
@@ -174,11 +185,10 @@ def prune(
     """Remove attempts, or their bodies, of calls that nobody alive is asking."""
     rows = connection.execute(
         "SELECT id, key FROM attempt WHERE sent < ? AND (decided IS NOT NULL OR ? = 0)",
-        (before if before is not None else time.time() + 1, bodies_only),
+        (before if before is not None else time.time() + 1, int(bodies_only)),
     ).fetchall()
     free = {key: is_free(connection, key, owner) for key in {key for _, key in rows}}
-    chosen = [{"id": attempt, "all": not failures_only} for attempt, key in rows if free[key]]
-    statement = _EMPTY if bodies_only else _DELETE
-    count = sum(connection.execute(statement, row).rowcount for row in chosen)
+    statement = _EMPTY if bodies_only else _DELETE_FAILURE if failures_only else _DELETE
+    count = sum(connection.execute(statement, (attempt,)).rowcount for attempt, key in rows if free[key])
     connection.execute("DELETE FROM call WHERE owner IS NULL AND key NOT IN (SELECT key FROM attempt)")
     return count

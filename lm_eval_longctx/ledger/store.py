@@ -1,31 +1,30 @@
 """The ledger: planned, sent, received, decided, each step on the disk before the next depends on it.
 
 The interface is narrow on purpose (look up, begin, received, decided, release,
-and three ways to read it all), so that a shared database can take the place
-of the file.
+and three ways to read it all), so that a shared database takes the place of
+the file where several machines write.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 import threading
 import time
 import weakref
-import zlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from lm_eval_longctx.errors import LedgerError
-from lm_eval_longctx.ledger import reading, rescue, statements
+from lm_eval_longctx.ledger import budgets, reading, rescue, statements
+from lm_eval_longctx.ledger.address import is_shared, ledger_path, shown
 from lm_eval_longctx.ledger.owners import this_process
+from lm_eval_longctx.ledger.records import canonical, plain_json
 from lm_eval_longctx.ledger.repair import damage
 from lm_eval_longctx.ledger.schema import connect
-from lm_eval_longctx.ledger.writer import Writer
+from lm_eval_longctx.ledger.trouble import explained, file_at, replaced
+from lm_eval_longctx.ledger.writer import Writer, transact_in_file
 from lm_eval_longctx.providers.redact import redact, secrets
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lm_eval_longctx.completion import Completion
+    from lm_eval_longctx.ledger.budgets import Funds
     from lm_eval_longctx.ledger.records import Begun, Call, Standing, Summary
     from lm_eval_longctx.providers.base import HandIn, Raw
 
@@ -41,24 +41,28 @@ MEMORY = ":memory:"
 
 
 class Ledger:
-    """The record of every call, in one SQLite file that several processes may share.
+    """The record of every call: a SQLite file that several processes may share, or a server for several machines.
 
     Writing methods return a future that is done when the record is on the
-    disk; they may be called from any thread. The file must lie on a local disk.
+    disk; they may be called from any thread. A file must lie on a local disk.
 
     Attributes:
-        path: The file, or ``:memory:``.
+        path: The file, ``:memory:``, or the server's address without a password.
+        budget: The name of the budget that counts what is begun from now on, if several runs share one.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: Any, reader: Any) -> None:
         """Use ``open`` or ``temporary`` instead."""
         self.path = path
+        self.budget: str | None = None
         self._reader, self._lock = reader, threading.RLock()
         self._owner, self._secrets = this_process(), secrets()
         self._claims: set[str] = set()
         beat = partial(statements.beat, owner=self._owner.id, claims=self._claims)
-        self._file = _file_at(path)
-        self._writer = Writer(connection, beat, partial(_explained, path), partial(_replaced, path, self._file))
+        self._file = file_at(path)
+        explain, missing = partial(explained, path), partial(replaced, path, self._file)
+        self._writer = Writer(connection, beat, explain, missing, getattr(connection, "transact", None))
+        self._in_flight = rescue.InFlight() if is_shared(path) else None
         self._registered = self._settled = False
         self._finish = weakref.finalize(self, _close, self._writer, reader)
 
@@ -67,14 +71,16 @@ class Ledger:
         """Open a ledger, or make one.
 
         Args:
-            path: The file; folders above it are made.
+            path: The file; folders above it are made. Or ``postgresql://USER@HOST/DATABASE``.
             create: Whether to make a new ledger where there is no file.
 
         Raises:
             LedgerError: The file is missing, unreadable, broken, of another
                 program, or of a newer version of this one.
         """
-        name = str(Path(path).expanduser())
+        name = ledger_path(path)
+        if is_shared(name):
+            return cls._on_server(name, create=create)
         try:
             connection = connect(name, create=create)
         except LedgerError as error:
@@ -83,11 +89,23 @@ class Ledger:
                 raise damage(name, cause) from cause
             raise
         try:
-            rescue.bring_back(name, connection)
+            rescue.bring_back(name, partial(transact_in_file, connection))
         except BaseException:
             connection.close()
             raise
         return cls(name, connection, connect(name))
+
+    @classmethod
+    def _on_server(cls, url: str, *, create: bool) -> Ledger:
+        from lm_eval_longctx.ledger import postgres
+
+        connection = postgres.connect(url, create=create)
+        try:
+            rescue.bring_back(url, connection.transact)
+            return cls(shown(url), connection, postgres.Connection(url))
+        except BaseException:
+            connection.close()
+            raise
 
     @classmethod
     def temporary(cls) -> Ledger:
@@ -102,7 +120,7 @@ class Ledger:
         Raises:
             LedgerError: A value has no unambiguous JSON.
         """
-        return hashlib.sha256(_canonical(identity).encode()).hexdigest()
+        return hashlib.sha256(canonical(identity).encode()).hexdigest()
 
     def __enter__(self) -> Ledger:  # noqa: PYI034 - typing.Self is newer than Python 3.10
         """Return itself; closed on exit."""
@@ -137,7 +155,7 @@ class Ledger:
         if trouble is None:
             return
         self._settled = True
-        gone, count = _file_at(self.path) != self._file, len(self._writer.kept)
+        gone, count = file_at(self.path) != self._file, len(self._writer.kept)
         if self._writer.recover() and not gone:
             place = f"all {count:,} records that arrived meanwhile are in it now"
         else:
@@ -151,7 +169,8 @@ class Ledger:
     def _rescued(self, *, gone: bool) -> str:
         if gone:
             return str(rescue.restore(self.path, self._reader))
-        place = rescue.save(self.path, self._reader, self._writer.kept)
+        about = self._in_flight.about if self._in_flight is not None else partial(rescue.in_file, self._reader)
+        place = rescue.save(self.path, about, self._writer.kept)
         self._writer.kept = []
         return str(place)
 
@@ -184,13 +203,13 @@ class Ledger:
         if self.trouble is not None:
             raise self.trouble
         self._register()
-        request = redact(_plain(call.request), self._secrets)
+        request = redact(plain_json(call.request), self._secrets)
         self._claims.add(call.key)
-        work = partial(
-            statements.begin, call=call, request=request, n=n, reserved=reserved, owner=self._owner, batch=batch
-        )
-        future = self._writer.submit(work)
+        work = partial(statements.begin, call=call, request=request, n=n, reserved=reserved, batch=batch)
+        future = self._writer.submit(partial(work, owner=self._owner, budget=self.budget))
         future.add_done_callback(partial(self._claimed, call.key))
+        if self._in_flight is not None:
+            future.add_done_callback(partial(self._in_flight.begun, work.keywords, self._owner.id))
         return future
 
     def take_up(self, key: str, attempt: int) -> Future[Begun]:
@@ -263,7 +282,14 @@ class Ledger:
         if completion.outcome.final:
             self._claims.discard(completion.key)
         work = partial(statements.decided, attempt=attempt, completion=completion, billing=billing, cost=cost)
-        return self._writer.submit(work, keep=True)
+        future = self._writer.submit(work, keep=True)
+        if self._in_flight is not None:
+            future.add_done_callback(partial(self._ended, self._in_flight, attempt))
+        return future
+
+    def _ended(self, in_flight: rescue.InFlight, attempt: int, _: Future[None]) -> None:
+        if self._writer.failure is None:  # else it was not recorded, and is rescued
+            in_flight.ended(attempt)
 
     def empty(self, attempt: int) -> Future[None]:
         """Drop the raw response of an attempt; what was made of it stays."""
@@ -286,7 +312,30 @@ class Ledger:
             where: What to look at: may name ``provider``, ``model``, ``task`` and ``sample``.
         """
         with self._reading():
-            return reading.summary(self._reader, where or {}, self.path)
+            return reading.summary(self._reader, where or {}, self._size())
+
+    def _size(self) -> int:
+        if is_shared(self.path):
+            return int(self._reader.size())
+        return sum(file.stat().st_size for file in (Path(self.path), Path(f"{self.path}-wal")) if file.is_file())
+
+    def use_budget(self, name: str, cap: float) -> Funds:
+        """Count what is begun from now on against a budget that several runs share.
+
+        Args:
+            name: Of the budget; it is made where there is none.
+            cap: In US dollars, for all that any run has sent or will send under this name.
+
+        Returns:
+            What is left of it.
+        """
+        self.budget = name
+        return self._writer.submit(partial(budgets.open_budget, name=name, cap=cap)).result()
+
+    def funds(self, name: str) -> Funds | None:
+        """Return what is left of a shared budget; ``None`` if there is none of that name."""
+        with self._reading():
+            return budgets.funds(self._reader, name)
 
     def groups(self) -> list[tuple[str, str, str]]:
         """Return (provider, model, task) of all calls, sorted."""
@@ -334,61 +383,15 @@ class Ledger:
         """
         choose = partial(statements.prune, before=before, failures_only=failures_only, bodies_only=bodies_only)
         count = self._writer.submit(partial(choose, owner=self._owner)).result()
-        with self._reading():
-            self._reader.execute("VACUUM")
+        if not is_shared(self.path):  # a server does that by itself
+            with self._reading():
+                self._reader.execute("VACUUM")
         return count
 
     def _reading(self) -> reading.Reading:
         return reading.Reading(self._lock, self.path)
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _canonical(values: Mapping[str, Any]) -> str:
-    try:
-        return _CANONICAL.encode(values)
-    except (TypeError, ValueError) as error:
-        raise LedgerError(f"a request cannot be named by its content ({error}); give plain JSON values") from error
-
-
-def _plain(values: Mapping[str, Any]) -> str:
-    """Write plain values that need no canonical form."""
-    try:
-        return orjson.dumps(values).decode()
-    except TypeError:  # half a surrogate pair, a key that is no text, or nothing plain
-        return _canonical(values)
-
-
-def _explained(path: str, error: Exception) -> LedgerError:
-    """Make the error of a record that could not be written."""
-    if type(error) is sqlite3.DatabaseError or isinstance(
-        error, (orjson.JSONDecodeError, UnicodeDecodeError, zlib.error)
-    ):
-        return damage(path, error)
-    failure = LedgerError(
-        f"the ledger cannot be written ({error}); free the disk or name another file with ledger=PATH"
-    )
-    failure.__cause__ = error
-    return failure
-
-
-def _file_at(path: str) -> tuple[int, int] | None:
-    """Tell a file from every other; ``None`` if there is none, as for a ledger in memory."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _replaced(path: str, file: tuple[int, int] | None) -> LedgerError | None:
-    """Say that another file, or none, lies where the ledger was."""
-    if file is None or _file_at(path) == file:
-        return None
-    return LedgerError(f"the ledger {path} was deleted or replaced while it was in use, so nothing more is sent")
-
-
-def _close(writer: Writer, reader: sqlite3.Connection) -> None:
+def _close(writer: Writer, reader: Any) -> None:
     writer.close()
     reader.close()

@@ -7,12 +7,15 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lm_eval_longctx.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    Transact = Callable[[Sequence[Callable[[sqlite3.Connection], Any]]], list[Any]]
 
 T = TypeVar("T")
 Work = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]", bool]
@@ -38,6 +41,7 @@ class Writer:
         idle: Callable[[sqlite3.Connection], None],
         explain: Callable[[Exception], LedgerError],
         missing: Callable[[], LedgerError | None],
+        transact: Transact | None = None,
         every: float = 15.0,
     ) -> None:
         """Start the thread.
@@ -47,10 +51,11 @@ class Writer:
             idle: Called in a transaction of its own, about every ``every`` seconds.
             explain: Makes the error that users see.
             missing: Says if the file is no longer where it was: looked at before each batch.
+            transact: Does pieces of work in one transaction; SQLite's way unless given.
             every: Seconds.
         """
         self._connection, self._idle, self._explain, self._every = connection, idle, explain, every
-        self._missing = missing
+        self._missing, self._transact = missing, transact or partial(transact_in_file, connection)
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._closed = False
         self.failure: LedgerError | None = None
@@ -133,17 +138,6 @@ class Writer:
         self.failure = self.failure or self._missing()
         return self.failure
 
-    def _transact(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [work(self._connection) for work in works]
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        return results
-
     def _fail(self, item: Work, error: Exception) -> None:
         failure = error if isinstance(error, LedgerError) else self._explain(error)
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
@@ -174,3 +168,16 @@ class Writer:
             return False
         self.kept, self.failure = [], None
         return True
+
+
+def transact_in_file(connection: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    """Do pieces of work in one transaction of a SQLite file."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        results = [work(connection) for work in works]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return results

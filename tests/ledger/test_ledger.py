@@ -19,8 +19,8 @@ from lm_eval_longctx.providers.base import Raw
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    with Ledger.open(tmp_path / "ledger.sqlite3") as opened:
+def ledger(place):
+    with Ledger.open(place()) as opened:
         yield opened
 
 
@@ -40,12 +40,15 @@ def ask(
     return begun.attempt
 
 
-def test_an_answer_is_there_for_whoever_opens_the_file_later(tmp_path):
+def test_an_answer_is_there_for_whoever_opens_the_file_later(place):
     """An answered call is found again by its key, with text, usage and outcome, marked as replayed."""
-    given_answer = Completion("4711", usage=Usage(10, 4, None, 2, by_modality={"text": 10}, cost=0.5), seconds=1.25)
-    with Ledger.open(tmp_path / "l") as ledger:
+    path, given_answer = (
+        place(),
+        Completion("4711", usage=Usage(10, 4, None, 2, by_modality={"text": 10}, cost=0.5), seconds=1.25),
+    )
+    with Ledger.open(path) as ledger:
         ask(ledger, call(), given_answer)
-    with Ledger.open(tmp_path / "l") as ledger:
+    with Ledger.open(path) as ledger:
         found = ledger.look_up(call().key).answer
         assert ledger.answers([call().key, "other"]) == {call().key: found}
     assert (str(found), found.usage, found.outcome, found.seconds) == (
@@ -78,9 +81,10 @@ def test_a_response_that_was_not_read_is_read_later(ledger):
     assert (standing.counted, standing.answer) == (12, None)
 
 
-def test_a_call_is_claimed_by_one_of_two_users(tmp_path):
+def test_a_call_is_claimed_by_one_of_two_users(place):
     """While one live user asks, another is told to wait; when it has released the call, the other gets the answer."""
-    with Ledger.open(tmp_path / "l") as one, Ledger.open(tmp_path / "l") as two:
+    path = place()
+    with Ledger.open(path) as one, Ledger.open(path) as two:
         begun = one.begin(call(), 1).result()
         assert two.begin(call(), 1).result().held
         assert not two.is_free(call().key)
@@ -90,9 +94,10 @@ def test_a_call_is_claimed_by_one_of_two_users(tmp_path):
         assert two.is_free(call().key)
 
 
-def test_many_users_ask_each_call_once(tmp_path):
+def test_many_users_ask_each_call_once(place):
     """Of eight users that all want to send the same fifty calls, one sends each."""
-    ledgers = [Ledger.open(tmp_path / "l") for _ in range(8)]
+    path = place()
+    ledgers = [Ledger.open(path) for _ in range(8)]
 
     def want(ledger: Ledger) -> int:
         begun = [ledger.begin(call(str(i)), 1).result() for i in range(50)]
@@ -105,12 +110,12 @@ def test_many_users_ask_each_call_once(tmp_path):
         ledger.close()
 
 
-def test_many_users_may_open_a_new_ledger_at_once(tmp_path):
+def test_many_users_may_open_a_new_ledger_at_once(place):
     """Eight users that open a file that does not exist yet, at the same moment, all get it."""
-    for attempt in range(5):
-        together = Barrier(8)
+    for _ in range(5):
+        together, path = Barrier(8), place()
 
-        def begin(_: int, path=tmp_path / str(attempt), together=together) -> Ledger:
+        def begin(_: int, path=path, together=together) -> Ledger:
             together.wait()
             return Ledger.open(path)
 
@@ -125,7 +130,7 @@ def test_a_ledger_of_an_earlier_version_is_brought_up_to_date(tmp_path, version)
     path, call = tmp_path / "old", Call("k", "p", "m", request={"a": 1})
     with sqlite3.connect(path) as connection:
         for step in range(version):
-            for statement in schema._STEPS[step]:
+            for statement in schema.STEPS[step]:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id={schema.APPLICATION}")
         connection.execute(f"PRAGMA user_version={version}")

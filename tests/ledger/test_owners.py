@@ -21,12 +21,12 @@ sys.stdin.read()
 """
 
 
-def test_a_killed_process_gives_its_claim_up_and_its_call_counts_as_possibly_billed(tmp_path):
+def test_a_killed_process_gives_its_claim_up_and_its_call_counts_as_possibly_billed(place):
     """A call that a process had sent when it was killed may be sent at once, and counts as possibly billed."""
-    path = tmp_path / "l"
+    path = place()
     with Ledger.open(path) as ledger:
         process = subprocess.Popen(
-            [sys.executable, "-c", ASK_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", ASK_AND_WAIT, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         with process:
             assert process.stdout.readline().strip() == b"1"
@@ -67,9 +67,9 @@ def test_without_marks_of_the_kernel_the_lease_and_the_number_decide():
     assert started(os.getpid()) == this_process().started
 
 
-def test_a_sign_of_life_is_given_while_something_is_claimed(tmp_path):
+def test_a_sign_of_life_is_given_while_something_is_claimed(place):
     """The writer's idle work moves the owner's time forward while a call is claimed, and leaves it alone otherwise."""
-    with Ledger.open(tmp_path / "l") as ledger:
+    with Ledger.open(place()) as ledger:
         ledger.begin(Call("k", "p", "m"), 1).result()
         ledger._writer.submit(lambda c: c.execute("UPDATE owner SET beat=0") and None).result()
         ledger._writer.submit(ledger._writer._idle).result()
