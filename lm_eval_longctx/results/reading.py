@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,11 @@ class Run:
         return file if file.is_file() else None
 
     @property
+    def seed(self) -> Any:
+        """The sweep's seed: with another one, other questions were asked."""
+        return self.block["specification"].get("seed")
+
+    @property
     def signature(self) -> str:
         """What exactly the scores are scores of, the model included."""
         return f"{self.block['summary'].get('signature', self.task)}|model:{self.model}"
@@ -56,7 +62,8 @@ def read_runs(paths: Iterable[str | Path], *, newest: bool = True) -> list[Run]:
 
     Args:
         paths: Result files, or folders that hold ``results_*.json`` at any depth.
-        newest: Keep only the newest run of each task and model.
+        newest: Keep only the newest run of each task, model and seed; where a model has several seeds, its name
+            says which.
 
     Returns:
         The runs by task, model and time.
@@ -72,7 +79,16 @@ def read_runs(paths: Iterable[str | Path], *, newest: bool = True) -> list[Run]:
         where = ", ".join(map(str, asked))
         raise ResultsError(f"no sweeps in {where}; run a longctx task with --output_path and give that folder")
     runs.sort(key=lambda run: (run.task, run.model, run.stamp))
-    return list({(run.task, run.model): run for run in runs}.values()) if newest else runs
+    return _by_seed(list({(run.task, run.model, run.seed): run for run in runs}.values())) if newest else runs
+
+
+def _by_seed(runs: list[Run]) -> list[Run]:
+    """Add the seed to a model's name where it has several of a task, in their order."""
+    several = Counter((run.task, run.model) for run in runs)
+    runs.sort(key=lambda run: (run.task, run.model, str(run.seed)))
+    return [
+        replace(run, model=f"{run.model} seed {run.seed}") if several[run.task, run.model] > 1 else run for run in runs
+    ]
 
 
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:

@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tasks", "plugins", "ledger"),
     ("backend", "results", "metrics", "preview"),
     ("harness", "judging", "report", "testing"),
-    ("check",),
+    ("check", "matrix"),
     ("cli",),
 )
 """From the ground up. A room imports what is on the floors below, and on the ground floor what ``GROUND`` draws."""

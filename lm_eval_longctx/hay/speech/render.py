@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.files import whole, write_whole
+from lm_eval_longctx.files import shared, whole, write_whole
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.codecs import Format, codec
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
@@ -52,8 +52,10 @@ def render(
     path = cache_dir / "audio" / "rendered" / name[:2] / f"{name}{of.suffix}"
     facts = path.with_suffix(".json")
     if not (path.is_file() and facts.is_file()):
-        _write(path, timeline, _pieces(timeline, pool, inserts, store), store, of)
-        _write_facts(facts, path)
+        with shared(path):
+            if not (path.is_file() and facts.is_file()):
+                _write(path, timeline, _pieces(timeline, pool, inserts, store), store, of)
+                _write_facts(facts, path)
     digest = json.loads(facts.read_text(encoding="utf-8"))["sha256"]
     return AudioPart(str(path), digest, of.mime, timeline.total / SAMPLE_RATE, SAMPLE_RATE)
 

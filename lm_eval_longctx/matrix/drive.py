@@ -1,0 +1,127 @@
+"""Driving a matrix: which cell is next, which is tried again, what is kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter, deque
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.files import SHARED_VARIABLE, whole, write_whole
+from lm_eval_longctx.harness.ending import ENDED, STOPPED, UNSCORED, USAGE
+from lm_eval_longctx.matrix.work import Ended, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from lm_eval_longctx.matrix.cells import Cell
+    from lm_eval_longctx.matrix.executors import Executor
+
+_NOT_AGAIN = (ENDED, USAGE, UNSCORED, STOPPED)
+"""Statuses after which trying a cell again at once would change nothing."""
+
+_NOTE = "cell.json"
+DIED = -9
+"""The status of a cell whose worker was lost with it."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The matrix's folder: what came of each cell."""
+
+    folder: Path
+
+    def has(self, cell: Cell) -> bool:
+        """Tell whether a cell has ended well, as it is asked now."""
+        note = self.note(cell)
+        return note.get("digest") == cell.digest and note.get("status") == ENDED
+
+    def note(self, cell: Cell) -> dict[str, Any]:
+        """Return what was noted of a cell; nothing where nothing was."""
+        try:
+            found = json.loads((self.folder / cell.id / _NOTE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def keep(self, cell: Cell, ended: Ended, tries: int) -> None:
+        """Put a cell's files in its folder, whole, in the place of what was there."""
+        place = self.folder / cell.id
+        about = {
+            "cell": cell.id,
+            "digest": cell.digest,
+            "status": ended.status,
+            "tries": tries,
+            "seconds": round(ended.seconds, 1),
+            "host": ended.host,
+            **({"told": ended.told} if ended.status != ENDED else {}),
+        }
+        with whole(place) as beside:
+            for name, content in {**ended.files, _NOTE: json.dumps(about, indent=1).encode()}.items():
+                write_whole(beside / name, content)
+            if place.is_dir():
+                shutil.rmtree(place)
+
+
+@dataclass
+class Driver:
+    """Runs cells, so many at once as their models and the matrix allow.
+
+    Attributes:
+        executor: Where they run.
+        store: Where their results go.
+        told: Called after each try of a cell, with the cell, how it ended, and whether it is tried again.
+        tries: How often each was tried.
+    """
+
+    executor: Executor
+    store: Store
+    told: Callable[[Cell, Ended, bool], None]
+    tries: Counter[str] = field(default_factory=Counter)
+
+    def run(self, cells: Iterable[Cell]) -> dict[str, Ended]:
+        """Run cells; returns how each ended, by its name."""
+        pending = deque(cells)
+        running: dict[Future[Ended], Cell] = {}
+        found: dict[str, Ended] = {}
+        while pending or running:
+            self._start(pending, running)
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                cell, ended = running.pop(future), _outcome(future)
+                again = ended.status not in _NOT_AGAIN and self.tries[cell.id] <= cell.matrix.retries
+                if again:
+                    pending.append(cell)
+                else:
+                    found[cell.id] = ended
+                    self.store.keep(cell, ended, self.tries[cell.id])
+                self.told(cell, ended, again)
+        return found
+
+    def _start(self, pending: deque[Cell], running: dict[Future[Ended], Cell]) -> None:
+        """Start what may run now: a model whose cells are all running lets those of others pass."""
+        busy = Counter(cell.model.name for cell in running.values())
+        for cell in list(pending):
+            if len(running) >= cell.matrix.workers:
+                return
+            if busy[cell.model.name] < cell.model.at_once:
+                pending.remove(cell)
+                busy[cell.model.name] += 1
+                self.tries[cell.id] += 1
+                running[self.executor.submit(_work(cell))] = cell
+
+
+def _work(cell: Cell) -> Work:
+    shared = cell.matrix.shared_cache
+    return Work(cell.id, cell.config(), {SHARED_VARIABLE: shared} if shared else {})
+
+
+def _outcome(future: Future[Ended]) -> Ended:
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001 - Ray has many for a worker or a machine that is gone
+        return Ended(DIED, told=f"the worker was lost: {type(error).__name__}: {error}")

@@ -1,0 +1,88 @@
+"""Where cells run: in processes of this machine, or on a Ray cluster; both are asked in one way."""
+
+from __future__ import annotations
+
+import logging
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lm_eval_longctx.errors import ConfigError, MissingExtraError
+from lm_eval_longctx.matrix.specification import LOCAL
+from lm_eval_longctx.matrix.work import Ended, Work, run_cell
+
+if TYPE_CHECKING:
+    from lm_eval_longctx.matrix.specification import Matrix
+
+
+class Executor(Protocol):
+    """Runs cells."""
+
+    def submit(self, work: Work) -> Future[Ended]:
+        """Have a cell run; the future fails if the worker dies."""
+
+    def close(self) -> None:
+        """Let the workers go."""
+
+
+class Here:
+    """Processes of this machine."""
+
+    def __init__(self, workers: int) -> None:
+        """Allow so many at once."""
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cell")
+
+    def submit(self, work: Work) -> Future[Ended]:
+        """Have a cell run."""
+        return self._threads.submit(run_cell, work)
+
+    def close(self) -> None:
+        """Wait for what runs; nothing more begins."""
+        self._threads.shutdown(cancel_futures=True)
+
+
+class OnRay:
+    """Tasks of a Ray cluster: each takes one processor of it, wherever that is."""
+
+    def __init__(self, address: str, workers: int) -> None:
+        """Connect, or start a cluster on this machine.
+
+        Args:
+            address: ``local``, or as ``ray.init`` takes it.
+            workers: Processors of a cluster that is started.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            ConfigError: The cluster cannot be reached.
+        """
+        # Ray would change which GPUs a task without any sees; cells ask servers, and see what their worker sees.
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError("a matrix on Ray", "ray") from error
+        # A cluster of our own listens on this machine only: whoever reaches Ray's ports may run anything.
+        own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        new: dict[str, Any] = own if address == LOCAL else {}
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **new)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"ray: {address} cannot be reached ({error}); ray: local starts a cluster here"
+            ) from error
+        self._ray = ray
+        self._run = ray.remote(num_cpus=1, max_retries=0)(run_cell)  # whoever asks decides who tries again
+
+    def submit(self, work: Work) -> Future[Ended]:
+        """Have a cell run."""
+        future: Future[Ended] = self._run.remote(work).future()
+        return future
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started for us ends."""
+        self._ray.shutdown()
+
+
+def executor_of(matrix: Matrix) -> Executor:
+    """Return where a matrix's cells run."""
+    return Here(matrix.workers) if matrix.ray is None else OnRay(matrix.ray, matrix.workers)

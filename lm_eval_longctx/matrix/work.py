@@ -1,0 +1,90 @@
+"""Running one cell: lm-eval in a process of its own, whose results come back as bytes.
+
+So a cell needs no folder that all machines see, a defect in one ends no
+other, and whoever kills the one that waits for it, as Ray's worker, does not
+leave it running: the process hears that its standard input has ended, waits
+for the calls that are in flight, since they are paid, and ends too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CHILD = "lm_eval_longctx.matrix.child"
+"""What runs in the process."""
+
+_TAIL = 4000
+"""Characters of what a cell has printed last that are kept where it fails."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A cell as it is handed to a worker.
+
+    Attributes:
+        id: The cell's.
+        config: What lm-eval's ``--config`` takes.
+        environment: Variables beside those that the worker has.
+    """
+
+    id: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended.
+
+    Attributes:
+        status: The exit status of lm-eval; below 0 the signal that killed it.
+        files: What it wrote, by the name below its folder.
+        told: The end of what it printed.
+        seconds: How long it took.
+        host: Where.
+    """
+
+    status: int
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    told: str = ""
+    seconds: float = 0.0
+    host: str = ""
+
+
+def run_cell(work: Work) -> Ended:
+    """Run a cell to its end, here."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="longctx-cell-") as folder:
+        config, out, log = Path(folder) / "config.yaml", Path(folder) / "out", Path(folder) / "log"
+        config.write_text(json.dumps(work.config), encoding="utf-8")  # which is YAML too
+        command = [sys.executable, "-m", _CHILD, "--config", str(config), "--output_path", str(out)]
+        with log.open("wb") as printed:
+            process = subprocess.Popen(  # noqa: S603 - ourselves
+                command,
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **work.environment},
+            )
+            with process:  # closes its standard input at the end, and not before: see this module
+                try:
+                    status = process.wait()
+                except BaseException:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait()
+                    raise
+        told = log.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
+        files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return Ended(status, files, told, time.monotonic() - began, os.uname().nodename)

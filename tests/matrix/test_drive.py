@@ -1,0 +1,125 @@
+"""Driving cells: each ends once, those that die are tried again, and what has ended is not run again."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+
+from lm_eval_longctx.matrix import Driver, Store, cells_of
+from lm_eval_longctx.matrix.drive import DIED
+from lm_eval_longctx.matrix.specification import parse_matrix
+from lm_eval_longctx.matrix.work import Ended
+from lm_eval_longctx.plan import Rng
+
+GOOD = Ended(0, {"model/results_1.json": b"{}"})
+
+
+class Scripted:
+    """Ends cells as a script says, a few at a time, in an order of its own."""
+
+    def __init__(self, script, seed: str = "") -> None:
+        self.script, self.rng = script, Rng(seed)
+        self.asked: list[str] = []
+        self.open: list[tuple[str, Future]] = []
+        self.most = 0
+
+    def submit(self, work):
+        self.asked.append(work.id)
+        future: Future = Future()
+        self.open.append((work.id, future))
+        self.most = max(self.most, len(self.open))
+        return future
+
+    def finish_one(self) -> None:
+        name, future = self.open.pop(self.rng.below(len(self.open)))
+        found = self.script(name, self.asked.count(name))
+        if isinstance(found, Exception):
+            future.set_exception(found)
+        else:
+            future.set_result(found)
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+@pytest.fixture
+def drive(tmp_path, monkeypatch):
+    """Runs a matrix of twelve cells with a script; returns how each ended, and the executor."""
+
+    def go(script, seed: str = "", **changes):
+        names = {"models": ["a/b", "c/d"], "tasks": ["t"], "lengths": ["1k", "2k", "4k"], "seeds": [1, 2]}
+        cells = list(cells_of(parse_matrix({**names, "workers": 3, **changes}, "m")))
+        executor, store = Scripted(script, seed), Store(tmp_path / "out")
+
+        def waited(running, return_when):
+            executor.finish_one()
+            return {future for future in running if future.done()}, set()
+
+        monkeypatch.setattr("lm_eval_longctx.matrix.drive.wait", waited)
+        told = []
+        driver = Driver(executor, store, lambda cell, ended, again: told.append((cell.id, ended.status, again)))
+        found = driver.run([cell for cell in cells if not store.has(cell)])
+        return found, executor, cells, store, told
+
+    return go
+
+
+@pytest.mark.parametrize("seed", ["a", "b", "c"])
+def test_every_cell_ends_once_whatever_dies_when(drive, seed):
+    """With cells that die at random, each is tried until it ends, and none is kept twice or lost."""
+    rng = Rng(seed)
+
+    def script(name, tries):
+        died = rng.random() < 0.4 and tries <= 2
+        return (RuntimeError("gone") if rng.random() < 0.5 else Ended(-11)) if died else GOOD
+
+    found, executor, cells, store, told = drive(script, seed)
+    assert set(found) == {cell.id for cell in cells}
+    assert all(store.has(cell) for cell in cells)
+    assert len(executor.asked) == 12 + sum(again for *_, again in told)
+    assert executor.most <= 2  # two models, one cell at once of each
+
+
+def test_a_cell_that_always_dies_is_given_up(drive):
+    """After as many tries more as allowed a dying cell ends as died, and all others have ended well."""
+    found, executor, cells, store, _ = drive(lambda name, _: ValueError("x") if "seed1/2k" in name else GOOD, retries=3)
+    lost = [name for name, ended in found.items() if ended.status == DIED]
+    assert len(lost) == 2
+    assert all(executor.asked.count(name) == 4 for name in lost)
+    assert sum(store.has(cell) for cell in cells) == 10
+    note = next(store.note(cell) for cell in cells if cell.id in lost)
+    assert (note["tries"], "ValueError" in note["told"]) == (4, True)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(0, 1), (1, 3), (2, 1), (3, 1), (4, 1), (-9, 3), (143, 3)])
+def test_only_what_may_end_otherwise_is_tried_again(drive, status, tries):
+    """Death and errors are tried again; what has no score, was stopped by the budget, or cannot be read is not."""
+    _, executor, cells, *_ = drive(lambda *_: Ended(status))
+    assert len(executor.asked) == tries * len(cells)
+
+
+def test_the_same_again_runs_only_what_has_not_ended(drive):
+    """A second start runs the cells that failed, and a changed setting runs all."""
+    drive(lambda name, _: Ended(4) if name.endswith("4k") else GOOD)
+    _, executor, *_ = drive(lambda *_: GOOD)
+    assert len(executor.asked) == 4
+    assert all(name.endswith("4k") for name in executor.asked)
+    assert drive(lambda *_: GOOD)[1].asked == []
+    assert len(drive(lambda *_: GOOD, limit=3)[1].asked) == 12
+
+
+def test_results_replace_those_of_an_earlier_try_whole(drive):
+    """A cell's folder holds the files of its last end only."""
+    drive(lambda *_: Ended(3, {"m/results_1.json": b"old"}))
+    _, _, cells, store, _ = drive(lambda *_: Ended(0, {"m/results_2.json": b"new"}))
+    for cell in cells:
+        files = [path for path in (store.folder / cell.id).rglob("*") if path.is_file()]
+        assert sorted(path.name for path in files) == ["cell.json", "results_2.json"]
+
+
+def test_a_model_has_so_many_cells_at_once_as_it_says(drive):
+    """Of one model with three cells at once and another with one, four workers have four cells at most."""
+    models = [{"model": "a/b", "at_once": 3}, "c/d"]
+    _, executor, *_ = drive(lambda *_: GOOD, models=models, workers=9)
+    assert executor.most == 4
