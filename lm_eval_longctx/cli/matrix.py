@@ -34,18 +34,20 @@ keys of the file:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; the help teaches the file."""
-    from lm_eval_longctx.matrix.specification import MODEL_OPTIONS, OPTIONS
-
     parser.add_argument("file", nargs="?", metavar="MATRIX.yaml", help="what to run")
     parser.add_argument("--example", action="store_true", help="print a commented file to begin with")
     parser.add_argument("--dry-run", action="store_true", help="print cells and price, and stop")
     parser.add_argument("--json", action="store_true", help="print plan and results as JSON")
-    lines = option_table(OPTIONS, "key").splitlines()
-    models = option_table(MODEL_OPTIONS, "key of a model").splitlines()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # a table may be wider than a paragraph
-    parser.epilog = fitted(
-        [*_TEACHES.splitlines(), *lines, "", "keys of a model, where it is more than its name:", "", *models]
-    )
+    parser.epilog = fitted([*_TEACHES.splitlines(), *file_help().splitlines()])
+
+
+def file_help() -> str:
+    """Return the keys of the file, and those of its models."""
+    from lm_eval_longctx.matrix.specification import MODEL_OPTIONS, OPTIONS
+
+    models = option_table(MODEL_OPTIONS, "key of a model")
+    return f"{option_table(OPTIONS, 'key')}\n\nkeys of a model, where it is more than its name:\n\n{models}"
 
 
 def run(args: argparse.Namespace) -> int:

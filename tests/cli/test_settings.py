@@ -10,6 +10,7 @@ import pytest
 
 import lm_eval_longctx
 from lm_eval_longctx.cli import main
+from lm_eval_longctx.cli.matrix import file_help
 from lm_eval_longctx.cli.run import model_help
 from lm_eval_longctx.harness.listing import listed_tasks, settings_of
 from lm_eval_longctx.harness.model_args import MODEL, OPTIONS
@@ -46,7 +47,7 @@ def listings(capsys):
     items = dict.fromkeys(record.name for record in (*known.providers(), *known.builders(), *known.scorers()))
     tasks = [task.name for task in listed_tasks() if task.kind == "task"]
     texts = [printed(capsys, "plugins", name) for name in items] + [printed(capsys, "tasks", name) for name in tasks]
-    return "\n".join([*texts, model_help()])
+    return "\n".join([*texts, model_help(), file_help()])
 
 
 def test_every_declared_option_is_listed(listings):
