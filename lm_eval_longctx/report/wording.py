@@ -145,6 +145,26 @@ def _variants(block: Row, metric: str | None) -> Iterator[str]:
         factors.setdefault(row["factor"], []).append({**row, "variant": row["value"]})
     for factor, rows in factors.items():
         yield f"{name} by {factor}: " + ", ".join(_kind(row, name, block["summary"]["metric"]) for row in rows)
+    if name == block["summary"]["metric"]:
+        yield from _contrasts(block, name)
+
+
+def _contrasts(block: Row, name: str) -> Iterator[str]:
+    """Give what each value of a factor changes, on pairs."""
+    pairs: dict[tuple[str, str], list[Row]] = {}
+    for row in block.get("contrasts", ()):  # results of earlier versions have none
+        pairs.setdefault((row["factor"], row["against"]), []).append(row)
+    for (factor, against), rows in pairs.items():
+        yield f"{name} by {factor}, paired with {against}: {', '.join(map(_contrast, rows))}"
+
+
+def _contrast(row: Row) -> str:
+    ends = f" {_signed(row['interval'])}" if row["interval"] else ""
+    return f"{row['value']} {row['estimate']:+.3f}{ends} (over {row['pairs']:,} pairs)"
+
+
+def _signed(interval: Row | None) -> str:
+    return f"[{interval['low']:+.3f}, {interval['high']:+.3f}]" if interval else ""
 
 
 def _kind(row: Row, name: str, main: str) -> str:
@@ -287,5 +307,5 @@ def paired_lines(found: Paired) -> list[str]:
 
 def signed(found: Contrast) -> str:
     """Write a difference with its interval."""
-    ends = f" [{found.interval.low:+.3f}, {found.interval.high:+.3f}]" if found.interval else ""
+    ends = f" {_signed(found.interval.to_dict())}" if found.interval else ""
     return f"{found.estimate:+.3f}{ends}"

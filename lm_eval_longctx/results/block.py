@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
+from lm_eval_longctx.results.contrasts import contrast_rows
 from lm_eval_longctx.results.curve import loss_curve
 from lm_eval_longctx.results.rows import cell_rows, factor_rows, length_rows, score_columns, variant_rows
 from lm_eval_longctx.results.summary import summarise
@@ -177,6 +178,7 @@ def sweep_block(
         "lengths": length_rows(ordered, metrics),
         "variants": variant_rows(ordered, metrics),
         "factors": factor_rows(ordered, metrics),
+        "contrasts": contrast_rows(ordered, metrics[0]),
         "scores": score_columns(ordered, metrics[0]),
         "summary": summary,
         **({"adaptive": dict(adaptive)} if adaptive is not None else {}),

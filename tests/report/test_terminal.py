@@ -137,6 +137,17 @@ def test_kinds_of_questions_are_told_apart(tmp_path):
     assert "exact by needle: audio 0.50 (over 4), image 0.50 (over 4)" in told
 
 
+def test_paired_differences_are_said(tmp_path):
+    """What a factor changes is said with its interval, beside the value that it is compared with."""
+    made = block()
+    row = {"factor": "hay", "value": "shuffled", "against": "like", "pairs": 24, "estimate": -0.25}
+    ends = {"low": -0.4, "high": -0.1, "level": 0.95, "method": "cluster_t"}
+    made["contrasts"] = [{**row, "interval": ends}, {**row, "value": "unlike", "estimate": 0.0, "interval": None}]
+    write_results(tmp_path, {"t": made})
+    told = as_text(read_runs([tmp_path])[0])
+    assert "exact by hay, paired with like: shuffled -0.250 [-0.400, -0.100] (over 24 pairs), unlike +0.000" in told
+
+
 def test_reach_is_said_once_where_both_ends_are_the_same(tmp_path):
     """An interval whose ends are the same length is written as one length."""
     made = block()

@@ -223,6 +223,46 @@ def test_parts_of_variants_have_rows_of_their_own(variants, rows):
     assert ", ".join(f"{row['factor']} {row['value']} {row['n']}" for row in made) == rows
 
 
+def paired(variants, right, index=6):
+    """Return the contrast rows of a sweep whose samples are right where a function of them says so."""
+    sweep = make_sweep(context_lengths=["1k", "8k"], depths=2, samples_per_cell=index)
+    plans = list(expand(sweep, variants=variants))
+    done = [judge(make_sample(plan, sweep), Completion(TARGET if right(plan) else "no idea")) for plan in plans]
+    return sweep_block(sweep, RetrievalScorer.METRICS, done)["contrasts"]
+
+
+def test_values_of_a_factor_are_compared_in_pairs():
+    """Each value of a factor is set against the first one, over samples that differ in nothing else."""
+    variants = [f"fact={fact},hay={hay}" for fact in ("b", "a") for hay in ("like", "shuffled", "unlike")]
+    rows = paired(variants, lambda plan: plan.variant != "fact=a,hay=unlike" and plan.index > 0)
+    told = [(row["factor"], row["value"], row["against"], row["pairs"], round(row["estimate"], 6)) for row in rows]
+    assert told == [
+        ("fact", "b", "a", 72, round(20 / 72, 6)),
+        ("hay", "shuffled", "like", 48, 0),
+        ("hay", "unlike", "like", 48, round(-20 / 48, 6)),
+    ]
+    assert rows[2]["interval"]["low"] < -20 / 48 < rows[2]["interval"]["high"] < 0
+
+
+@pytest.mark.parametrize("variants", [["count", "bridge"], ["hay=like"], [""], ["a=1,b", "a=2,b"]])
+def test_variants_without_factors_are_not_compared(variants):
+    """Kinds of question with other names, and a factor with one value, have no contrasts."""
+    assert paired(variants, lambda _: True) == []
+
+
+def test_only_what_both_have_is_paired():
+    """A place that one of two values has no sample for is no pair, and without any there is no row."""
+    uneven = paired(["hay=a,fact=x", "hay=b,fact=x", "hay=b,fact=y"], lambda plan: "fact=x" in plan.variant)
+    assert [(row["factor"], row["pairs"], row["estimate"]) for row in uneven] == [("hay", 24, 0), ("fact", 24, -1)]
+    assert paired(["hay=a,fact=x", "hay=b,fact=y"], lambda _: True) == []
+
+
+def test_one_hay_gives_no_interval():
+    """With a single index a difference is told without an interval: its samples share their hay."""
+    (row,) = paired(["hay=a", "hay=b"], lambda plan: plan.depth == 0, index=1)
+    assert (row["estimate"], row["interval"]) == (0, None)
+
+
 def test_a_task_without_lengths_and_depths_is_grouped_by_its_labels():
     """Where the data fix the lengths, rows follow the samples' own labels."""
     sweep = make_sweep()
