@@ -51,7 +51,11 @@ _POLL = (0.05, 2.0)
 
 
 class Backend:
-    """Sends jobs to one provider; may run several times."""
+    """Sends jobs to one provider; may run several times.
+
+    Attributes:
+        budget: The money; two backends that run one after the other may have the same.
+    """
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class Backend:
             words = unknown_price(provider.describe())
             raise BudgetError(f"max_cost needs a price, and that of {provider.NAME}/{provider.model} is {words}")
         self.ledger = ledger or Ledger.temporary()
-        self._budget = Budget(self.limits.max_cost)
+        self.budget = Budget(self.limits.max_cost)
         self._tally = Tally()
         self._cuts = Cuts()
         mendable = (outcome.value for outcome in Outcome if provider.mendable(outcome))
@@ -127,7 +131,7 @@ class Backend:
             "prices": self.prices.describe() if self.prices else None,
             "input": self._cuts.to_dict(),
             "max_cost": cap,
-            **({"reserved_or_spent": round(self._budget.spent, 9)} if cap is not None else {}),
+            **({"reserved_or_spent": round(self.budget.spent, 9)} if cap is not None else {}),
         }
 
     def close(self) -> None:
@@ -142,7 +146,7 @@ class Backend:
             self.ledger,
             self.limits,
             self.prices,
-            self._budget,
+            self.budget,
             self._limiter,
             Gate(places, self.limits.max_bytes_in_flight),
             self._tally,

@@ -23,6 +23,7 @@ from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.prompt import Prompt
 from lm_eval_longctx.providers.base import Request
+from lm_eval_longctx.providers.cascaded import Cascaded
 from lm_eval_longctx.providers.media import MediaRoute, described
 from lm_eval_longctx.screen import fitted
 
@@ -148,6 +149,11 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
     """
     if not asked:
         raise ConfigError("the tasks hold no samples; check --limit and --metadata")
+    if isinstance(model.provider, Cascaded):
+        raise ConfigError(
+            "a plan is for one model: leave transcriber= out and plan each by itself, the transcriber with the "
+            "arm in segments of a task such as asr_folder; max_cost= holds for both together when they run"
+        )
     provider, takes = model.provider, model.provider.capabilities
     hidden = reasoning if takes.reasoning else 0
     backend = model.backend

@@ -49,6 +49,7 @@ class SampleInstance(Instance):
         rate: Samples of sound a second that this one takes every sound to have; ``None`` if it is told.
         opening: What the chat template wrote between the question and the answer, once it was sent.
         rendered: The digest of the prompt, once it was made: what a prompt that is made again is compared with.
+        heard: In a cascade, what was heard of each of the prompt's recordings.
         chooser: What decides whether this sample is asked, where the sweep is adaptive.
     """
 
@@ -85,6 +86,7 @@ class SampleInstance(Instance):
         self.fit = Fit()
         self.rate: int | None = None
         self.opening = self.rendered = ""
+        self.heard: list[dict[str, Any]] = []
         self.chooser: Chooser | None = None
         self._sent = "" if model is None else _digest([system_instruction, gen_kwargs])
         super().__init__(kind, sample, (sample["id"], gen_kwargs), place, metadata)
@@ -137,6 +139,7 @@ class SampleInstance(Instance):
             {"prompt": self.rendered} if self.rendered and self.resps else {}
         )  # lm-eval names its caches before
         known |= {"completions": answers} if answers else {}
+        known |= {"heard": self.heard} if self.heard else {}
         return (*short, known) if known else short
 
     @arguments.setter

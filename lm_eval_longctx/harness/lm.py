@@ -27,6 +27,7 @@ from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
 from lm_eval_longctx.harness.adaptive import in_rounds
 from lm_eval_longctx.harness.ending import ENDING
+from lm_eval_longctx.harness.hearing import Hearing
 from lm_eval_longctx.harness.instances import RankOf, SampleInstance, says_how_to_sample, temperature_of
 from lm_eval_longctx.harness.likelihood import Documents
 from lm_eval_longctx.harness.model_args import parse_model_args
@@ -36,6 +37,7 @@ from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.ledger.address import ledger_path
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.providers.base import Settings
+from lm_eval_longctx.providers.cascaded import Cascaded
 from lm_eval_longctx.settings import refuse_unknown
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.providers.base import Provider
 
 GENERATION = ("until", "max_gen_toks", "max_new_tokens", "max_tokens", "do_sample", "temperature", "seed")
 """What of lm-eval's generation settings is sent; of our own tasks any other is refused."""
@@ -85,8 +88,9 @@ class LongctxLM(LM):
 
     @property
     def name(self) -> str:
-        """The model as ``provider/model``."""
-        return self.args.name
+        """The model as ``provider/model``; a cascade as ``transcriber+reader``."""
+        ears = self.args.transcriber
+        return self.args.name if ears is None else f"{ears.name}+{self.args.name}"
 
     @property
     def rank(self) -> int:
@@ -101,7 +105,23 @@ class LongctxLM(LM):
     @cached_property
     def backend(self) -> Backend:
         """What sends the requests; made on first use, so that listing tasks costs nothing."""
-        options = self.args.options
+        provider = self.provider.reader if isinstance(self.provider, Cascaded) else self.provider
+        return self._backend(provider, self.args.options, self._ledger())
+
+    @cached_property
+    def hearing(self) -> Hearing | None:
+        """What transcribes recordings for the model to read, in a cascade; else ``None``."""
+        ears = self.args.transcriber
+        if ears is None or not isinstance(self.provider, Cascaded):
+            return None
+        shared = {name: self.args.options[name] for name in ("max_cost", "progress", "batch")}
+        options = {**ears.options, **shared}
+        backend = self._backend(self.provider.transcriber, options, self.backend.ledger)
+        backend.budget = self.backend.budget  # one cap for both
+        return Hearing(backend, ears.name, options)
+
+    @staticmethod
+    def _backend(provider: Provider, options: Mapping[str, Any], ledger: Ledger | None) -> Backend:
         limits = Limits(
             concurrency=options["concurrency"],
             max_bytes_in_flight=options["max_bytes_in_flight"],
@@ -117,10 +137,10 @@ class LongctxLM(LM):
         )
         given = {name: price for name, price in options.items() if name.startswith("price_")}
         return Backend(
-            self.provider,
-            ledger=self._ledger(),
+            provider,
+            ledger=ledger,
             limits=limits,
-            prices=prices_for(self.provider, batch=options["batch"], **given),
+            prices=prices_for(provider, batch=options["batch"], **given),
             progress=options["progress"],
             batch=options["batch"],
         )
@@ -155,13 +175,28 @@ class LongctxLM(LM):
             repeats[id(request)] += 1
         ours = [(r.doc, job) for r, job in zip(requests, jobs, strict=True) if isinstance(r, SampleInstance)]
         tell_refusals(ours, self.provider)
-        answers = in_rounds(requests, jobs, self.backend.run)
+        answers = in_rounds(requests, jobs, self._run)
         self._remember_failures(requests, answers)
-        ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
+        ENDING.model(self._totals(), accepted=self.args.options["accept_incomplete"])
         for request, answer in zip(requests, answers, strict=True):
             if not isinstance(request, SampleInstance):
                 ENDING.other_task(str(request.task_name), answer)
+            elif self.hearing is not None:
+                request.heard = self.hearing.transcripts(request.doc["id"])
         return answers
+
+    def _run(self, jobs: Sequence[Job]) -> list[Completion]:
+        """Answer jobs; in a cascade their recordings are heard first."""
+        return self.backend.run(jobs) if self.hearing is None else self.hearing.answer(jobs, self.backend.run)
+
+    def _totals(self) -> dict[str, Any]:
+        """Return what the run did; what a cascade's transcriber could not be asked stands with it."""
+        totals = self.backend.totals()
+        if self.hearing is None:
+            return totals
+        ears = self.hearing.backend.totals()
+        ended = {"unsent": totals["unsent"] + ears["unsent"], "stopped": totals["stopped"] or ears["stopped"]}
+        return {**totals, **ended, "reasons": {**ears["reasons"], **totals["reasons"]}, "transcriber": ears}
 
     def count(self, prompt: Prompt) -> int | None:
         """Return a prompt's length in the model's own tokens, or ``None`` if the provider does not count."""
@@ -254,7 +289,7 @@ class LongctxLM(LM):
             "name": self.name,
             **self.provider.describe(),
             "options": dict(self.args.options),
-            "totals": self.backend.totals(),
+            "totals": self._totals(),
             "ledger": self.args.options["ledger"] or "default",
             "versions": versions(),
             "plugins": registry().describe(),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.rules import OURS
-from lm_eval_longctx.errors import ConfigError, SecretError
+from lm_eval_longctx.errors import ConfigError, SecretError, UnknownOptionError
 from lm_eval_longctx.harness.origin import DEFAULT_MODEL
 from lm_eval_longctx.ledger.address import shown
 from lm_eval_longctx.plugins.manager import registry
+from lm_eval_longctx.providers.cascaded import Cascaded
 from lm_eval_longctx.settings import Option, read_settings, refuse_unknown
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ MODEL = Option("model", DEFAULT_MODEL, "provider/model, such as gemini/gemini-3.
 """What is asked; ``parse_model_args`` gets it apart from the rest."""
 
 OPTIONS = (
+    Option(
+        "transcriber",
+        None,
+        "provider/model that writes recordings down for the model to read; its own arguments begin with transcriber_",
+        kinds=(str,),
+    ),
     Option(
         "ledger",
         None,
@@ -83,6 +90,12 @@ OPTIONS = (
 )
 """What every model takes, whoever provides it."""
 
+TRANSCRIBER = "transcriber_"
+"""How the arguments of a cascade's transcriber begin."""
+
+_SHARED = ("transcriber", "ledger", "batch", "max_cost", "accept_incomplete", "progress")
+"""What holds for both models of a cascade, so that the transcriber has none of its own."""
+
 _SECRET_NAMES = (
     "api_key",
     "apikey",
@@ -105,11 +118,13 @@ class ModelArgs:
         name: ``provider/model`` as the user wrote it, completed.
         options: Our own settings, complete.
         provider_args: What the provider takes.
+        transcriber: The arguments of the model that hears recordings first, in a cascade.
     """
 
     name: str
     options: Mapping[str, Any]
     provider_args: Mapping[str, Any] = field(default_factory=dict)
+    transcriber: ModelArgs | None = None
 
     @property
     def provider(self) -> str:
@@ -123,7 +138,7 @@ class ModelArgs:
 
 
 def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArgs, Provider]:
-    """Read the arguments and make the provider.
+    """Read the arguments and make the provider; two in one where a ``transcriber`` is named.
 
     Args:
         model: ``provider/model``, such as ``gemini/gemini-3.8-flash``, or ``cascade``.
@@ -134,6 +149,34 @@ def parse_model_args(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArg
         UnknownOptionError: An argument or the provider is unknown.
         ConfigError: A value cannot be used.
     """
+    named = arguments.get("transcriber")
+    its = {key: value for key, value in arguments.items() if key.startswith(TRANSCRIBER)}
+    if not named:
+        for key in its:
+            raise ConfigError(f"{key} is for a cascade: name the model too, transcriber=provider/model")
+        return _parse(model, arguments)
+    parsed, reader = _parse(model, {key: value for key, value in arguments.items() if key not in its})
+    own = {key.removeprefix(TRANSCRIBER): value for key, value in its.items()}
+    ears, transcriber = _transcriber(str(named), own)
+    return replace(parsed, transcriber=ears), Cascaded(transcriber, reader)
+
+
+def _transcriber(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArgs, Provider]:
+    """Read the arguments of a cascade's transcriber, without their prefix."""
+    for key in arguments:
+        if key in _SHARED:
+            raise ConfigError(f"{TRANSCRIBER}{key}: {key} holds for both models of a cascade; give it once, as {key}=")
+    try:
+        parsed, provider = _parse(model, arguments)
+    except UnknownOptionError as error:
+        raise ConfigError(f"of the transcriber {model} (its arguments begin with {TRANSCRIBER}): {error}") from error
+    if provider.refused(["audio"]):
+        takes = "+".join(provider.capabilities.modalities)
+        raise ConfigError(f"the transcriber {model} takes {takes}, no audio; name a model that hears")
+    return parsed, provider
+
+
+def _parse(model: str, arguments: Mapping[str, Any]) -> tuple[ModelArgs, Provider]:
     plugins = registry()
     record = plugins.provider(str(model).partition("/")[0])
     _refuse_secrets(record.name, arguments)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
+from lm_eval_longctx.files import write_whole
+from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_cached, write_cached
+from lm_eval_longctx.prompt import AudioPart, file_digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
     from lm_eval_longctx.hay.speech.waveform import Waveform
 
 VERSION = "1"
 """Raised when the same recording is meant to be cut elsewhere."""
+
+SEGMENT = 30 * SAMPLE_RATE
+"""Samples of the longest piece that a recogniser of short speech takes."""
 
 _FRAME = SAMPLE_RATE // 50
 _PAUSE = 10
@@ -43,6 +54,44 @@ class Cut(NamedTuple):
 
     at: int
     level: float
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A recording in pieces of 30 seconds at most; where it is cut is found once, and kept beside its sound.
+
+    Attributes:
+        sound: The recording at 16 kHz, as ``waveform.write_cached`` wrote it.
+        digest: Names it.
+        folder: Where pieces are written.
+    """
+
+    sound: Path
+    digest: str
+    folder: Path
+
+    @cached_property
+    def cuts(self) -> list[Cut]:
+        """Where it is cut."""
+        kept = self.sound.with_suffix(f".cuts-{SEGMENT}-{VERSION}.json")
+        if not kept.is_file():
+            write_whole(kept, json.dumps(at_pauses(read_cached(self.sound), SEGMENT)).encode())
+        return [Cut(*row) for row in json.loads(kept.read_text(encoding="utf-8"))]
+
+    @cached_property
+    def edges(self) -> list[tuple[int, int]]:
+        """The first sample of each piece, and that after its last."""
+        import soundfile
+
+        return list(pairwise([0, *(cut.at for cut in self.cuts), soundfile.info(str(self.sound)).frames]))
+
+    def part(self, number: int) -> AudioPart:
+        """Return a piece as 16 kHz FLAC; nothing but the piece is read."""
+        first, last = self.edges[number]
+        path = self.folder / self.digest[:2] / f"{self.digest}@{first}-{last}.flac"
+        if not path.is_file():
+            write_cached(path, read_cached(self.sound, first, last))
+        return AudioPart(str(path), file_digest(path), "audio/flac", (last - first) / SAMPLE_RATE, SAMPLE_RATE)
 
 
 def at_pauses(wave: Waveform, longest: int) -> list[Cut]:

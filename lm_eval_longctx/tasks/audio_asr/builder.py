@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.cutting import SEGMENT
 from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.render import render
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, need_text
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
 
-_SEGMENT = 30 * SAMPLE_RATE
 _MINUTE = 60 * SAMPLE_RATE
 
 
@@ -131,7 +131,7 @@ class AudioTranscriptBuilder(Builder[TranscriptSample]):
     def _pieces(self, plan: PlannedSample) -> list[tuple[int, int]]:
         """Return which utterances are in each piece: as many as fit into 30 seconds, so that no word is cut."""
         bench, timeline = self._laid(plan)
-        most, used, first = _SEGMENT // bench.store.grid, 0, 0
+        most, used, first = SEGMENT // bench.store.grid, 0, 0
         pieces: list[tuple[int, int]] = []
         for at, index in enumerate(timeline.hay):
             if used and used + bench.packets[index] > most:

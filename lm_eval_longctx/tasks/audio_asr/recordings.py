@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.kinds import mime_of
-from lm_eval_longctx.hay.speech import cutting, hay
-from lm_eval_longctx.hay.speech.cutting import Cut
+from lm_eval_longctx.hay.speech import hay
+from lm_eval_longctx.hay.speech.cutting import Segmented
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, Utterance, need_text
-from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_cached, write_cached
+from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.plan import PlannedSample
 from lm_eval_longctx.prompt import AudioPart, Prompt, file_digest
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.sweep import Sweep
-
-SEGMENT = 30 * SAMPLE_RATE
-"""Samples of the longest piece."""
 
 _SENT = frozenset(("audio/flac", "audio/wav", "audio/ogg", "audio/mpeg"))
 """What is sent as it is."""
@@ -92,7 +86,7 @@ class RecordingsBuilder(Builder[RecordingSample]):
     def __init__(self, sweep: Sweep, context: BuildContext) -> None:
         """Keep the settings, and where recordings are cut."""
         super().__init__(sweep, context)
-        self._cuts = lru_cache(maxsize=1024)(self._cut)
+        self._segmented = lru_cache(maxsize=1024)(self._cut_up)
 
     def plans(self) -> Iterable[PlannedSample]:
         """Yield one sample a recording (and repetition, and arm), in the order of the data set."""
@@ -128,15 +122,15 @@ class RecordingsBuilder(Builder[RecordingSample]):
             "realised_depth": None,
             "max_gen_toks": arms.answer_budget(utterance.seconds),
         }
-        return whole if asked.arm == arms.WHOLE else cast("RecordingSample", {**whole, **self._segmented(asked)})
+        return whole if asked.arm == arms.WHOLE else cast("RecordingSample", {**whole, **self._in_segments(asked)})
 
-    def _segmented(self, asked: Asked) -> dict[str, Any]:
+    def _in_segments(self, asked: Asked) -> dict[str, Any]:
         """Return what a recording in segments, or one of these, has beside or instead of what a whole one has."""
-        utterance = self._find(asked.whole.variant)
+        segmented = self._segmented(self._find(asked.whole.variant))
         shared = {"arm": asked.arm, "control": True, "cluster": asked.whole.id}
         if asked.piece is None:
-            return {**shared, "cuts": [[round(cut.at / SAMPLE_RATE, 3), cut.level] for cut in self._cuts(utterance)]}
-        first, last = self._edges(utterance)[asked.piece]
+            return {**shared, "cuts": [[round(cut.at / SAMPLE_RATE, 3), cut.level] for cut in segmented.cuts]}
+        first, last = segmented.edges[asked.piece]
         seconds = (last - first) / SAMPLE_RATE
         return {
             **shared,
@@ -151,7 +145,7 @@ class RecordingsBuilder(Builder[RecordingSample]):
         asked = Asked.of(planned(sample))
         if asked.arm == arms.WHOLE or asked.piece is not None:
             return (sample,)
-        count = len(self._edges(self._find(asked.whole.variant)))
+        count = len(self._segmented(self._find(asked.whole.variant)).edges)
         return [self.sample(asked.piece_plan(number)) for number in range(count)]
 
     def render(self, sample: RecordingSample) -> Prompt:
@@ -160,29 +154,11 @@ class RecordingsBuilder(Builder[RecordingSample]):
         utterance = self._find(asked.whole.variant)
         if asked.arm != arms.WHOLE and asked.piece is None:
             return arms.in_turns(map(self.render, self.parts(sample)))
-        part = self._part(utterance) if asked.piece is None else self._piece(utterance, asked.piece)
+        part = self._part(utterance) if asked.piece is None else self._segmented(utterance).part(asked.piece)
         return arms.request(part, self.sweep.options["language"])
 
-    def _edges(self, utterance: Utterance) -> list[tuple[int, int]]:
-        """Return the first and last sample of each piece."""
-        return list(pairwise([0, *(cut.at for cut in self._cuts(utterance)), utterance.samples]))
-
-    def _cut(self, utterance: Utterance) -> list[Cut]:
-        """Return where a recording is cut; found once, and kept beside its sound."""
-        sound = self._converted(utterance)
-        kept = sound.with_suffix(f".cuts-{SEGMENT}-{cutting.VERSION}.json")
-        if not kept.is_file():
-            write_whole(kept, json.dumps(cutting.at_pauses(read_cached(sound), SEGMENT)).encode())
-        return [Cut(*row) for row in json.loads(kept.read_text(encoding="utf-8"))]
-
-    def _piece(self, utterance: Utterance, number: int) -> AudioPart:
-        """Return a piece as 16 kHz FLAC."""
-        first, last = self._edges(utterance)[number]
-        folder = self.context.cache_dir / "audio" / "segments" / utterance.digest[:2]
-        path = folder / f"{utterance.digest}@{first}-{last}.flac"
-        if not path.is_file():
-            write_cached(path, read_cached(self._converted(utterance), first, last))
-        return AudioPart(str(path), file_digest(path), "audio/flac", (last - first) / SAMPLE_RATE, SAMPLE_RATE)
+    def _cut_up(self, utterance: Utterance) -> Segmented:
+        return Segmented(self._converted(utterance), utterance.digest, self.context.cache_dir / "audio" / "segments")
 
     def _find(self, variant: str) -> Utterance:
         return next(u for u in self._pool.utterances if u.digest.startswith(variant))
