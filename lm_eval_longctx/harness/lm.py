@@ -114,7 +114,7 @@ class LongctxLM(LM):
         ears = self.args.transcriber
         if ears is None or not isinstance(self.provider, Cascaded):
             return None
-        shared = {name: self.args.options[name] for name in ("max_cost", "progress", "batch")}
+        shared = {name: self.args.options[name] for name in ("max_cost", "shared_budget", "progress", "batch")}
         options = {**ears.options, **shared}
         backend = self._backend(self.provider.transcriber, options, self.backend.ledger)
         backend.budget = self.backend.budget  # one cap for both

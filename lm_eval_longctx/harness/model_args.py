@@ -93,7 +93,7 @@ OPTIONS = (
 TRANSCRIBER = "transcriber_"
 """How the arguments of a cascade's transcriber begin."""
 
-_SHARED = ("transcriber", "ledger", "batch", "max_cost", "accept_incomplete", "progress")
+_SHARED = ("transcriber", "ledger", "batch", "max_cost", "shared_budget", "accept_incomplete", "progress")
 """What holds for both models of a cascade, so that the transcriber has none of its own."""
 
 _SECRET_NAMES = (
