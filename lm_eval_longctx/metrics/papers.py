@@ -100,6 +100,13 @@ CONTEXT_ROT = Paper(
     2025,
     "https://research.trychroma.com/context-rot",
 )
+LONGPROC = Paper(
+    "ye2025longproc",
+    "LongProc: Benchmarking Long-Context Language Models on Long Procedural Generation",
+    "Ye, Xi and others",
+    2025,
+    "https://arxiv.org/abs/2501.05414",
+)
 
 PAPERS: dict[str, tuple[Paper, ...]] = {
     "retrieval": (GEMINI, RULER),
@@ -116,6 +123,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "repeat": (CONTEXT_ROT,),
     "transcript": (WHISPER,),
     "tally": (OOLONG, RULER),
+    "table_rows": (LONGPROC,),
 }
 """The papers of our own scorers; a plugin's scorer names its own in its docstring."""
 

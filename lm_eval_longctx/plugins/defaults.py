@@ -215,6 +215,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="counts, leaders and changes over all of many records",
     ),
     BuilderRecord(
+        "text_process",
+        "lm_eval_longctx.tasks.process.builder:TextProcessBuilder",
+        help="tables, lists and traces that come out of all of many records",
+    ),
+    BuilderRecord(
         "docqa",
         "lm_eval_longctx.tasks.docqa.builder:DocQABuilder",
         help="questions about a chronicle",
@@ -291,6 +296,9 @@ SCORERS: tuple[ScorerRecord, ...] = (
         "repeat", "lm_eval_longctx.scorers.repeat:RepeatScorer", help="was it copied, and is the odd word in its place"
     ),
     ScorerRecord("name_set", "lm_eval_longctx.scorers.name_set:NameSetScorer", help="a set of names: F1, exact"),
+    ScorerRecord(
+        "table_rows", "lm_eval_longctx.scorers.table_rows:TableRowsScorer", help="a long table, row by row, in order"
+    ),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
     ScorerRecord(
         "choice_or_time",

@@ -20,6 +20,7 @@ from lm_eval_longctx.scorers.label import LabelScorer
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
+from lm_eval_longctx.scorers.table_rows import TableRowsScorer
 from lm_eval_longctx.scorers.tally import TallyScorer
 from lm_eval_longctx.scorers.transcript import TranscriptScorer
 from lm_eval_longctx.scorers.translation import TranslationScorer
@@ -80,6 +81,7 @@ SCORERS = [
     (ChoiceOrTimeScorer({}), {"target": "1:05", "tolerance": 5}, "1:05", "accuracy"),
     (ChoiceOrTimeScorer({}), {"target": "B", "options": ["a cat", "a dog", "a fox"]}, "B", "accuracy"),
     (TallyScorer({}), {"target": "bakery", "labels": ["bakery", "smithy"]}, "bakery", "accuracy"),
+    (TableRowsScorer({}), {"target": "Heron\nSwan", "columns": ["boat"]}, "Heron\nSwan", "f1"),
     (TallyScorer({}), {"target": "112", "question": "How many sales are there?"}, "112", "accuracy"),
 ]
 """Each scorer with a sample, its perfect answer and its headline."""

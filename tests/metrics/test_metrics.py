@@ -26,6 +26,7 @@ FORMS = {
     "choice_or_time": ("choice",),
     "label": ("label",),
     "tally": ("label",),
+    "table_rows": ("long",),
     "translation": ("translation",),
     "multi_needle": ("keyed",),
     "sequence_match": ("long",),

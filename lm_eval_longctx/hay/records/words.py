@@ -55,7 +55,13 @@ BOATS = tuple(
     for name in (
         "Heron Falcon Swallow Pelican Raven Sparrow Magpie Kestrel Osprey Curlew Plover Gannet Nightingale Starling "
         "Blackbird Woodpecker Flamingo Albatross Cormorant Kingfisher Lapwing Robin Swan Partridge Goldfinch Puffin "
-        "Sandpiper Bittern Pheasant Wagtail"
+        "Sandpiper Bittern Pheasant Wagtail Badger Beaver Otter Dolphin Leopard Panther Tiger Buffalo Antelope Gazelle "
+        "Hornet Dragonfly Firefly Grasshopper Scorpion Salmon Sturgeon Lobster Oyster Coral Amber Emerald Sapphire "
+        "Diamond Topaz Garnet Marble Granite Copper Silver Comet Meteor Planet Saturn Jupiter Neptune Mercury Orion "
+        "Sirius Polaris Horizon Thunder Tempest Monsoon Rainbow Aurora Equator Meridian Compass Anchor Sextant Trident "
+        "Lantern Beacon Torch Crown Sceptre Banner Trumpet Fiddle Harp Organ Victory Courage Patience Harmony Liberty "
+        "Justice Fortune Providence Endeavour Discovery Resolution Adventure Enterprise Pioneer Pilgrim Voyager Nomad "
+        "Juniper Cedar Willow Hawthorn Lavender Marigold Jasmine Orchid Thistle Clover Barley Saffron Ginger Cinnamon"
     ).split()
 )
 LISTS = ("the harbour list", "the repair list", "the customs list", "the winter list", "the pilots' list")

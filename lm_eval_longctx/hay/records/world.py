@@ -18,7 +18,7 @@ from lm_eval_longctx.plan import Rng
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever a world would have other records; names the text together with the wording's own."""
 
 BLOCK = 64

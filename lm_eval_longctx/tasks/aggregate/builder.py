@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.hay.records.filters import bare
 from lm_eval_longctx.hay.records.wording import written_day
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.sample import planned
@@ -100,11 +101,6 @@ def answered(question: Question, stretch: Stretch, rng: Rng) -> dict[str, Any]:
         "sampled": bare(sampled or TIE),
         "chance": chance(question, target, stretch.count),
     }
-
-
-def bare(name: str) -> str:
-    """Return a name without its article, which an answer may leave out."""
-    return name.removeprefix("the ")
 
 
 class TextAggregateBuilder(RecordsBuilder[AggregateSample]):

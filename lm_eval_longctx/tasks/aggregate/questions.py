@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LengthError
+from lm_eval_longctx.hay.records.filters import Filter
 from lm_eval_longctx.hay.records.world import STATE, TRADES, Record, World
 
 if TYPE_CHECKING:
@@ -32,31 +33,6 @@ _CLOSEST = 4
 
 _SPREAD_OF_AMOUNTS = 5.25 + 5.5**2
 """The mean square of an amount: 2 to 9, evenly."""
-
-
-class Filter(NamedTuple):
-    """Which records are meant; an empty text leaves that open.
-
-    Attributes:
-        kind: One of ``TRADES``; empty for all of them.
-        who: A person.
-        what: A ware.
-        where: A place.
-    """
-
-    kind: str = ""
-    who: str = ""
-    what: str = ""
-    where: str = ""
-
-    def takes(self, record: Record) -> bool:
-        """Whether a record is meant."""
-        return (
-            (record.kind == self.kind if self.kind else record.kind in TRADES)
-            and self.who in ("", record.who)
-            and self.what in ("", record.what)
-            and self.where in ("", record.where)
-        )
 
 
 ANY = Filter()

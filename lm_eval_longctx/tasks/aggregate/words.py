@@ -9,14 +9,6 @@ from lm_eval_longctx.tasks.aggregate.questions import NUMERIC, Question
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PLURAL = {
-    "": "entries about goods",
-    "delivery": "deliveries",
-    "sale": "sales",
-    "loan": "loans",
-    "loss": "losses",
-    "order": "orders",
-}
 _BY = {"who": "person", "what": "kind of goods", "where": "place"}
 
 
@@ -40,24 +32,15 @@ def _form(question: Question) -> str:
     return "Answer with the name and nothing else."
 
 
-def _meant(question: Question) -> str:
-    """Return the entries that are meant, in words."""
-    of = question.of
-    by = f" by {of.who}" if of.who else ""
-    goods = f" of {of.what}" if of.what else ""
-    place = f" at or for {of.where}" if of.where else ""
-    return f"{PLURAL[of.kind]}{goods}{by}{place}"
-
-
 def _count(question: Question, when: Callable[[int], str]) -> str:
     del when
-    return f"How many {_meant(question)} are there in the records?"
+    return f"How many {question.of.words} are there in the records?"
 
 
 def _total(question: Question, when: Callable[[int], str]) -> str:
     del when
     measures = "barrels, sacks, crates, bales, rolls and jars alike"
-    return f"What do the amounts of all {_meant(question)} add up to, {measures}?"
+    return f"What do the amounts of all {question.of.words} add up to, {measures}?"
 
 
 def _changes(question: Question, when: Callable[[int], str]) -> str:
@@ -71,18 +54,18 @@ def _changes(question: Question, when: Callable[[int], str]) -> str:
 def _leader(question: Question, when: Callable[[int], str]) -> str:
     del when
     extreme = "most" if question.kind == "most" else "fewest"
-    return f"Which {_BY[question.by]} is named in the {extreme} {_meant(question)}?"
+    return f"Which {_BY[question.by]} is named in the {extreme} {question.of.words}?"
 
 
 def _pair(question: Question, when: Callable[[int], str]) -> str:
     del when
     one, two = question.names
-    return f"Which is named in more {_meant(question)}, {one} or {two}?"
+    return f"Which is named in more {question.of.words}, {one} or {two}?"
 
 
 def _before(question: Question, when: Callable[[int], str]) -> str:
     day = when(question.day)
-    return f"Are there more {_meant(question)} before {day} or after it? Entries of that day do not count."
+    return f"Are there more {question.of.words} before {day} or after it? Entries of that day do not count."
 
 
 _ASKED: dict[str, Callable[[Question, Callable[[int], str]], str]] = {

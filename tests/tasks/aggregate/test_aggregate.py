@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
 from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.records.filters import Filter
 from lm_eval_longctx.hay.records.wording import FORMS, MIXED
 from lm_eval_longctx.hay.records.world import World
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
@@ -22,7 +23,7 @@ from lm_eval_longctx.scorers.tally import TallyScorer
 from lm_eval_longctx.stats.blind import blind_floor
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.aggregate.builder import TextAggregateBuilder
-from lm_eval_longctx.tasks.aggregate.questions import KINDS, NUMERIC, Filter, Question, changes
+from lm_eval_longctx.tasks.aggregate.questions import KINDS, NUMERIC, Question, changes
 from lm_eval_longctx.units import Unit
 from tests.support.records_reader import MONTHS, read_records
 
