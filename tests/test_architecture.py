@@ -96,6 +96,7 @@ COMMON_FILES = {"__init__", "builder", "public", "needle", "questions", "source"
 """What a file of any family may be called; the docstring of ``tasks`` says what each holds."""
 
 OWN_FILES = {
+    "aggregate": {"spoken"},
     "audio_asr": {"arms", "recordings"},
     "audio_qa": {"score"},
     "docqa": {"across", "direct", "novel", "page", "question"},

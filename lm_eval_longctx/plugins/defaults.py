@@ -215,6 +215,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="counts, leaders and changes over all of many records",
     ),
     BuilderRecord(
+        "audio_aggregate",
+        "lm_eval_longctx.tasks.aggregate.spoken:AudioAggregateBuilder",
+        help="the same over minutes that are read out",
+    ),
+    BuilderRecord(
         "text_process",
         "lm_eval_longctx.tasks.process.builder:TextProcessBuilder",
         help="tables, lists and traces that come out of all of many records",

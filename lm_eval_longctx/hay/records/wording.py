@@ -51,7 +51,8 @@ FORMS: dict[str, Form] = {
 }
 """What is written."""
 
-SPOKEN = {"spoken": Form("", spelt=True, sentences=True)}
+SPOKEN_FORM = "spoken"
+SPOKEN = {SPOKEN_FORM: Form("", spelt=True, sentences=True)}
 """What is read out; the day is said apart (see ``day_heading``)."""
 
 MIXED = "mixed"
@@ -92,6 +93,11 @@ def lines(world: World, form: str, start: int, stop: int) -> Iterator[str]:
         voice, first = _Voice(rng), block * BLOCK
         told = [tell(record, of, voice) for record in world.block(block)]
         yield from told[max(0, start - first) : stop - first]
+
+
+def statement(record: Record, form: str) -> str:
+    """Return a record in the first wording of a form, for forms with one wording each."""
+    return tell(record, form, _Voice(Rng(form)))
 
 
 def tell(record: Record, form: str, voice: _Voice) -> str:

@@ -35,7 +35,12 @@ TIE = "a tie"
 
 OPTIONS: tuple[Option, ...] = (
     Option("kinds", list(KINDS), f"kinds of question: {', '.join(KINDS)}", kinds=(tuple,)),
-    Option("spread", [1.0], "shares of the days that a question is about, above 0 to 1; several are a ladder"),
+    Option(
+        "spread",
+        1.0,
+        "share of the days that a question is about, above 0 to 1, or a list (a ladder)",
+        kinds=(list, tuple),
+    ),
 )
 """What all tasks have that ask such questions."""
 

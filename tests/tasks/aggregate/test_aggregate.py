@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-from collections import Counter
-from datetime import date
 from statistics import fmean
 
 import pytest
@@ -25,15 +21,7 @@ from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.aggregate.builder import TextAggregateBuilder
 from lm_eval_longctx.tasks.aggregate.questions import KINDS, NUMERIC, Question, changes
 from lm_eval_longctx.units import Unit
-from tests.support.records_reader import MONTHS, read_records
-
-WORDS = {"deliveries": "delivery", "sales": "sale", "loans": "loan", "losses": "loss", "orders": "order"}
-MEANT = re.compile(
-    r"(?P<kind>deliveries|sales|loans|losses|orders|entries about goods)(?: of (?P<what>[a-z ]+?))?"
-    r"(?: by (?P<who>[A-Z]\w+ [A-Z]\w+))?(?: at or for (?P<where>the [a-z ]+?))?"
-    r"(?=,| are| before| add|\?)"
-)
-DAY = r"(\d+ [A-Z]\w+ \d+)"
+from tests.support.records_reader import read_records, solve
 
 
 @pytest.fixture(scope="module")
@@ -53,51 +41,10 @@ def make(cache, **metadata):
     return TextAggregateBuilder(sweep, BuildContext(resolve_source=str, cache_dir=cache))
 
 
-def day_of(text):
-    day, month, year = text.split()
-    return date(int(year), MONTHS.index(month[:3].lower()) + 1, int(day))
-
-
 def read(prompt):
     """Answer a prompt by reading it, knowing none of the code that made it."""
     body, _, rest = prompt.partition("<context>\n")[2].partition("</context>\n")
-    question, records = rest.strip(), read_records(body)
-    if window := re.search(rf"Only entries from {DAY} to {DAY} count", question):
-        first, last = day_of(window[1]), day_of(window[2])
-        records = [record for record in records if first <= record[0] <= last]
-    if item := re.search(r"the condition of (the [a-z ]+) change\?", question):
-        states = [record[6] for record in records if record[1] == "state" and record[3] == item[1]]
-        return str(sum(a != b for a, b in itertools.pairwise(states)))
-    meant = MEANT.search(question).groupdict()
-    kind = WORDS.get(meant["kind"])
-    records = [
-        record
-        for record in records
-        if record[1] in ({kind} if kind else set(WORDS.values()))
-        and all(meant[name] in (None, record[at]) for name, at in (("who", 2), ("what", 3), ("where", 4)))
-    ]
-    return answer(question, records)
-
-
-def answer(question, records):
-    """Answer a question about the records that are meant."""
-    if question.find("How many") >= 0:
-        return str(len(records))
-    if "add up to" in question:
-        return str(sum(record[5] for record in records))
-    if day := re.search(rf"before {DAY} or after it", question):
-        sides = Counter(record[0] < day_of(day[1]) for record in records if record[0] != day_of(day[1]))
-        assert sides[True] != sides[False]
-        return "before" if sides[True] > sides[False] else "after"
-    if pair := re.search(r", ([\w ]+) or ([\w ]+)\?", question):
-        counts = [sum(name in record for record in records) for name in pair.groups()]
-        assert counts[0] != counts[1]
-        return pair[1 + (counts[1] > counts[0])]
-    at = {"person": 2, "kind of goods": 3, "place": 4}[re.search(r"Which ([a-z ]+) is named", question)[1]]
-    counts = Counter(record[at] for record in records).most_common()
-    counts = counts if "the most" in question else counts[::-1]
-    assert counts[0][1] != counts[1][1]
-    return counts[0][0]
+    return solve(rest.strip(), read_records(body))
 
 
 @settings(max_examples=12)
