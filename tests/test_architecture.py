@@ -101,6 +101,7 @@ OWN_FILES = {
     "audio_qa": {"score"},
     "docqa": {"across", "direct", "novel", "page", "question"},
     "mrcr": {"conversation"},
+    "text_plan": {"worlds"},
     "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
 }

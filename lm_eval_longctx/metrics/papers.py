@@ -51,6 +51,13 @@ GRAPHWALKS = Paper(
     2025,
     "https://huggingface.co/datasets/openai/graphwalks",
 )
+PLANBENCH = Paper(
+    "valmeekam2023planbench",
+    "PlanBench: An Extensible Benchmark for Evaluating Large Language Models on Planning and Reasoning about Change",
+    "Valmeekam, Karthik and Marquez, Matthew and Olmo, Alberto and Sreedharan, Sarath and Kambhampati, Subbarao",
+    2023,
+    "https://arxiv.org/abs/2206.10498",
+)
 SQUAD = Paper(
     "rajpurkar2016squad",
     "SQuAD: 100,000+ Questions for Machine Comprehension of Text",
@@ -114,6 +121,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "exact_f1": (SQUAD,),
     "long_answer": (GEMINI,),
     "name_set": (GRAPHWALKS,),
+    "plan": (PLANBENCH, GEMINI),
     "choice": (GEMINI,),
     "choice_or_time": (GEMINI,),
     "likelihood": (GEMINI,),

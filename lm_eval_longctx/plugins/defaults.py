@@ -259,6 +259,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="walks in a graph whose edges are statements",
     ),
     BuilderRecord(
+        "plan",
+        "lm_eval_longctx.tasks.text_plan.builder:PlanBuilder",
+        help="plans in a world whose facts are statements",
+    ),
+    BuilderRecord(
         "recordings",
         "lm_eval_longctx.tasks.audio_asr.recordings:RecordingsBuilder",
         help="recordings, to be transcribed whole or in pieces",
@@ -300,6 +305,7 @@ SCORERS: tuple[ScorerRecord, ...] = (
     ScorerRecord(
         "repeat", "lm_eval_longctx.scorers.repeat:RepeatScorer", help="was it copied, and is the odd word in its place"
     ),
+    ScorerRecord("plan", "lm_eval_longctx.scorers.plan:PlanScorer", help="does a plan work, by running it"),
     ScorerRecord("name_set", "lm_eval_longctx.scorers.name_set:NameSetScorer", help="a set of names: F1, exact"),
     ScorerRecord(
         "table_rows", "lm_eval_longctx.scorers.table_rows:TableRowsScorer", help="a long table, row by row, in order"

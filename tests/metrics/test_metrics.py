@@ -47,6 +47,11 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     """Return the samples with answers that a scorer is asked about."""
     if name == "transcript":
         return [{"target": said, "answer": written} for said, written in zip(SAID, WRITTEN, strict=True)]
+    if name == "plan":
+        world = '{"actions":{"go":["A B","at A, way A B","at B","at A"]},"start":["at x","way x y"],"goal":["at y"]}'
+        return [
+            {"target": "go(x, y)", "world": world, "answer": answer} for answer in ("go(x, y)", "go(y, x)", "", "no")
+        ]
     if name == "name_set":
         given = ("Rome, Paris", "Final Answer: [Rome]", "none", "")
         return [{"target": ["Rome", "Paris"], "question": "Which?", "answer": answer} for answer in given]

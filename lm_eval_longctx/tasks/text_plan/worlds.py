@@ -1,0 +1,192 @@
+"""Three kinds of small worlds: rooms with locked doors, trucks with routes of their own, and blocks.
+
+Each makes a world at random and tells its facts; what is to be reached is
+chosen by searching, so that the shortest plan has exactly as many steps as
+were asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from lm_eval_longctx.scorers.strips import Action, Fact, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lm_eval_longctx.plan import Rng
+    from lm_eval_longctx.scorers.strips import Step
+
+ROOMS = {
+    "go": Action.of("FROM TO", "at FROM, open FROM TO", "at TO", "at FROM"),
+    "take": Action.of("THING ROOM", "at ROOM, lies THING ROOM, free", "held THING", "lies THING ROOM, free"),
+    "drop": Action.of("THING ROOM", "at ROOM, held THING", "lies THING ROOM, free", "held THING"),
+    "unlock": Action.of("KEY FROM TO", "at FROM, held KEY, fits KEY FROM TO", "open FROM TO, open TO FROM", ""),
+}
+TRUCKS = {
+    "drive": Action.of("TRUCK FROM TO", "at TRUCK FROM, route TRUCK FROM TO", "at TRUCK TO", "at TRUCK FROM"),
+    "load": Action.of(
+        "PARCEL TRUCK PLACE", "at TRUCK PLACE, lies PARCEL PLACE", "on PARCEL TRUCK", "lies PARCEL PLACE"
+    ),
+    "unload": Action.of(
+        "PARCEL TRUCK PLACE", "at TRUCK PLACE, on PARCEL TRUCK", "lies PARCEL PLACE", "on PARCEL TRUCK"
+    ),
+}
+BLOCKS = {
+    "pick": Action.of("BLOCK", "table BLOCK, clear BLOCK, free", "held BLOCK", "table BLOCK, clear BLOCK, free"),
+    "put": Action.of("BLOCK", "held BLOCK", "table BLOCK, clear BLOCK, free", "held BLOCK"),
+    "lift": Action.of(
+        "BLOCK LOWER",
+        "on BLOCK LOWER, clear BLOCK, free",
+        "held BLOCK, clear LOWER",
+        "on BLOCK LOWER, clear BLOCK, free",
+    ),
+    "stack": Action.of(
+        "BLOCK LOWER",
+        "held BLOCK, clear LOWER, flat LOWER",
+        "on BLOCK LOWER, clear BLOCK, free",
+        "held BLOCK, clear LOWER",
+    ),
+}
+
+Told = tuple[str, tuple[str, ...]]
+"""A statement: its form, and the names in it."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A world as it is told.
+
+    Attributes:
+        kind: ``rooms``, ``trucks`` or ``blocks``.
+        told: All that is stated of it.
+        who: Who acts, where somebody does.
+    """
+
+    kind: str
+    told: tuple[Told, ...]
+    who: str = ""
+
+    def world(self, told: Sequence[Told] | None = None) -> World:
+        """Return what can be done, by all that is stated or by some of it; what is not told is not so."""
+        actions, facts = _KINDS[self.kind]
+        return World(actions, frozenset(facts(self.told if told is None else told)))
+
+
+def make(kind: str, rng: Rng, names: Iterator[str]) -> Made:
+    """Make a world of a kind at random."""
+    return _MAKERS[kind](rng, names)
+
+
+def goal_after(made: Made, steps: int, rng: Rng) -> tuple[World, list[Step]] | None:
+    """Return a world with a goal that takes exactly so many steps, and a shortest plan; ``None`` if there is none."""
+    world = made.world()
+    seen: set[Fact] = set(world.start)
+    found: dict[Fact, list[Step]] = {}
+    for way, state in world.search(steps):
+        new = {fact for fact in state - seen if fact[0] in _GOALS[made.kind]}
+        seen |= new
+        if len(way) == steps:
+            found.update(dict.fromkeys(sorted(new), way))
+    if not found:
+        return None
+    goal = rng.choice(sorted(found))
+    return replace(world, goal=frozenset((goal,))), found[goal]
+
+
+_GOALS = {"rooms": ("at", "lies"), "trucks": ("lies",), "blocks": ("on",)}
+
+
+def _rooms(rng: Rng, names: Iterator[str]) -> Made:
+    rooms = [next(names) for _ in range(rng.between(6, 7))]
+    things = [next(names) for _ in range(2)]
+    told: list[Told] = []
+    locked = set(rng.sample(range(1, len(rooms)), 2))
+    for number in range(1, len(rooms)):
+        pair = rooms[rng.below(number)], rooms[number]
+        if number in locked:
+            key = next(names)
+            # A key lies where one gets before its door: in a room with a lower number.
+            told += [("locked", (*pair, key)), ("key", (key, rooms[rng.below(number)]))]
+        else:
+            told.append(("open", pair))
+    told += [("crate", (thing, rng.choice(rooms))) for thing in things]
+    who = next(names)
+    return Made("rooms", (*told, ("robot", (who, rooms[0]))), who)
+
+
+def _room_facts(told: Sequence[Told]) -> Iterator[Fact]:
+    yield ("free",)
+    for form, words in told:
+        if form == "open":
+            yield from (("open", *words), ("open", *reversed(words)))
+        elif form == "locked":
+            a, b, key = words
+            yield from (("fits", key, a, b), ("fits", key, b, a))
+        elif form == "robot":
+            yield ("at", words[1])
+        else:
+            yield ("lies", *words)
+
+
+def _trucks(rng: Rng, names: Iterator[str]) -> Made:
+    places = [next(names) for _ in range(7)]
+    trucks = [next(names) for _ in range(2)]
+    parcels = [next(names) for _ in range(2)]
+    told: list[Told] = []
+    # Two districts that share one place: what goes from one to the other changes trucks there.
+    for truck, district in zip(trucks, (places[:4], places[3:]), strict=True):
+        ring = rng.sample(district, len(district))
+        told += [("route", (truck, a, b)) for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
+        if rng.random() < 0.5:  # noqa: PLR2004 - every second one
+            told.append(("route", (truck, ring[2], ring[1])))
+        told.append(("truck", (truck, rng.choice(district))))
+    for parcel in parcels:
+        aboard = rng.below(3) == 0
+        told.append(("aboard", (parcel, rng.choice(trucks))) if aboard else ("parcel", (parcel, rng.choice(places))))
+    return Made("trucks", tuple(told))
+
+
+def _truck_facts(told: Sequence[Told]) -> Iterator[Fact]:
+    names = {"route": "route", "truck": "at", "aboard": "on", "parcel": "lies"}
+    return ((names[form], *words) for form, words in told)
+
+
+def _blocks(rng: Rng, names: Iterator[str]) -> Made:
+    blocks = [next(names) for _ in range(6)]
+    pointed = rng.choice(blocks)
+    towers: list[list[str]] = []
+    for block in blocks:
+        lower = [tower for tower in towers if tower[-1] != pointed]
+        if lower and rng.below(3):
+            rng.choice(lower).append(block)
+        else:
+            towers.append([block])
+    told: list[Told] = [("pointed", (pointed,))]
+    for tower in towers:
+        told.append(("table", (tower[0],)))
+        told += [("stands", (upper, under)) for under, upper in pairwise(tower)]
+    return Made("blocks", tuple(told))
+
+
+def _block_facts(told: Sequence[Told]) -> Iterator[Fact]:
+    yield ("free",)
+    blocks = dict.fromkeys(word for form, words in told for word in words if form != "pointed")
+    under = {words[1] for form, words in told if form == "stands"}
+    pointed = {words[0] for form, words in told if form == "pointed"}
+    for form, words in told:
+        if form != "pointed":
+            yield ("on" if form == "stands" else "table", *words)
+    yield from (("clear", block) for block in blocks if block not in under)
+    yield from (("flat", block) for block in blocks if block not in pointed)
+
+
+_KINDS: dict[str, tuple[Mapping[str, Action], Callable[[Sequence[Told]], Iterator[Fact]]]] = {
+    "rooms": (ROOMS, _room_facts),
+    "trucks": (TRUCKS, _truck_facts),
+    "blocks": (BLOCKS, _block_facts),
+}
+_MAKERS: dict[str, Callable[[Rng, Iterator[str]], Made]] = {"rooms": _rooms, "trucks": _trucks, "blocks": _blocks}
+KINDS = tuple(_KINDS)
