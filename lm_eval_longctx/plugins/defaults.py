@@ -235,6 +235,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="translation with an invented grammar",
     ),
     BuilderRecord(
+        "translation_shots",
+        "lm_eval_longctx.tasks.translation.shots:ShotsBuilder",
+        help="translation learnt from examples alone",
+    ),
+    BuilderRecord(
         "published_language",
         "lm_eval_longctx.tasks.translation.public:PublishedLanguageBuilder",
         help="translation with a published grammar",

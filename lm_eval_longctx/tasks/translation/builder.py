@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.language import book
 from lm_eval_longctx.hay.language.lexicon import STOCK, english
-from lm_eval_longctx.hay.language.library import HeldOut
+from lm_eval_longctx.hay.language.library import HeldOut, Pair
 from lm_eval_longctx.hay.language.meaning import Clause, draw_clause
 from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
@@ -115,6 +115,22 @@ class TranslationSample(Sample):
     words_in_list: float
 
 
+def asked_clauses(tongue: Tongue) -> list[Clause]:
+    """Return what is asked about a made language; no two are alike; a larger sweep starts with the same."""
+    rng = Rng(f"{tongue.seed}/{tongue.difficulty}/test")
+    drawn: dict[str, Clause] = {}
+    while len(drawn) < MOST_SAMPLES:
+        clause = draw_clause(rng, STOCK)
+        drawn.setdefault(english(clause), clause)
+    return list(drawn.values())
+
+
+def asked_pairs(tongue: Tongue) -> tuple[Pair, ...]:
+    """Return the test sentences of a made language in both languages."""
+    clauses = asked_clauses(tongue)
+    return tuple(Pair(tongue.sentence(one), english(one), str(number)) for number, one in enumerate(clauses))
+
+
 class MadeLanguageBuilder(Builder[TranslationSample]):
     """Sentences of a language that nobody has seen, with a book about it.
 
@@ -151,13 +167,8 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
 
     @cached_property
     def _clauses(self) -> list[Clause]:
-        """What the samples ask for, in either direction; no two are alike; a larger sweep starts with the same."""
-        rng = self._rng("test")
-        drawn: dict[str, Clause] = {}
-        while len(drawn) < MOST_SAMPLES:
-            clause = draw_clause(rng, STOCK)
-            drawn.setdefault(english(clause), clause)
-        return list(drawn.values())
+        """What the samples ask for, in either direction."""
+        return asked_clauses(self.tongue)
 
     @cached_property
     def _held_out(self) -> HeldOut:
