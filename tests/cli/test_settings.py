@@ -31,6 +31,8 @@ def declared():
     for call in calls:
         words = {keyword.arg: keyword.value for keyword in call.keywords}
         name, help_ = call.args[0], call.args[2] if len(call.args) > 2 else words["help"]
+        if not isinstance(name, ast.Constant):  # a function that makes several; its own calls name them
+            continue
         yield name.value, help_.value if isinstance(help_, ast.Constant) else ""
 
 

@@ -29,6 +29,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_graph": ("1", "6c9aa22bc59235fb"),
     "longctx_text_docqa": ("2", "69129658d5345c75"),
     "longctx_text_manyshot": ("1", "ce86e3865b6c8592"),
+    "longctx_text_manyshot_translation": ("1", "12477d2bf158dd3d"),
     "longctx_text_mrcr": ("2", "76421d13ac0a25bb"),
     "longctx_text_nll": ("2", "f6b71ddb3b42dd38"),
     "longctx_text_niah": ("2", "1ac68704f5142f56"),

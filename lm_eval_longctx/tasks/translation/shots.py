@@ -178,10 +178,8 @@ class ShotsBuilder(Builder[ShotsSample]):
         ours, theirs = self._languages(sample["variant"])
         shots = (_sides(pair, sample["variant"]) for pair in self.material.shots(int(sample["realised_length"])))
         told = "".join(f"{ours}: {source}\n{theirs}: {target}\n\n" for source, target in shots)
-        head = (
-            f"Translate the last {ours} sentence into {theirs}. Learn from the examples, and answer with the translation "
-            "only.\n\n"
-        )
+        asked = "Learn from the examples, and answer with the translation only."
+        head = f"Translate the last {ours} sentence into {theirs}. {asked}\n\n"
         end = f"{ours}: {sample['source']}\n{theirs}:"
         return Prompt.user(TextPart(head + told, shared=True), TextPart(end))
 
