@@ -102,6 +102,7 @@ OWN_FILES = {
     "docqa": {"across", "direct", "novel", "page", "question"},
     "mrcr": {"conversation"},
     "text_plan": {"worlds"},
+    "translation": {"shots"},
     "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
 }
