@@ -53,6 +53,7 @@ COMMANDS = (
     Command("run", "lm_eval_longctx.cli.run", "run lm-eval, also where its hook does not work", forwards=True),
     Command("plan", "lm_eval_longctx.cli.plan", "tell what a run will cost, before it is paid", looks=True),
     Command("matrix", "lm_eval_longctx.cli.matrix", "run models x tasks x lengths x seeds, here or on many machines"),
+    Command("reproduce", "lm_eval_longctx.cli.reproduce", "repeat a paper's tables, beside what was published"),
     Command("ledger", "lm_eval_longctx.cli.ledger", "show, export, prune or repair the record of all paid calls"),
     Command("report", "lm_eval_longctx.cli.report", "show finished runs: tables, heatmaps, one HTML page"),
     Command("judge", "lm_eval_longctx.cli.judge", "compare long answers, two at a time, and check what they claim"),

@@ -6,6 +6,7 @@ import logging
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from lm_eval_longctx.backend.estimate import BYTES_PER_TOKEN
 from lm_eval_longctx.errors import ConfigError, UnsupportedError
 from lm_eval_longctx.harness.listing import task_files, yaml_metadata
 from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.papers import paper_names
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.results import Floors
 from lm_eval_longctx.sweep import DEFAULT_PRESET, TASK_KEYS, Sweep, parse_sweep
@@ -128,9 +130,17 @@ def assemble(task: str, metadata: Mapping[str, Any], own: Collection[str] = ()) 
     if sweep.asked_preset:
         own = ", ".join(metadata.get("presets") or ()) or sweep.preset
         logger.warning("%s has no preset %s: it runs with %s (has: %s)", task, sweep.asked_preset, sweep.preset, own)
+        _tell_of_paper(sweep.asked_preset)
     builder = builder_class(sweep, _context(metadata, sweep))
     floors = Floors(metadata.get("floor"))
     return Parts(sweep, builder, scorer_class(sweep.options), plugins.describe(), floors)
+
+
+@cache
+def _tell_of_paper(preset: str) -> None:
+    """Say once that a preset named after a paper is not the whole of it."""
+    if preset in paper_names():
+        logger.warning("for every table of that paper, at its own lengths: lm-eval-longctx reproduce %s", preset)
 
 
 def _context(metadata: Mapping[str, Any], sweep: Sweep) -> BuildContext:

@@ -7,11 +7,14 @@ in passing and ends well: all answers are lost. So the place is tried first.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import tempfile
 import traceback
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, nearest
 from lm_eval_longctx.harness.activation import activate_now, is_lm_eval
@@ -19,7 +22,7 @@ from lm_eval_longctx.harness.listing import task_files
 from lm_eval_longctx.harness.origin import parameter_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def check_output(command: Sequence[str]) -> None:
@@ -95,6 +98,31 @@ def run_lm_eval(arguments: Sequence[str]) -> int:
     finally:
         sys.argv = before
     return 0
+
+
+@contextmanager
+def one_index() -> Iterator[None]:
+    """Let lm-eval read its ten thousand task files once, where this process runs its command several times."""
+    try:
+        index: Any = import_module("lm_eval.tasks._index").TaskIndex
+        build = index.build
+    except (ImportError, AttributeError):  # another lm-eval: each run reads them
+        yield
+        return
+    known: dict[str, Any] = {}
+
+    def built(paths: Iterable[Path], **given: Any) -> Any:
+        folders = list(paths)
+        key = repr((folders, sorted(given.items())))
+        if key not in known:
+            known[key] = build(folders, **given)
+        return copy.deepcopy(known[key])  # tasks are made of these entries
+
+    index.build = staticmethod(built)
+    try:
+        yield
+    finally:
+        index.build = staticmethod(build)
 
 
 def _with_nearest(message: str) -> str:

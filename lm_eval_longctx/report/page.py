@@ -65,8 +65,8 @@ def page(
     anchors, known = Anchors(), links or {}
     seen = _seen(runs, pictures, metric, anchors, known)
     data = _data(runs, metric, anchors, known, previews)
-    script = "\n".join(map(_asset, _SCRIPTS))
-    head = element("head", _head(script), element("title", _TITLE), element("style", _asset("page.css")))
+    script = "\n".join(map(asset, _SCRIPTS))
+    head = element("head", _head(script), element("title", _TITLE), element("style", asset("page.css")))
     body = ("<body>", *seen, *data, f"<script>{script}</script></body>")
     return "".join(("<!doctype html>", '<html lang="en">', head, *body, "</html>\n"))
 
@@ -86,7 +86,8 @@ def _seen(
     yield element("dialog", id="cell", aria_labelledby="cell-title")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file that every page has inside: its style, or a part of its script."""
     return (files("lm_eval_longctx.report") / "assets" / name).read_text(encoding="utf-8")
 
 

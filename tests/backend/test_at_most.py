@@ -8,9 +8,9 @@ import wave
 import pytest
 
 from lm_eval_longctx.backend.estimate import total
-from lm_eval_longctx.cli.plan import make_plan
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
+from lm_eval_longctx.harness.pricing import make_plan
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.testing.server import KEY, LocalServer
 

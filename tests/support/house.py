@@ -26,12 +26,12 @@ RESULTS = ROOT / "docs" / "results.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "files", "screen", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
-    ("answers",),
+    ("answers", "papers"),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
     ("backend", "results", "metrics", "preview"),
     ("harness", "judging", "report", "testing"),
-    ("check", "matrix"),
+    ("check", "matrix", "reproduction"),
     ("cli",),
 )
 """From the ground up. A room imports what is on the floors below, and on the ground floor what ``GROUND`` draws."""

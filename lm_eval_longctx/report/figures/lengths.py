@@ -26,7 +26,7 @@ from lm_eval_longctx.report.wording import number, span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lm_eval_longctx.report.published import PublishedRow
+    from lm_eval_longctx.papers import Published
     from lm_eval_longctx.results import Run
 
     Spec = dict[str, Any]
@@ -117,7 +117,7 @@ def _layers(rows: Sequence[Mapping[str, Any]], told: Spec, y: Spec) -> Iterator[
         yield {"transform": [{"filter": "datum.score === null"}], "mark": cross, "encoding": below}
 
 
-def _parted(others: Sequence[PublishedRow], low: float, high: float) -> tuple[list[dict[str, Any]], list[str]]:
+def _parted(others: Sequence[Published], low: float, high: float) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the published figures for lengths on the axis, and in words those for others."""
     inside, outside = [], []
     for row in others:

@@ -1,0 +1,211 @@
+"""Ours beside what was published: rows of one table, by condition and length."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lm_eval_longctx.errors import ResultsError
+from lm_eval_longctx.report.answers import lines_of
+from lm_eval_longctx.results import read_runs
+from lm_eval_longctx.stats.intervals import bounded_mean
+from lm_eval_longctx.units import Length, Unit, rounded_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lm_eval_longctx.papers import Part, Point, Published
+    from lm_eval_longctx.reproduction.running import Ran
+    from lm_eval_longctx.results import Run
+
+_NEAR = 0.1
+"""Lengths that differ by less than this share stand in one row: tokens are counted differently everywhere."""
+
+_SAME = 1e-9
+"""Differences below this are rounding."""
+
+_NORMAL = 1.96
+"""Standard errors on either side of a score of lm-eval's own tasks."""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A score of ours.
+
+    Attributes:
+        value: The score; ``None`` where nothing was scored.
+        low: Lower end of its 95 % interval, if one is known.
+        high: Upper end.
+        n: Samples that were asked.
+        scored: How many have a score.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    scored: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        condition: Of the table; empty where it has one only.
+        length: The context length as people write it; empty for all lengths together.
+        amount: The same in the table's unit.
+        ours: Our score, if there is one.
+        published: What others published for it.
+    """
+
+    condition: str
+    length: str = ""
+    amount: float | None = None
+    ours: Ours | None = None
+    published: tuple[tuple[Published, Point], ...] = field(default=())
+
+
+def table_rows(part: Part, done: Sequence[Ran]) -> list[Row]:
+    """Return the rows of a table: ours in order, each with the published figures for it, then the other figures.
+
+    Args:
+        part: The table.
+        done: Its steps.
+
+    Raises:
+        ResultsError: A result file is damaged.
+    """
+    ours = [row for ran in done for row in _ours(part, ran)]
+    left = [(row, point) for row in part.published for point in row.points]
+    found = []
+    for row in ours:
+        beside = tuple(pair for pair in left if _same_place(row, *pair))
+        left = [pair for pair in left if pair not in beside]
+        found.append(Row(row.condition, row.length, row.amount, row.ours, beside))
+    return [*found, *_only_published(left, Unit(part.unit))]
+
+
+def _same_place(row: Row, published: Published, point: Point) -> bool:
+    if row.condition != published.condition or (row.amount is None) != (point.length is None):
+        return False
+    return point.length is None or abs(math.log(point.length / (row.amount or point.length))) < _NEAR
+
+
+def _only_published(left: Sequence[tuple[Published, Point]], unit: Unit) -> Iterator[Row]:
+    groups: dict[tuple[str, float | None], list[tuple[Published, Point]]] = {}
+    for row, point in left:
+        groups.setdefault((row.condition, point.length), []).append((row, point))
+    for (condition, length), pairs in sorted(groups.items(), key=lambda item: item[0][1] or 0.0):
+        label = "" if length is None else _label(length, unit)
+        yield Row(condition, label, length, published=tuple(pairs))
+
+
+def _label(length: float, unit: Unit) -> str:
+    """Spell a published length as it was asked where that is a round number of k, else with three figures."""
+    exact = Length(length, unit).label
+    return rounded_label(length, unit) if exact.isdigit() else exact
+
+
+def _ours(part: Part, ran: Ran) -> list[Row]:
+    """Return what a step found; nothing if there is no result."""
+    arm, file = ran.step.arm, ran.file
+    if arm is None or file is None:
+        return []
+    if not ran.step.ours:
+        return [Row(arm.condition, ours=_foreign(file, arm.task, arm.metric, 100 if arm.percent else 1))]
+    run = next((run for run in read_runs([file]) if run.task == arm.task), None)
+    if run is None or run.block.get("unsupported"):
+        return []
+    metrics = part.by.get("metric") or {arm.metric: arm.condition}
+    shown = _by_length if part.by_length else _overall
+    rows = [row for metric, name in metrics.items() for row in shown(run, metric, name)]
+    for factor, names in part.by.items():
+        rows = rows if factor == "metric" else _by_factor(run, arm.metric, factor, names)
+    return rows
+
+
+def _by_length(run: Run, metric: str, condition: str) -> Iterator[Row]:
+    for row in run.block["lengths"]:
+        if row["metrics"][metric]["n"] or not row["scored"]:
+            yield Row(condition, row["length"], float(row["amount"]), _score(run, row, metric, row["length"]))
+
+
+def _overall(run: Run, metric: str, condition: str) -> Iterator[Row]:
+    yield Row(condition, ours=_score(run, run.block["summary"], metric))
+
+
+def _score(run: Run, row: Mapping[str, Any], metric: str, length: str = "") -> Ours:
+    """Return a score with its interval: the result file has that of the main metric, the log of samples the others'."""
+    found = row["metrics"][metric]
+    interval = row["interval"]
+    if metric != run.block["summary"]["metric"]:
+        interval = _interval(run, metric, length, found["value"])
+    ends = interval or {}
+    return Ours(found["value"], ends.get("low"), ends.get("high"), row["n"], found["n"])
+
+
+def _interval(run: Run, metric: str, length: str, value: float | None) -> Mapping[str, Any] | None:
+    """Return the interval of a metric that is the mean of what the log has of it; ``None`` where it is another."""
+    lines = lines_of(run.samples_file) if run.samples_file else ()
+    some = [line for line in lines if not length or line["doc"]["context_label"] == length]
+    found = _mean([line for line in some if isinstance(line.get(metric), (int, float))], metric)
+    same = value is not None and found.value is not None and abs(found.value - value) < _SAME
+    return {"low": found.low, "high": found.high} if same else None
+
+
+def _by_factor(run: Run, metric: str, factor: str, names: Mapping[str, str]) -> list[Row]:
+    """Return a row for each value of a part of the samples' kinds, such as ``frames=16``, in the table's order."""
+    if run.samples_file is None:
+        raise ResultsError(f"{run.path} has no log of its samples, which the table needs; run the command again")
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines_of(run.samples_file):
+        parts = dict(one.partition("=")[::2] for one in str(line["doc"].get("variant", "")).split(","))
+        if factor in parts:
+            groups.setdefault(parts[factor], []).append(line)
+    order = [value for value in names if value in groups] + sorted(set(groups) - set(names))
+    return [Row(names.get(value, f"{factor} {value}"), ours=_mean(groups[value], metric)) for value in order]
+
+
+def _mean(lines: Sequence[Mapping[str, Any]], metric: str) -> Ours:
+    known = [(float(line[metric]), _cluster(line["doc"])) for line in lines if line.get(metric) is not None]
+    values = [value for value, _ in known]
+    if not values:
+        return Ours(None, n=len(lines))
+    within = bounded_mean(values, [cluster for _, cluster in known]) if all(0 <= v <= 1 for v in values) else None
+    low, high = (within.low, within.high) if within else (None, None)
+    return Ours(sum(values) / len(values), low, high, len(lines), len(values))
+
+
+def _cluster(sample: Mapping[str, Any]) -> str:
+    """Return the group of samples that share their hay, as ``results`` has it."""
+    named = sample.get("cluster")
+    return str(named) if named is not None else f"{sample.get('index', 0)}|{sample.get('variant', '')}"
+
+
+def _foreign(file: Path, task: str, metric: str, times: float) -> Ours | None:
+    """Return the score of one of lm-eval's own tasks, or of a group of them."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    row = {**data.get("groups", {}), **data.get("results", {})}.get(task, {})
+    value = row.get(metric)
+    if not isinstance(value, (int, float)):
+        raise ResultsError(
+            f"{file} has no {metric!r} of {task}; it has: {', '.join(sorted(map(str, row))) or 'nothing'}"
+        )
+    name, comma, rest = metric.partition(",")
+    error = row.get(f"{name}_stderr{comma}{rest}")
+    half = _NORMAL * error if isinstance(error, (int, float)) else None
+    counts = data.get("n-samples", {})
+    n = sum(one.get("effective", 0) for name, one in counts.items() if name == task or len(counts) > 1)
+    low, high = (None, None) if half is None else ((value - half) * times, (value + half) * times)
+    return Ours(value * times, low, high, n, n)
+
+
+def short_and_long(rows: Sequence[Row]) -> tuple[Row | None, Row | None]:
+    """Return our rows of the shortest and of the longest context of a table; ``None`` where there is no length."""
+    placed = [row for row in rows if row.ours and row.ours.value is not None and row.amount is not None]
+    placed.sort(key=lambda row: row.amount or 0.0)
+    return (placed[0], placed[-1]) if placed else (None, None)

@@ -1,0 +1,158 @@
+"""Running the steps, one after the other, through lm-eval's own command: what fails takes no other step with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lm_eval_longctx.errors import ConfigError, LongctxError
+from lm_eval_longctx.harness.command_line import one_index, run_lm_eval
+from lm_eval_longctx.harness.ending import ENDED, ENDING, FAILED
+from lm_eval_longctx.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lm_eval_longctx.reproduction.steps import Choice, Step
+
+SIGNALLED = 128
+"""Exit statuses above this are of a run that somebody ended."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A step that was taken, or was not.
+
+    Attributes:
+        step: The step.
+        file: Its result file; ``None`` if there is none.
+        error: Why there is none, or what is not whole; empty if all went well.
+        status: lm-eval's exit status.
+    """
+
+    step: Step
+    file: Path | None = None
+    error: str = ""
+    status: int = ENDED
+
+
+@dataclass(frozen=True)
+class Purse:
+    """Money for the whole run, counted by the ledger: what failed half-way counts too.
+
+    Attributes:
+        most: US dollars for everything; ``None`` for no limit.
+        path: The ledger's file.
+        provider: Of the model.
+        model: Its name there.
+        before: US dollars that the ledger knew before the run.
+    """
+
+    most: float | None
+    path: Path | None = None
+    provider: str = ""
+    model: str = ""
+    before: float = 0.0
+
+    @classmethod
+    def open(cls, most: float | None, path: Path | None, provider: str, model: str) -> Purse:
+        """Begin to count.
+
+        Raises:
+            ConfigError: There is a limit and no ledger to count by.
+        """
+        if most is not None and path is None:
+            raise ConfigError("--max-cost is counted by the ledger; leave ledger=none out")
+        return cls(most, path, provider, model, _recorded(path, provider, model))
+
+    def spent(self) -> float:
+        """Return US dollars that are gone, or may be."""
+        return max(0.0, _recorded(self.path, self.provider, self.model) - self.before)
+
+    def left(self) -> float | None:
+        """Return what is left; ``None`` for no limit."""
+        return None if self.most is None else max(0.0, self.most - self.spent())
+
+
+def _recorded(path: Path | None, provider: str, model: str) -> float:
+    if path is None or not path.is_file():
+        return 0.0
+    with Ledger.open(path, create=False) as ledger:
+        found = ledger.summary({"provider": provider, "model": model})
+    return float(found.cost + found.possibly_billed_cost)
+
+
+def run_steps(
+    steps: Sequence[Step],
+    model: tuple[str, str],
+    output: Path,
+    purse: Purse,
+    choice: Choice,
+    tell: Callable[[str], None],
+) -> list[Ran]:
+    """Take all steps; those that cannot be taken say why.
+
+    Args:
+        steps: In order.
+        model: ``--model`` and ``--model_args``.
+        output: The folder of the whole run.
+        purse: What may be spent.
+        choice: What the user chose.
+        tell: Is told what begins.
+    """
+    done: list[Ran] = []
+    with one_index():
+        for number, step in enumerate(steps, 1):
+            ended = next((ran for ran in done if ran.status > SIGNALLED), None)
+            if step.lacking or ended:
+                done.append(Ran(step, error=step.lacking or "not reached: somebody ended the run"))
+                continue
+            tell(f"{number} of {len(steps)}: {step.part.id} {step.condition}".rstrip())
+            done.append(_taken(step, model, output, purse.left(), choice))
+    return done
+
+
+def _taken(step: Step, model: tuple[str, str], output: Path, left: float | None, choice: Choice) -> Ran:
+    folder = step.folder(output)
+    before = set(folder.rglob("results_*.json"))
+    status, error = _status(_command(step, model, folder, left, choice))
+    made = sorted(set(folder.rglob("results_*.json")) - before)
+    if status != ENDED and not error:
+        error = "; ".join((*ENDING.coverage(), ENDING.last_words())).strip("; ")
+    return Ran(step, made[-1] if made else None, error, status)
+
+
+def _status(command: Sequence[str]) -> tuple[int, str]:
+    """Run lm-eval; its tables go where its log goes, so that ours is all that is on standard output."""
+    ENDING.begin()  # lm-eval may end before it does
+    try:
+        with redirect_stdout(sys.stderr):
+            status = run_lm_eval(command)
+    except LongctxError as error:
+        return FAILED, str(error)
+    except Exception as error:  # noqa: BLE001 - lm-eval's tasks and data sets raise anything; other steps must go on
+        return FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return status, ""
+
+
+def _command(step: Step, model: tuple[str, str], folder: Path, left: float | None, choice: Choice) -> list[str]:
+    arm = step.arm
+    if arm is None:
+        raise ValueError(step.part.id)  # such a step says what it lacks and is never taken
+    name, arguments = model
+    limit = "" if left is None else f"max_cost={left:.9f}"
+    given = [part for part in (arguments, arm.model_args, limit) if part]
+    command = ["--model", name, "--tasks", arm.task, "--output_path", str(folder), "--log_samples"]
+    for part in given:
+        command += ["--model_args", part]
+    if step.metadata:
+        command += ["--metadata", json.dumps(dict(step.metadata))]
+    if choice.limit is not None:
+        command += ["--limit", f"{choice.limit:g}"]
+    for path in choice.include_path:
+        command += ["--include_path", path]
+    return command

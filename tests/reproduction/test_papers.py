@@ -1,0 +1,109 @@
+"""Papers as data files: read strictly, and each names what there is."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from lm_eval_longctx.errors import ConfigError, LongctxError, UnknownOptionError
+from lm_eval_longctx.harness.listing import listed_tasks
+from lm_eval_longctx.papers import SCALES, chosen_parts, paper_names, read_paper
+from lm_eval_longctx.plugins.manager import registry
+
+PAPER = {
+    "title": "A paper",
+    "source": "A paper, arXiv 0000.00000",
+    "data": {"book": {"holds": "a book", "get": "buy it"}},
+    "parts": [
+        {
+            "id": "needle",
+            "title": "A needle",
+            "section": "1",
+            "metric": "recall",
+            "full": [{"task": "longctx_text_niah", "metadata": {"haystack": "books:{book}"}}],
+            "small": [{"task": "longctx_text_niah"}],
+            "published": [{"models": {"Some model": {"1k": ">0.9", 2000: 0.5}}, "note": "a note"}],
+        }
+    ],
+}
+
+
+def written(tmp_path, **changes):
+    """Write the paper with something else in it, and return its path."""
+    part = {**PAPER["parts"][0], **changes.pop("part", {})}
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump({**PAPER, "parts": [part], **changes}), encoding="utf-8")
+    return str(path)
+
+
+def test_a_file_of_ones_own_is_a_paper(tmp_path):
+    """A user's YAML file is read by its path, with lengths, bounds and the tasks of its figures."""
+    paper = read_paper(written(tmp_path))
+    (part,) = paper.parts
+    (row,) = part.published
+    assert (paper.name, row.source, row.tasks) == ("own", PAPER["source"], ("longctx_text_niah",))
+    assert [(point.length, point.value, point.bound) for point in row.points] == [(1024, 0.9, ">"), (2000, 0.5, "")]
+    (arm,) = part.arms["full"]
+    assert arm.needs == ("book",)
+    assert arm.with_data({"book": "/b.txt"}) == {"haystack": "books:/b.txt"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"titel": "x"}, "did you mean 'title'"),
+        ({"part": {"sektion": "x"}}, "did you mean 'section'"),
+        ({"part": {"full": [{"tusk": "x"}]}}, "did you mean 'task'"),
+        ({"part": {"published": [{"model": {}}]}}, "did you mean 'models'"),
+        ({"part": {"published": [{"models": {"M": "good"}}]}}, "'good' is no score"),
+        ({"part": {"published": [{"models": {"M": {"1 mile": 1}}}]}}, "is not a number of tokens"),
+        ({"part": {"unit": "token"}}, "did you mean 'tokens'"),
+        ({"part": {"metric": 3}}, "metric must be a str"),
+        ({"part": {"full": [{"task": "t", "metadata": {"haystack": "books:{bok}"}}]}}, "did you mean 'book'"),
+        ({"data": {"book": {"holds": "a book"}}}, "get is missing"),
+        ({"parts": ["needle"]}, "a mapping with id"),
+        ({"parts": [PAPER["parts"][0]] * 2}, "two parts have the id 'needle'"),
+    ],
+)
+def test_a_mistake_in_a_file_names_what_was_meant(tmp_path, changes, told):
+    """Whatever nobody declared is an error that says where and what is nearest."""
+    with pytest.raises(ConfigError, match=told):
+        read_paper(written(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("text", ["title: a\ntitle: b\n", "a: [", "- x\n", "\0"])
+def test_a_file_that_is_no_paper_is_refused(tmp_path, text):
+    """A key that stands twice, broken YAML and other YAML are errors of one line."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LongctxError) as caught:
+        read_paper(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_papers_and_parts_name_the_nearest():
+    """A wrong paper or part is an error with the one that was meant; a name stands for all parts that begin so."""
+    with pytest.raises(UnknownOptionError, match=r"did you mean 'gemini-1\.5'"):
+        read_paper("gemini1.5")
+    paper = read_paper("gemini-1.5")
+    with pytest.raises(UnknownOptionError, match="did you mean 'video-needle'"):
+        chosen_parts(paper, "asr,video-nedle")
+    assert [part.id for part in chosen_parts(paper, "asr, kalamang")] == ["kalamang-ke", "kalamang-ek", "asr"]
+    assert len(chosen_parts(paper, "")) == len(paper.parts)
+
+
+@pytest.mark.parametrize("name", paper_names())
+def test_our_papers_name_what_there_is(name):
+    """Each part has runs or a reason at every scale, with tasks, presets, metrics and conditions that exist."""
+    tasks, known = {task.name: task for task in listed_tasks()}, registry()
+    for part in read_paper(name).parts:
+        assert set(part.arms) | set(part.lacking) == set(SCALES)
+        conditions = {arm.condition for arms in part.arms.values() for arm in arms}
+        conditions |= {told for names in part.by.values() for told in names.values()}
+        for arm in (arm for arms in part.arms.values() for arm in arms if not part.short):
+            metadata = tasks[arm.task].metadata
+            assert arm.metadata.get("preset", "default") in metadata["presets"]
+            metrics = [metric.name for metric in known.load(known.scorer(metadata["scorer"])).METRICS]
+            assert {arm.metric, *part.by.get("metric", ())} <= set(metrics)
+        assert not part.arms or {row.condition for row in part.published} <= conditions | {"internal recordings"}
+        assert part.differences or not part.arms

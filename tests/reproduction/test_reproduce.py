@@ -1,0 +1,178 @@
+"""The command ``reproduce``: what it tells first, what it runs, what it prints, and what it pays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from lm_eval_longctx.cli import main
+from lm_eval_longctx.papers import read_paper
+from lm_eval_longctx.testing.server import KEY, LocalServer
+
+NEEDLE = {"task": "longctx_text_niah", "metadata": {"context_lengths": ["1k"], "depths": [0.5]}}
+CHAT = "model=openai-compatible/tiny,tokenize=false,probe=false,price_in=1000,price_out=2000"
+FOREIGN = """\
+task: two_sums
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {data}}}}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{{{question}}}}"
+doc_to_target: "{{{{answer}}}}"
+generation_kwargs: {{until: ["\\n"], max_gen_toks: 8}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+metadata: {{version: 1}}
+"""
+
+
+def part(name, *runs, **more):
+    """Return a part of a paper that runs the same at each scale."""
+    about = {"id": name, "title": name, "section": "1", "metric": "recall", "differences": [f"{name} is ours"]}
+    return {**about, "full": list(runs), "small": list(runs), **more}
+
+
+def paper_file(tmp_path, *parts):
+    """Write a paper and return its path."""
+    data = {"book": {"holds": "a book", "get": "buy it"}}
+    path = tmp_path / "own.yaml"
+    text = yaml.safe_dump({"title": "Own", "source": "arXiv 1", "data": data, "parts": list(parts)})
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def command(*words, **environment):
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "lm_eval_longctx", "reproduce", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_whole_paper_is_planned_offline(capsys):
+    """The plan of the small scale prices every run, and names what has no protocol and what needs the hub."""
+    assert (
+        main(["reproduce", "gemini-1.5", "--scale", "small", "--plan", "--json", "--only", "text,core,planning"]) == 0
+    )
+    steps = {step["part"]: step for step in json.loads(capsys.readouterr().out)["steps"]}
+    assert steps["text-needle"]["cost"]["calls"] == 9
+    assert "hub" in steps["core"]["lacking"]
+    assert "protocol" in steps["planning"]["lacking"]
+
+
+def test_data_that_are_not_there_are_named_with_how_to_get_them(tmp_path, capsys):
+    """A part that needs data says what they are and how to give them; a name that no data have is refused."""
+    run = {"task": "longctx_text_niah", "metadata": {"haystack": "books:{book}"}}
+    path = paper_file(tmp_path, part("text", run))
+    assert main(["reproduce", path, "--plan"]) == 0
+    assert "needs a book: buy it as --data book=PATH" in capsys.readouterr().out
+    assert main(["reproduce", path, "--plan", "--data", f"book={tmp_path / 'none.txt'}"]) == 0
+    assert "none.txt" in capsys.readouterr().out
+    assert main(["reproduce", path, "--plan", "--data", "bok=x"]) == 1
+    assert "did you mean 'book'" in capsys.readouterr().err
+    assert main(["reproduce", path, "--plan", "--data", "book"]) == 1
+    assert "NAME=PATH" in capsys.readouterr().err
+
+
+def test_a_plan_that_is_too_dear_is_refused_before_the_first_call(tmp_path, capsys, monkeypatch):
+    """Beyond --max-cost nothing is asked, and the dearest part is named; without prices or ledger there is no limit."""
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", KEY)
+    dear = {**NEEDLE, "metadata": {"context_lengths": ["16k"]}}
+    path = paper_file(tmp_path, part("cheap", NEEDLE), part("dear", dear))
+    with LocalServer() as server:
+        arguments = f"{CHAT},base_url={server.base_url('openai-compatible')}"
+        asked = ["reproduce", path, "--model_args", arguments, "--max-cost", "5", "-o", str(tmp_path / "out")]
+        assert main(asked) == 1
+        assert server.state.requests == []
+    told = capsys.readouterr().err
+    assert "more than --max-cost 5.00" in told
+    assert "the dearest part is dear" in told
+    assert main(["reproduce", path, "--max-cost", "5", "--model_args", "ledger=none", "-o", str(tmp_path / "out")]) == 1
+    assert "ledger" in capsys.readouterr().err
+    assert main(["reproduce", path, "--max-cost", "5", "--model_args", "max_cost=3"]) == 1
+    assert "leave one of the two out" in capsys.readouterr().err
+    assert main(["reproduce", path, "--max-cost", "5", "--model", "hf"]) == 1
+    assert "priced" in capsys.readouterr().err
+
+
+def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
+    """A part of ours, one of lm-eval's own and one that breaks: each has its place in the table and on every page."""
+    (tmp_path / "sums.json").write_text('{"question": "1+1=", "answer": "2"}\n{"question": "2+2=", "answer": "4"}\n')
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "two_sums.yaml").write_text(FOREIGN.format(data=tmp_path / "sums.json"), encoding="utf-8")
+    sums = {"task": "two_sums", "metric": "exact_match,none", "percent": True, "condition": "sums"}
+    published = [{"models": {"Some model": {"1k": 0.75}}}]
+    path = paper_file(
+        tmp_path,
+        part("broken", {**sums, "task": "no_such_task", "condition": ""}),
+        part("text", NEEDLE, published=published),
+        part("core", sums, metric="exact_match,none", short=True),
+    )
+    script = tmp_path / "script.json"
+    replies = [{"contains": "1+1", "text": "2"}, {"contains": "2+2", "text": "5"}, {"text": "I do not know."}]
+    script.write_text(json.dumps({"replies": replies}), encoding="utf-8")
+    model = f"model=scripted/any,script={script},ledger={tmp_path / 'ledger'}"
+    out = tmp_path / "out"
+    with command(path, "--model_args", model, "-o", out, "--include_path", tasks) as process:
+        printed, log = process.communicate(timeout=280)
+    assert process.returncode == 1, log  # of the part that broke
+    found = {one["id"]: one for one in json.loads((out / "reproduction.json").read_text())["parts"]}
+    (row,) = found["text"]["rows"]
+    assert (row["ours"]["value"], row["ours"]["scored"], row["published"][0]["value"]) == (0.0, 1, 0.75)
+    assert row["ours"]["low"] == 0.0 < row["ours"]["high"]
+    (row,) = found["core"]["rows"]
+    assert (row["ours"]["value"], row["ours"]["n"]) == (50.0, 2)
+    assert "no_such_task" in found["broken"]["runs"][0]["error"]
+    for text in (printed, (out / "reproduction.md").read_text(), (out / "reproduction.html").read_text()):
+        assert "Some model 0.75" in text
+        assert "text is ours" in text
+        assert "no_such_task" in text
+        assert "50.0" in text
+    assert main(["report", str(out), "--pictures", "none"]) == 0
+
+
+def test_a_killed_run_goes_on_and_pays_nothing_twice(tmp_path):
+    """Killed in its second part, the same command ends with every answer, and pays for each once."""
+    runs = [{**NEEDLE, "metadata": {"context_lengths": ["1k"], "depths": depths}} for depths in ([0.1, 0.9], 20)]
+    path = paper_file(tmp_path, part("first", runs[0]), part("second", runs[1]))
+    with LocalServer() as server:
+        address = f"base_url={server.base_url('openai-compatible')},ledger={tmp_path / 'ledger'},concurrency=1"
+        words = (path, "--model_args", f"{CHAT},{address}", "-o", tmp_path / "out", "--max-cost", "500")
+        with command(*words, OPENAI_COMPATIBLE_API_KEY=KEY) as process:
+            until = time.monotonic() + 240
+            while len(server.state.requests) < 6 and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.002)
+            process.kill()
+            process.communicate()
+        assert 6 <= len(server.state.requests) < 22
+        with command(*words, OPENAI_COMPATIBLE_API_KEY=KEY) as process:
+            printed, log = process.communicate(timeout=240)
+        assert process.returncode == 0, log
+        assert 22 <= len(server.state.bills) <= 23  # the call that was in flight may have been lost on its way back
+    found = json.loads((tmp_path / "out" / "reproduction.json").read_text())["parts"]
+    assert [one["rows"][0]["ours"]["scored"] for one in found] == [2, 20]
+    assert "spent 0.00" not in printed
+
+
+@pytest.mark.slow
+@pytest.mark.media
+@pytest.mark.timeout(1800)
+def test_the_small_scale_runs_whole_on_the_embedded_model(tmp_path):
+    """Every part that is defined at the small scale runs offline on the embedded model, and has a score."""
+    with command("gemini-1.5", "--scale", "small", "-o", tmp_path, "--json") as process:
+        printed, log = process.communicate(timeout=1700)
+    assert process.returncode == 0, log
+    found = {one["id"]: one for one in json.loads(printed)["parts"]}
+    for one in read_paper("gemini-1.5").parts:
+        scored = [row["ours"]["value"] for row in found[one.id]["rows"] if row["ours"]]
+        assert len(scored) >= len(one.arms.get("small", ()))
+        assert None not in scored
