@@ -7,11 +7,11 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.estimate import wall_seconds
-from lm_eval_longctx.cli.plan import REASONING, make_plan
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
+from lm_eval_longctx.harness.pricing import REASONING, make_plan
 from lm_eval_longctx.screen import fitted
 
 if TYPE_CHECKING:

@@ -105,20 +105,29 @@ def _carry_out(
     model: LongctxLM | None,
     most: float | None,
 ) -> int:
-    from lm_eval_longctx.harness.lm import ledger_path
-    from lm_eval_longctx.reproduction import Finished, Purse, as_dict, run_steps, write_pages
+    from lm_eval_longctx.ledger.address import ledger_path
+    from lm_eval_longctx.reproduction import Finished, Purse, as_dict, readable, run_steps, write_pages
 
     name = _name(args, model)
     path = None
     if model is not None and model.args.options["ledger"] != "none":
         path = ledger_path(model.args.options["ledger"])
-    purse = Purse.open(most, path, *((model.args.provider, model.args.model) if model else ("", "")))
+    purse = Purse.open(most, path, _whose(model))
     output = Path(args.output_path or re.sub(r"[^\w.-]+", "-", f"{paper.name}-{name}-{args.scale}"))
-    done = run_steps(steps, (args.model, args.model_args), output, purse, choice, _tell)
+    done = list(map(readable, run_steps(steps, (args.model, args.model_args), output, purse, choice, _tell)))
     finished = Finished(paper, args.scale, name, tuple(done), purse.spent())
     written = write_pages(finished, output)
     print(json.dumps(as_dict(finished), indent=2) if args.json else as_text(finished, written))
     return next((ran.status for ran in done if ran.status), 0)
+
+
+def _whose(model: LongctxLM | None) -> dict[str, str]:
+    """Return which calls of the ledger are the run's; a cascade's are of two models, so every call is counted."""
+    from lm_eval_longctx.providers.cascaded import Cascaded
+
+    if model is None or isinstance(model.provider, Cascaded):
+        return {}
+    return {"provider": model.args.provider, "model": model.args.model}
 
 
 def _tell(line: str) -> None:
@@ -148,7 +157,7 @@ def _called(step: Step) -> str:
 def _plan_row(step: Step) -> list[str]:
     cell, task = step.cost, step.arm.task if step.arm else ""
     if cell is None:
-        return [step.part.id, step.condition, task, "?", "?", "unknown", "unknown", "lm-eval's own: not priced"]
+        return [step.part.id, step.condition, task, "?", "?", "unknown", "unknown", "not priced"]
     counts = ((cell.known, "in the ledger"), (cell.beyond, "beyond the window"), (cell.refused, "not taken"))
     tokens = f"{sum(cell.tokens.values()):,}"
     left = ", ".join(f"{count} {what}" for count, what in counts if count)

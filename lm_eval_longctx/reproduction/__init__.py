@@ -1,5 +1,6 @@
 """Repeating a paper: what can run and what it costs, running it, and ours beside what was published."""
 
+from lm_eval_longctx.reproduction.comparing import readable
 from lm_eval_longctx.reproduction.pages import Finished, Section, as_dict, sections, write_pages
 from lm_eval_longctx.reproduction.running import Purse, Ran, run_steps
 from lm_eval_longctx.reproduction.steps import Choice, Step, expected, make_steps, refuse_beyond
@@ -14,6 +15,7 @@ __all__ = [
     "as_dict",
     "expected",
     "make_steps",
+    "readable",
     "refuse_beyond",
     "run_steps",
     "sections",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
@@ -74,10 +74,7 @@ def table_rows(part: Part, done: Sequence[Ran]) -> list[Row]:
 
     Args:
         part: The table.
-        done: Its steps.
-
-    Raises:
-        ResultsError: A result file is damaged.
+        done: Its steps, each ``readable``.
     """
     ours = [row for ran in done for row in _ours(part, ran)]
     left = [(row, point) for row in part.published for point in row.points]
@@ -87,6 +84,15 @@ def table_rows(part: Part, done: Sequence[Ran]) -> list[Row]:
         left = [pair for pair in left if pair not in beside]
         found.append(Row(row.condition, row.length, row.amount, row.ours, beside))
     return [*found, *_only_published(left, Unit(part.unit))]
+
+
+def readable(ran: Ran) -> Ran:
+    """Return a step whose result can be shown; one whose file is damaged, or lacks the metric, says so instead."""
+    try:
+        _ours(ran.step.part, ran)
+    except ResultsError as error:
+        return replace(ran, file=None, error=str(error), status=ran.status or 1)
+    return ran
 
 
 def _same_place(row: Row, published: Published, point: Point) -> bool:

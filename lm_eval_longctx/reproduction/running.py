@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError, LongctxError
@@ -14,7 +14,7 @@ from lm_eval_longctx.harness.ending import ENDED, ENDING, FAILED
 from lm_eval_longctx.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lm_eval_longctx.reproduction.steps import Choice, Step
@@ -46,20 +46,18 @@ class Purse:
 
     Attributes:
         most: US dollars for everything; ``None`` for no limit.
-        path: The ledger's file.
-        provider: Of the model.
-        model: Its name there.
+        path: Where the ledger is.
+        whose: Which of its calls count: the provider and the name of the model, or nothing for every call.
         before: US dollars that the ledger knew before the run.
     """
 
     most: float | None
-    path: Path | None = None
-    provider: str = ""
-    model: str = ""
+    path: str | None = None
+    whose: Mapping[str, str] = field(default_factory=dict)
     before: float = 0.0
 
     @classmethod
-    def open(cls, most: float | None, path: Path | None, provider: str, model: str) -> Purse:
+    def open(cls, most: float | None, path: str | None, whose: Mapping[str, str]) -> Purse:
         """Begin to count.
 
         Raises:
@@ -67,22 +65,22 @@ class Purse:
         """
         if most is not None and path is None:
             raise ConfigError("--max-cost is counted by the ledger; leave ledger=none out")
-        return cls(most, path, provider, model, _recorded(path, provider, model))
+        return cls(most, path, whose, _recorded(path, whose))
 
     def spent(self) -> float:
         """Return US dollars that are gone, or may be."""
-        return max(0.0, _recorded(self.path, self.provider, self.model) - self.before)
+        return max(0.0, _recorded(self.path, self.whose) - self.before)
 
     def left(self) -> float | None:
         """Return what is left; ``None`` for no limit."""
         return None if self.most is None else max(0.0, self.most - self.spent())
 
 
-def _recorded(path: Path | None, provider: str, model: str) -> float:
-    if path is None or not path.is_file():
+def _recorded(path: str | None, whose: Mapping[str, str]) -> float:
+    if path is None:
         return 0.0
-    with Ledger.open(path, create=False) as ledger:
-        found = ledger.summary({"provider": provider, "model": model})
+    with Ledger.open(path) as ledger:
+        found = ledger.summary(whose)
     return float(found.cost + found.possibly_billed_cost)
 
 

@@ -12,6 +12,7 @@ from lm_eval_longctx.errors import ConfigError, LongctxError, unknown_option
 from lm_eval_longctx.harness.listing import listed_tasks
 from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.harness.pricing import make_plan
+from lm_eval_longctx.providers.cascaded import Cascaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def make_steps(paper: Paper, parts: Sequence[Part], model: LongctxLM | None, cho
     Args:
         paper: The paper.
         parts: Those that are wanted.
-        model: As it would be asked; ``None`` for one of lm-eval's own, whose calls nobody prices.
+        model: As it would be asked; ``None`` for one of lm-eval's own, whose calls nobody prices, like a cascade's.
         choice: What the user chose.
 
     Raises:
@@ -103,7 +104,7 @@ def _step(paper: Paper, part: Part, arm: Arm, model: LongctxLM | None, choice: C
         told = "; ".join(f"{one.holds}: {one.get} as --data {one.name}=PATH" for one in wanted)
         return Step(part, arm, lacking=f"needs {told}", ours=ours)
     metadata = arm.with_data(choice.data)
-    if not ours or model is None:
+    if not ours or model is None or isinstance(model.provider, Cascaded):  # nobody prices these
         return Step(part, arm, metadata, ours=ours)
     try:
         cost = _priced(arm, metadata, model, choice)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tone_words import heard, recording, word
 
-from lm_eval_longctx.cli.plan import make_plan
 from lm_eval_longctx.errors import BudgetError, ConfigError, SecretError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
+from lm_eval_longctx.harness.pricing import make_plan
 from lm_eval_longctx.harness.tasks import LongctxTask
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.prompt import file_digest

@@ -116,6 +116,7 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
         part("broken", {**sums, "task": "no_such_task", "condition": ""}),
         part("text", NEEDLE, published=published),
         part("core", sums, metric="exact_match,none", short=True),
+        part("misnamed", {**sums, "metric": "exact_mach,none"}),
     )
     script = tmp_path / "script.json"
     replies = [{"contains": "1+1", "text": "2"}, {"contains": "2+2", "text": "5"}, {"text": "I do not know."}]
@@ -132,6 +133,7 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
     (row,) = found["core"]["rows"]
     assert (row["ours"]["value"], row["ours"]["n"]) == (50.0, 2)
     assert "no_such_task" in found["broken"]["runs"][0]["error"]
+    assert "it has: " in found["misnamed"]["runs"][0]["error"]
     for text in (printed, (out / "reproduction.md").read_text(), (out / "reproduction.html").read_text()):
         assert "Some model 0.75" in text
         assert "text is ours" in text
