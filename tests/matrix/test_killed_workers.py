@@ -1,0 +1,131 @@
+"""Real cells: workers are killed and connections to the ledger cut in the middle, and the server's bills are counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.matrix import Driver, Store, cells_of
+from lm_eval_longctx.matrix.executors import Here, OnRay
+from lm_eval_longctx.matrix.specification import LOCAL, parse_matrix
+from lm_eval_longctx.results import read_runs
+from lm_eval_longctx.testing.server import KEY, LocalServer
+from lm_eval_longctx.testing.state import Fault
+
+CHILD = b"lm_eval_longctx.matrix.child"
+SOON = 120.0
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves files to the collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def children() -> dict[int, int]:
+    """Return the processes of cells, each with its parent's."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and CHILD in (folder / "cmdline").read_bytes():
+                after = (folder / "stat").read_text().rpartition(")")[2].split()
+                found[int(folder.name)] = int(after[1])
+        except OSError:
+            continue
+    return found
+
+
+def find_needle(asked) -> str:
+    """Answer as a perfect reader of the prompt."""
+    city = asked.text.split("What is the special magic ")[1].split(" number")[0]
+    return asked.text.split(f"The special magic {city} number is: ")[1].split(".")[0]
+
+
+def slowly(asked) -> Fault:
+    """Let an answer take some four seconds, so that there is a middle in which to kill."""
+    return Fault("slow_drip", seconds=0.01)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", KEY)
+    with LocalServer() as running:
+        running.state.answer, running.state.chaos = find_needle, slowly
+        yield running
+
+
+def matrix(server: LocalServer, tmp_path: Path, **changes):
+    args = {"base_url": server.base_url("openai-compatible"), "price_in": 1000.0, "price_out": 1000.0}
+    names = {"tasks": ["longctx_text_niah"], "lengths": ["1k"], "seeds": [1, 2]}
+    models = [{"model": "openai-compatible/tiny", "args": {**args, "concurrency": 2}, "at_once": 2}]
+    settings = {"metadata": {"depths": [0, 0.5, 1], "samples_per_cell": 1}, "budget": 100.0}
+    return parse_matrix({**names, "models": models, **settings, "output": str(tmp_path / "out"), **changes}, "m")
+
+
+def proven(server: LocalServer, found, cells, store: Store, ledger: str) -> None:
+    """Every cell has ended well, nothing was billed twice, and ledger and budget say what the server billed."""
+    assert {ended.status for ended in found.values()} == {0}, [ended.told[-600:] for ended in found.values()]
+    assert all(store.has(cell) for cell in cells)
+    bills = server.state.bills
+    assert Counter(Counter(bill.digest for bill in bills).values()) == {1: 3 * len(cells)}
+    with Ledger.open(ledger) as opened:
+        total, funds = opened.summary(), opened.funds("m")
+    assert (total.answered, total.possibly_billed) == (3 * len(cells), 0)
+    assert total.cost == pytest.approx(sum(bill.prompt + bill.output for bill in bills) * 1000 / 1e6)
+    assert funds.spent == pytest.approx(total.cost)
+    assert funds.reserved == 0
+    assert [len(run.block["scores"]["samples"]) for run in read_runs([store.folder])] == [3] * len(cells)
+
+
+def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, tmp_path, postgres):
+    """A killed Ray worker's cell ends on another, a cut ledger goes on, and the server has billed each question once."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
+    url = postgres.database()
+    plan = matrix(server, tmp_path, ledger=url)
+    with Ledger.open(url) as ledger:
+        ledger.use_budget("m", 100.0)
+    again = driven(
+        OnRay(LOCAL, 2), plan, server, lambda: (os.kill(one_of(children().values()), signal.SIGKILL), postgres.cut(url))
+    )
+    assert again == 1
+
+
+def test_a_process_of_a_cell_dies_in_the_middle(server, tmp_path):
+    """A cell whose process is asked to end answers what is in flight, is tried again, and pays nothing twice."""
+    plan = matrix(server, tmp_path, ledger=str(tmp_path / "ledger"), seeds=[1])
+    with Ledger.open(plan.ledger_path) as ledger:
+        ledger.use_budget("m", 100.0)
+    assert driven(Here(2), plan, server, lambda: os.kill(one_of(children()), signal.SIGTERM)) == 1
+
+
+def one_of(numbers) -> int:
+    return next(iter(numbers))
+
+
+def driven(executor, plan, server: LocalServer, kill) -> int:
+    """Run a matrix, kill once questions are in flight, prove what came of it; returns how many cells died."""
+    cells, store, died = list(cells_of(plan)), Store(plan.output), []
+
+    def in_the_middle() -> None:
+        until = time.monotonic() + SOON
+        while len(server.state.requests) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        kill()
+
+    killer = threading.Thread(target=in_the_middle)
+    try:
+        killer.start()
+        found = Driver(executor, store, lambda cell, ended, again: died.append(again)).run(cells)
+    finally:
+        killer.join()
+        executor.close()
+    proven(server, found, cells, store, plan.ledger_path)
+    return sum(died)
