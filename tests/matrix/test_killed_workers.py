@@ -1,4 +1,4 @@
-"""Real cells: workers are killed and connections to the ledger cut in the middle, and the server's bills are counted."""
+"""Real cells: workers are killed and connections cut in the middle, and what the server billed is counted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,16 +31,16 @@ pytestmark = [
 ]
 
 
-def children() -> dict[int, int]:
-    """Return the processes of cells, each with its parent's."""
+def children(server: LocalServer) -> dict[int, int]:
+    """Return the processes of the cells that ask this server, each with its parent's."""
     found = {}
     for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdigit() and CHILD in (folder / "cmdline").read_bytes():
-                after = (folder / "stat").read_text().rpartition(")")[2].split()
+        with suppress(OSError, ValueError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            config = Path(words[words.index(b"--config") + 1].decode())
+            if CHILD in words and server.url in config.read_text(encoding="utf-8"):
+                after = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
                 found[int(folder.name)] = int(after[1])
-        except OSError:
-            continue
     return found
 
 
@@ -86,16 +87,18 @@ def proven(server: LocalServer, found, cells, store: Store, ledger: str) -> None
 
 
 def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, tmp_path, postgres):
-    """A killed Ray worker's cell ends on another, a cut ledger goes on, and the server has billed each question once."""
+    """A killed Ray worker's cell ends on another, a cut ledger goes on, and each question was billed once."""
     pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
     url = postgres.database()
     plan = matrix(server, tmp_path, ledger=url)
     with Ledger.open(url) as ledger:
         ledger.use_budget("m", 100.0)
-    again = driven(
-        OnRay(LOCAL, 2), plan, server, lambda: (os.kill(one_of(children().values()), signal.SIGKILL), postgres.cut(url))
-    )
-    assert again == 1
+
+    def kill() -> None:
+        os.kill(one_of(children(server).values()), signal.SIGKILL)
+        postgres.cut(url)
+
+    assert driven(OnRay(LOCAL, 2), plan, server, kill) == 1
 
 
 def test_a_process_of_a_cell_dies_in_the_middle(server, tmp_path):
@@ -103,7 +106,7 @@ def test_a_process_of_a_cell_dies_in_the_middle(server, tmp_path):
     plan = matrix(server, tmp_path, ledger=str(tmp_path / "ledger"), seeds=[1])
     with Ledger.open(plan.ledger_path) as ledger:
         ledger.use_budget("m", 100.0)
-    assert driven(Here(2), plan, server, lambda: os.kill(one_of(children()), signal.SIGTERM)) == 1
+    assert driven(Here(2), plan, server, lambda: os.kill(one_of(children(server)), signal.SIGTERM)) == 1
 
 
 def one_of(numbers) -> int:
@@ -123,7 +126,7 @@ def driven(executor, plan, server: LocalServer, kill) -> int:
     killer = threading.Thread(target=in_the_middle)
     try:
         killer.start()
-        found = Driver(executor, store, lambda cell, ended, again: died.append(again)).run(cells)
+        found = Driver(executor, store, lambda *tried: died.append(tried[-1])).run(cells)
     finally:
         killer.join()
         executor.close()

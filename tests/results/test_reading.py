@@ -37,6 +37,19 @@ def test_the_newest_run_of_each_model_wins(tmp_path, one):
     assert len(read_runs([tmp_path], newest=False)) == 2
 
 
+def test_each_seed_of_a_model_is_a_run_of_its_own(tmp_path):
+    """Runs with two seeds are both kept and named by them, the newest of each; one seed leaves the name alone."""
+    for stamp, seed in (("2026-01-01T00", 1), ("2026-01-02T00", 2), ("2026-01-03T00", 1)):
+        write_results(tmp_path / stamp, {"longctx_text_niah": block(seed=seed)}, stamp=stamp)
+    write_results(tmp_path / "other", {"longctx_text_niah": block(seed=1)}, model="other/model")
+    found = [(run.model, run.stamp[:10]) for run in read_runs([tmp_path])]
+    assert found == [
+        ("fake/model seed 1", "2026-01-03"),
+        ("fake/model seed 2", "2026-01-02"),
+        ("other/model", "2026-01-01"),
+    ]
+
+
 def test_the_same_file_named_twice_counts_once(tmp_path, one):
     """A file that is reached twice is read once."""
     file = write_results(tmp_path, {TASK: one})

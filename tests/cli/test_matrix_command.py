@@ -1,0 +1,75 @@
+"""``lm-eval-longctx matrix``: it teaches, plans before it pays, refuses what cannot run, and tells what came of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from lm_eval_longctx.cli import main
+from lm_eval_longctx.matrix import read_matrix
+from lm_eval_longctx.matrix.work import Ended
+
+GOOD = {"models": ["echo/tail"], "tasks": ["longctx_text_niah"], "lengths": ["500", "1k"], "seeds": [1, 2]}
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    """Runs the command on a matrix; returns its status and what it printed."""
+
+    def go(*options, **changes):
+        given = {**GOOD, "metadata": {"depths": [0, 1], "samples_per_cell": 1}, "ledger": str(tmp_path / "ledger")}
+        path = tmp_path / "m.yaml"
+        path.write_text(yaml.safe_dump({**given, "output": str(tmp_path / "out"), **changes}))
+        status = main(["matrix", str(path), *options])
+        return status, capsys.readouterr()
+
+    return go
+
+
+def test_the_example_is_printed_and_read(tmp_path, capsys):
+    """``--example`` prints a file that the command reads; without a file the way out is named."""
+    assert main(["matrix", "--example"]) == 0
+    path = tmp_path / "e.yaml"
+    path.write_text(capsys.readouterr().out)
+    assert read_matrix(path).budget == 25
+    assert main(["matrix"]) == 1
+    assert "--example" in capsys.readouterr().err
+
+
+def test_a_plan_counts_every_cell_and_sends_nothing(command, tmp_path):
+    """A dry run lists the cells of each model, task and length with their calls, and makes no results."""
+    status, printed = command("--dry-run", "--json")
+    plan = json.loads(printed.out)
+    assert status == 0
+    assert [(row["length"], row["cells"], row["calls"]) for row in plan["rows"]] == [("500", 2, 4), ("1k", 2, 4)]
+    assert (plan["total"]["calls"], plan["refused"]) == (8, [])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tasks": ["longctx_text_nihah"]}, "did you mean 'longctx_text_niah'"),
+        ({"models": ["ecko/tail"]}, "echo"),
+        ({"models": [{"model": "echo/tail", "args": {"concurency": 3}}]}, "did you mean 'concurrency'"),
+        ({"metadata": {"dephts": 3}}, "did you mean 'depths'"),
+    ],
+)
+def test_what_cannot_run_is_said_before_anything_is_sent(command, changes, words):
+    """A task, a model, an argument or a setting that is not there ends the plan with what was meant, per cell."""
+    status, printed = command(**changes)
+    assert status == 1
+    assert "cannot run" in printed.out
+    assert words in " ".join(printed.out.split())
+
+
+def test_cells_that_fail_are_named_and_the_status_says_so(command, monkeypatch):
+    """A cell that ends badly is named on standard error with its last line, counted, and makes the status 1."""
+    told = "…\nthe disk is full\n"
+    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", lambda _: Ended(4, told=told))
+    status, printed = command()
+    assert status == 1
+    assert "ended with 4 (the disk is full)" in printed.err
+    assert "0 of 4 cells have ended well" in printed.out
