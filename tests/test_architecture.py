@@ -105,6 +105,7 @@ OWN_FILES = {
     "translation": {"shots"},
     "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
+    "video_qa": {"door_questions", "whole_film"},
 }
 """What only one family has."""
 

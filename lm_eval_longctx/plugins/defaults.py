@@ -200,6 +200,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         "video_qa", "lm_eval_longctx.tasks.video_qa.builder:VideoQaBuilder", help="questions about a drawn day"
     ),
     BuilderRecord(
+        "video_day",
+        "lm_eval_longctx.tasks.video_qa.whole_film:VideoDayBuilder",
+        help="questions about all of a film at front doors",
+    ),
+    BuilderRecord(
         "video_needle",
         "lm_eval_longctx.tasks.video_niah.builder:VideoNeedleBuilder",
         help="a word in one frame of a film",

@@ -63,6 +63,7 @@ UNRENDERED: dict[str, tuple[str, str]] = {
     "longctx_mixed_niah": ("1", "91a363d3fa64d4d9"),
     "longctx_mixed_niah_multi": ("1", "f21972ce61d73e5c"),
     "longctx_mixed_qa": ("1", "79c5c4b9546488e2"),
+    "longctx_video_day": ("1", "e78787b672fe7d57"),
     "longctx_video_niah": ("3", "fd122f70938aa94e"),
     "longctx_video_niah_multi": ("3", "1f21209796c5805a"),
     "longctx_video_qa": ("3", "48314eaba1eb9de6"),

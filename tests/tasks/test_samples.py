@@ -23,6 +23,7 @@ MADE = sorted(task.name for task in listed_tasks() if task.kind == "task" and "l
 SHORT = {
     "mixed_qa": "16k",
     "image": "16",
+    "video_day": "20m",
     "video": "90s",
     "audio_qa": "90s",
     "audio": "20s",

@@ -38,7 +38,7 @@ from lm_eval_longctx.tasks.filmed import (
     film_contents,
     frame_counts,
 )
-from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Question, ask, supply
+from lm_eval_longctx.tasks.video_qa.questions import KINDS, LETTERS, Kinds, Question, ask, supply
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ SEEN = tuple(kind for kind in KINDS if kind != "sound")
 Part = TextPart | ImagePart | VideoPart
 
 
-class DayQuestion(FilmSample):
+class _QuestionFacts(FilmSample):
     """A question about a drawn day.
 
     Attributes:
@@ -65,6 +65,20 @@ class DayQuestion(FilmSample):
     evidence: list[float]
 
 
+class DayQuestion(_QuestionFacts, total=False):
+    """A question about a drawn day, or about all of a film.
+
+    Attributes:
+        spread: Share of the film in which all happens that is asked about.
+        of_pictures: How many pictures the film has.
+        needle_sampled: Whether every event that the answer needs is in a picture that is shown.
+    """
+
+    spread: float
+    of_pictures: int
+    needle_sampled: bool
+
+
 class VideoQaBuilder(Builder[DayQuestion]):
     """Asks about drawn days."""
 
@@ -72,6 +86,7 @@ class VideoQaBuilder(Builder[DayQuestion]):
     UNIT: ClassVar[Unit] = Unit.SECONDS
     HAS_DEPTH: ClassVar[bool] = False
     IDLE: ClassVar[tuple[str, ...]] = ("haystack",)
+    KINDS: ClassVar[Kinds] = KINDS
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("resolution", "640x360", "width x height of each picture, in pixels, even"),
         *filmed.OPTIONS,
@@ -90,9 +105,13 @@ class VideoQaBuilder(Builder[DayQuestion]):
         if "sound" in self.options["kinds"] and self.options["form"] == "frames" and any(self.frames):
             raise ConfigError("questions of the kind 'sound' need the sound track: say form: native, or leave them out")
         for kind in self.options["kinds"]:
-            if kind not in KINDS:
-                raise unknown_option("kind of question", str(kind), KINDS)
+            if kind not in self.KINDS:
+                raise unknown_option("kind of question", str(kind), self.KINDS)
         self._day = lru_cache(maxsize=8)(write_day)
+
+    def _film(self, name: str, plan: PlannedSample) -> DayFilm:
+        """Return the film of a name for a planned sample."""
+        return DayFilm(self._day(name, int(plan.length.amount)), self.look)
 
     def plans(self) -> Iterable[PlannedSample]:
         """Yield the planned samples; each kind, with each number of frames, is a variant."""
@@ -100,8 +119,8 @@ class VideoQaBuilder(Builder[DayQuestion]):
         return expand(self.sweep, variants=variants)
 
     def _parsed(self, plan: PlannedSample) -> tuple[str, str | int]:
-        kind, frames = (part.partition("=")[2] for part in plan.variant.split(","))
-        return kind, frames if frames == ALL else int(frames)
+        facts = dict(part.split("=") for part in plan.variant.split(","))
+        return facts["kind"], ALL if facts["frames"] == ALL else int(facts["frames"])
 
     def _asked(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
         """Return a film and a question about it, the same whatever the number of frames.
@@ -112,14 +131,14 @@ class VideoQaBuilder(Builder[DayQuestion]):
         number, left = divmod(plan.index, self.options["samples_per_film"])
         for further in itertools.count():
             name = filmed.hay_name(replace(plan, index=number)) + (f"|{further}" if further else "")
-            film = DayFilm(self._day(name, int(plan.length.amount)), self.look)
+            film = self._film(name, plan)
             rng = Rng(f"{film.identity}|{kind}")
-            has = supply(film.day, kind, rng)
+            has = supply(film.day, kind, rng, self.KINDS)
             if left < has or not has:
                 break
             left -= has
         first = Rng(f"{filmed.hay_name(replace(plan, index=0))}|{kind}|{plan.length.label}|place").below(len(LETTERS))
-        return film, ask(film.day, kind, left, rng, (first + plan.index) % len(LETTERS))
+        return film, ask(film.day, kind, left, rng, (first + plan.index) % len(LETTERS), self.KINDS)
 
     def sample(self, plan: PlannedSample) -> DayQuestion:
         """Work out one sample; nothing is drawn."""
