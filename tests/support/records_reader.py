@@ -125,6 +125,11 @@ def _answer(question: str, records: list[tuple]) -> str:
         counts = [sum(name in record for record in records) for name in pair.groups()]
         assert counts[0] != counts[1]
         return pair[1 + (counts[1] > counts[0])]
+    if three := re.search(r"Which of ([\w ]+), ([\w ]+) and ([\w ]+?) is named", question):
+        counts = sorted((sum(name in record for record in records), name) for name in three.groups())
+        counts = counts[::-1] if "the most" in question else counts
+        assert counts[0][0] != counts[1][0]
+        return counts[0][1]
     at = {"person": 2, "kind of goods": 3, "place": 4}[re.search(r"Which ([a-z ]+) is named", question)[1]]
     counts = Counter(record[at] for record in records).most_common()
     counts = counts if "the most" in question else counts[::-1]

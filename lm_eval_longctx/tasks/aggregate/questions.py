@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LengthError
@@ -201,13 +202,19 @@ def names_of(world: World, by: str) -> tuple[str, ...]:
 
 
 def _leader(kind: str, stretch: Stretch, rng: Rng) -> Question:
-    """Ask who or what comes most or least often; only where one does."""
-    found = []
-    for (trade, by), counts in _counted(stretch).items():
-        names = names_of(stretch.world, by)
-        question = Question(kind, Filter(trade), by, names, 0, *stretch.window)
-        if min(counts[name] for name in names) and question.extreme(counts) is not None:
-            found.append(question)
+    """Ask who or what comes most or least often, of all names; where that is a tie everywhere, of three."""
+    counted = _counted(stretch)
+    every = [(trade, by, counts, names_of(stretch.world, by)) for (trade, by), counts in counted.items()]
+    threes = ((trade, by, counts, three) for trade, by, counts, names in every for three in combinations(names, 3))
+    for candidates in (every, threes):
+        found = [
+            question
+            for trade, by, counts, names in candidates
+            if all(counts[name] for name in names)
+            and (question := Question(kind, Filter(trade), by, names, 0, *stretch.window)).extreme(counts) is not None
+        ]
+        if found:
+            break
     return _drawn(found, rng)
 
 
@@ -233,12 +240,17 @@ def _before(kind: str, stretch: Stretch, rng: Rng) -> Question:
     for record in stretch.traded():
         if record.day != day:
             sides[BEFORE if record.day < day else AFTER].update(_filters(record))
-    found: dict[str, list[tuple[float, Question]]] = {BEFORE: [], AFTER: []}
-    for of in _plenty(sides[BEFORE] + sides[AFTER]):
-        before, after = sides[BEFORE][of], sides[AFTER][of]
-        if before != after:
-            share = abs(before - after) / math.sqrt(before + after)
-            found[BEFORE if before > after else AFTER].append((share, Question(kind, of, "", (), day, *stretch.window)))
+    both = sides[BEFORE] + sides[AFTER]
+    for filters in (_plenty(both), sorted(both)):
+        found: dict[str, list[tuple[float, Question]]] = {BEFORE: [], AFTER: []}
+        for of in filters:
+            before, after = sides[BEFORE][of], sides[AFTER][of]
+            if before != after:
+                share = abs(before - after) / math.sqrt(before + after)
+                question = Question(kind, of, "", (), day, *stretch.window)
+                found[BEFORE if before > after else AFTER].append((share, question))
+        if any(found.values()):
+            break
     wanted = rng.choice((BEFORE, AFTER))
     return _drawn(_close(found[wanted] or found[AFTER if wanted == BEFORE else BEFORE]), rng)
 

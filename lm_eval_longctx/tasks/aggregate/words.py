@@ -9,6 +9,9 @@ from lm_eval_longctx.tasks.aggregate.questions import NUMERIC, Question
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+THREE = 3
+"""So many names are told in the question; of all names of a world none is."""
+
 _BY = {"who": "person", "what": "kind of goods", "where": "place"}
 
 
@@ -54,6 +57,9 @@ def _changes(question: Question, when: Callable[[int], str]) -> str:
 def _leader(question: Question, when: Callable[[int], str]) -> str:
     del when
     extreme = "most" if question.kind == "most" else "fewest"
+    if len(question.names) == THREE:
+        one, two, three = question.names
+        return f"Which of {one}, {two} and {three} is named in the {extreme} {question.of.words}?"
     return f"Which {_BY[question.by]} is named in the {extreme} {question.of.words}?"
 
 

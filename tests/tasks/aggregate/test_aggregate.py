@@ -66,6 +66,17 @@ def test_who_reads_the_prompt_gets_every_answer(cache, seed, form, length, sprea
         assert len(json.dumps(sample)) < 2500
 
 
+def test_leaders_of_few_records_are_asked_of_three(cache):
+    """Where every list of names has a tie or a gap, the question names three, and still has one answer."""
+    lengths = [1000, 1200, 1400, 1600]
+    builder = make(cache, context_lengths=lengths, kinds=["most", "least"], spread=0.4, samples_per_cell=2)
+    samples = builder.samples()
+    assert any("Which of" in sample["question"] for sample in samples)
+    for sample in samples:
+        assert read(builder.render(sample).text()).removeprefix("the ") == sample["target"], sample["question"]
+        assert sample["chance"] in {1 / 3, 1 / 6, 1 / 8}
+
+
 def test_no_kind_is_easier_without_reading_than_it_says(cache):
     """The best of all blind solvers stays at the floor that samples declare, for each kind."""
     lengths = ["4k", "5k", "6k", "7k"]
