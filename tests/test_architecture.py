@@ -102,7 +102,7 @@ OWN_FILES = {
     "docqa": {"across", "direct", "novel", "page", "question"},
     "mrcr": {"conversation"},
     "text_plan": {"worlds"},
-    "translation": {"shots"},
+    "translation": {"heard", "shots"},
     "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
     "video_qa": {"door_questions", "whole_film"},

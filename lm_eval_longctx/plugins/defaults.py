@@ -245,6 +245,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="translation learnt from examples alone",
     ),
     BuilderRecord(
+        "heard_language",
+        "lm_eval_longctx.tasks.translation.heard:HeardBuilder",
+        help="speech in a language that is learnt from a book",
+    ),
+    BuilderRecord(
         "published_language",
         "lm_eval_longctx.tasks.translation.public:PublishedLanguageBuilder",
         help="translation with a published grammar",

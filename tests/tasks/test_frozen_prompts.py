@@ -76,6 +76,8 @@ NOT_FROZEN = {
     "longctx_audio_niah": "needs the weights of a voice; frozen by the tests of voices",
     "longctx_audio_niah_multi": "the same",
     "longctx_audio_asr": "the same",
+    "longctx_audio_dictation": "the same",
+    "longctx_audio_translation": "the same",
     "longctx_audio_aggregate": "the same, and by its own tests with a stand-in for voices",
     "longctx_audio_qa": "the same, and by its own tests with a stand-in for voices",
 }

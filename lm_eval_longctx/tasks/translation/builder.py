@@ -180,7 +180,7 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
     @cached_property
     def _fixed(self) -> dict[str, str]:
         """The book, its first half and the word list, without anything that gives a test sentence away."""
-        written = [_without(chapter, self._held_out) for chapter in book.chapters(self.tongue, self._rng("book"))]
+        written = [without_tests(chapter, self._held_out) for chapter in book.chapters(self.tongue, self._rng("book"))]
         return {
             "book": "\n\n".join(written) + "\n",
             "half_book": "\n\n".join(written[: len(written) // 2]) + "\n",
@@ -294,7 +294,7 @@ class _Lines:
         return "".join(self._lines[:count])
 
 
-def _without(chapter: str, held_out: HeldOut) -> str:
+def without_tests(chapter: str, held_out: HeldOut) -> str:
     """Leave out the interlinear examples of a chapter that give a test sentence away."""
     blocks = chapter.split("\n\n")
     return "\n\n".join(block for block in blocks if not held_out.gives_away(*block.split("\n")))
