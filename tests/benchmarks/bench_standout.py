@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from lm_eval_longctx.hay.speech.colour import coloured, spectrum
-from lm_eval_longctx.hay.speech.spoken import CLEAR, spoken
+from lm_eval_longctx.hay.speech.spoken import spoken
 from lm_eval_longctx.hay.speech.transcripts import recordings
 from lm_eval_longctx.hay.speech.voices import default_voices
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, active_level, levelled, read_audio
+from lm_eval_longctx.hay.speech.wordings import CLEAR
 
 PIECE = 3 * SAMPLE_RATE
 

@@ -100,8 +100,8 @@ def _other(kind: str, name: str, speaker: str, language: str = "en") -> Voice:
     return Voice(f"{kind}-{name}", kind, speaker, language, _LICENCES[kind], _SOURCES[kind])
 
 
-_ESPEAK = ("de", "fr", "es", "it")
-"""English has better voices, that need no GPL."""
+_ESPEAK = {**{code: code for code in ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "hi")}, "zh": "cmn"}
+"""eSpeak's names of languages by ours; English has better voices, that need no GPL. Its Japanese reads no kanji."""
 
 VOICES: tuple[Voice, ...] = (
     _joe("joe"),
@@ -111,7 +111,7 @@ VOICES: tuple[Voice, ...] = (
     _joe("joe-calm", pitch=0.94, tempo=0.9),
     *(_other("kokoro", name.split("_")[1], name) for name in ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jm_kumo")),
     *(_other("flite", name, name) for name in ("rms", "slt", "awb")),
-    *(_other("espeak", code, code, code) for code in _ESPEAK),
+    *(_other("espeak", code, speaker, code) for code, speaker in _ESPEAK.items()),
 )
 """Every voice that this package knows how to use, whether or not it is installed here."""
 

@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.errors import ConfigError
-from lm_eval_longctx.hay.speech.spoken import wording
 from lm_eval_longctx.prompt import AudioPart, Prompt, TextPart
 from lm_eval_longctx.settings import Option
 
@@ -33,6 +31,9 @@ WHOLE, SEGMENTS = ARMS = ("whole", "segments")
 
 OPTION = Option("arms", [WHOLE], "how recordings are asked: whole, in segments of 30 s, or both", choices=ARMS)
 
+_NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian"}
+"""Languages that requests call by their names; others by their codes, as they always did: a prompt stays what it is."""
+
 _ARM, _PIECE = "arm=segments", "piece="
 
 
@@ -52,11 +53,8 @@ def question(language: str) -> str:
 
 
 def language_name(code: str) -> str:
-    """Return a language's English name, or its code where we have no wording in it."""
-    try:
-        return wording(code).name
-    except ConfigError:
-        return code
+    """Return what requests call a language: its English name, or its code."""
+    return _NAMES.get(code, code)
 
 
 def in_turns(prompts: Iterable[Prompt]) -> Prompt:

@@ -18,10 +18,11 @@ from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.pieces import packets_of
 from lm_eval_longctx.hay.speech.render import Spoken, render
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings
-from lm_eval_longctx.hay.speech.spoken import ORDINALS, hay_voices, needle_voice, spoken, wording
+from lm_eval_longctx.hay.speech.spoken import hay_voices, needle_voice, spoken
 from lm_eval_longctx.hay.speech.timeline import Insert, Placed, Timeline, lay
 from lm_eval_longctx.hay.speech.voices import voice
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
+from lm_eval_longctx.hay.speech.wordings import ENGLISH, Wording, wording
 from lm_eval_longctx.plan import PlannedSample, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -39,14 +40,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.plan import Rng
     from lm_eval_longctx.sweep import Sweep
 
-BEFORE = "Listen to the audio carefully and answer the question that comes after the audio input.\n"
 ONE = "In the audio above, someone says 'The secret keyword is X'. What is the secret keyword?"
-SEVERAL = (
-    "In the audio above, someone says 'The first secret keyword is X', and elsewhere 'The second secret keyword is X', "
-    "and so on. What are all {count} secret keywords? Give one line for each, such as 'first: X'."
-)
-OTHER = "In the audio above, someone says '{said}'. What is X?"
-MAYBE = " If nobody says such a sentence, answer 'There is no secret keyword'."
+"""The question about one English word; about one of another language it is ``ENGLISH.one``."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,8 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
         Option("needle_voices", [], "voices that may say needles; empty: all that fit needle_speaker"),
         Option("needle_gain_db", 0.0, "how much louder than the hay the needle is", minimum=-40, maximum=20),
         Option("needle_spectrum", "own", "the voice's, or filtered to that of the hay", choices=("own", "hay")),
-        Option("needles", 1, "how many keywords are hidden and asked for", minimum=1, maximum=len(ORDINALS)),
+        Option("needles", 1, "how many keywords are hidden and asked for", minimum=1, maximum=len(ENGLISH.ordinals)),
+        Option("question_language", "english", "what the question is put in", choices=("english", "same")),
         Option("absent", 0.0, "share of samples in which nobody says a keyword", minimum=0, maximum=1),
         Option("distractors", 0, "spoken sentences such as 'The secret color is blue'", minimum=0, maximum=20),
     )
@@ -138,7 +134,7 @@ class AudioNeedleBuilder(Builder[SpokenNeedleSample]):
         part = render(
             draft.timeline, self._pool, draft.inserts, draft.bench.store, draft.bench.of, self.context.cache_dir
         )
-        return Prompt.user(TextPart(BEFORE), part, TextPart("\n" + sample["question"]))
+        return Prompt.user(TextPart(f"{draft.asked.before}\n"), part, TextPart("\n" + sample["question"]))
 
 
 class _Draft:
@@ -153,6 +149,16 @@ class _Draft:
         self.bench = hay.bench(self.pool, self.total, self.snr_db, self.options, builder.context)
 
     @property
+    def words(self) -> Wording:
+        """What is said in the language of the speech."""
+        return wording(self.options["language"])
+
+    @property
+    def asked(self) -> Wording:
+        """What is asked, in the question's language."""
+        return self.words if self.options["question_language"] == "same" else ENGLISH
+
+    @property
     def total(self) -> int:
         """Samples of the whole recording."""
         return round(self.plan.length.amount * SAMPLE_RATE)
@@ -165,26 +171,23 @@ class _Draft:
     @cached_property
     def needles(self) -> tuple[_Said, ...]:
         """What is hidden and asked for."""
-        words = wording(self.options["language"])
+        words = self.words
         count, rng = self.options["needles"], self.shared.rng("needle")
-        if count > 1 and not words.numbered:
-            raise ConfigError(f"several needles are worded in English only, not in {words.name}; set needles: 1")
         if count > 1 and self.options["absent"]:
             raise ConfigError("absent works with one needle; set needles: 1 or absent: 0")
         who = self._voice(rng)
-        chosen = rng.sample(self._unsaid(words.words if voice(who).default else words.clear), count)
+        chosen = rng.sample(self._unsaid(words.words if voice(who).default else words.clear or words.words), count)
         depth = self.plan.depth or 0.0
         if count == 1:
-            return (_Said(chosen[0], words.needle.format(word=chosen[0]), who, depth),)
+            return (_Said(chosen[0], words.sentence(chosen[0]), who, depth),)
         return tuple(
-            _Said(w, words.numbered.format(ordinal=o, word=w), who, (depth + i / count) % 1.0)
-            for i, (w, o) in enumerate(zip(chosen, ORDINALS, strict=False))
+            _Said(word, words.sentence(word, i), who, (depth + i / count) % 1.0) for i, word in enumerate(chosen)
         )
 
     @cached_property
     def distractors(self) -> tuple[_Said, ...]:
         """What sounds alike."""
-        words, rng = wording(self.options["language"]), self.shared.rng("distractors")
+        words, rng = self.words, self.shared.rng("distractors")
         made = []
         for _ in range(self.options["distractors"]):
             colour = rng.choice(words.colours)
@@ -251,17 +254,16 @@ class _Draft:
     def _target(self) -> str | Mapping[str, str]:
         if len(self.needles) == 1:
             return self.needles[0].value
-        return {ordinal: needle.value for ordinal, needle in zip(ORDINALS, self.needles, strict=False)}
+        return {ordinal: needle.value for ordinal, needle in zip(self.words.ordinals, self.needles, strict=False)}
 
     def _question(self) -> str:
-        words, count = wording(self.options["language"]), self.options["needles"]
+        words, count, asked = self.words, self.options["needles"], self.asked
         if count > 1:
-            asked = SEVERAL.format(count=count)
-        elif self.options["language"] == "en":
-            asked = ONE
+            first, second, ordinal = words.said(0), words.said(1), words.ordinals[0]
+            text = asked.several.format(first=first, second=second, count=count, ordinal=ordinal)
         else:
-            asked = OTHER.format(said=words.needle.format(word="X").rstrip("."))
-        return asked + (MAYBE if self.options["absent"] else "")
+            text = ONE if words is asked is ENGLISH else asked.one.format(said=words.said())
+        return text + (asked.maybe if self.options["absent"] else "")
 
     def _placed(self, said: _Said, insert: Spoken, placed: Placed) -> dict[str, Any]:
         return {

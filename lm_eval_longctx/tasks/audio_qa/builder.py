@@ -21,10 +21,11 @@ from lm_eval_longctx.hay.speech.heard import Heard, heard
 from lm_eval_longctx.hay.speech.pieces import packets_of
 from lm_eval_longctx.hay.speech.render import Spoken, render
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings
-from lm_eval_longctx.hay.speech.spoken import hay_voices, spoken, wording
+from lm_eval_longctx.hay.speech.spoken import hay_voices, spoken
 from lm_eval_longctx.hay.speech.timeline import Insert, Timeline, lay
 from lm_eval_longctx.hay.speech.voices import default_voices, voice
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
+from lm_eval_longctx.hay.speech.wordings import ENGLISH
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -144,7 +145,7 @@ class AudioQaBuilder(Builder[AudioQuestion]):
         bench = hay.bench(self._pool, total, snr_db, self.options, self.context)
         rng = Rng(f"{name}|{total}")
         chosen = self.options["speakers"] or [v.name for v in default_voices()[:_SPEAKERS]]
-        vetted = wording("en").words if all(voice(name).default for name in chosen) else wording("en").clear
+        vetted = ENGLISH.words if all(voice(name).default for name in chosen) else ENGLISH.clear
         words = [word for word in vetted if word not in self._pool.vocabulary]
         score = compose(total / SAMPLE_RATE, chosen, words, SHORT_SECONDS, rng.fork(f"score {number}"))
         inserts = tuple(self._insert(event, score) for event in score.events)

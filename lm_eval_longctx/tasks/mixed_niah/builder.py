@@ -16,7 +16,7 @@ from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.hay.film.needles import DECOYS
 from lm_eval_longctx.hay.mixture.arithmetic import KINDS
 from lm_eval_longctx.hay.mixture.order import AROUND
-from lm_eval_longctx.hay.speech.spoken import WORDS
+from lm_eval_longctx.hay.speech.wordings import ENGLISH
 from lm_eval_longctx.plan import expand
 from lm_eval_longctx.sample import planned_part
 from lm_eval_longctx.settings import Option
@@ -118,7 +118,7 @@ class MixedNeedleBuilder(MixedBuilder[MixedNeedleSample]):
 
     def _words(self, plan: PlannedSample) -> list[str]:
         """Return the needle's word, and those of the distractors; the same whatever the variant."""
-        words = self.unsaid(plan, WORDS["en"])
+        words = self.unsaid(plan, ENGLISH.words)
         return replace(plan, variant="").rng("words").sample(words, 1 + self.options["distractors"])
 
     @staticmethod
@@ -176,7 +176,7 @@ class MixedPartsBuilder(MixedBuilder[MixedPartsSample]):
         return expand(self.sweep, variants=["+".join(pair) for pair in combinations(self.kinds, 2)])
 
     def _words(self, plan: PlannedSample) -> list[str]:
-        return replace(plan, variant="").rng("words").sample(self.unsaid(plan, WORDS["en"]), len(ORDINALS))
+        return replace(plan, variant="").rng("words").sample(self.unsaid(plan, ENGLISH.words), len(ORDINALS))
 
     def notes(self, plan: PlannedSample) -> list[Note]:
         """Return both parts: the kinds of a pair take turns in coming first."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.hay.speech.spoken import CLEAR
+from lm_eval_longctx.hay.speech.wordings import CLEAR
 from lm_eval_longctx.tasks.mixed_qa.words import (
     CARRIES,
     CONFLICT,

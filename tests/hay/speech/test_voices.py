@@ -14,7 +14,7 @@ import pytest
 
 from lm_eval_longctx.errors import ConfigError, MediaError, MissingExtraError, UnknownOptionError
 from lm_eval_longctx.hay.speech import engine_joe, programs, pronounce, reading_matter, voices
-from lm_eval_longctx.hay.speech.spoken import CLEAR, COLOURS, WORDS
+from lm_eval_longctx.hay.speech.wordings import CLEAR, ENGLISH
 
 speaking = pytest.mark.usefixtures("_speech")
 
@@ -155,15 +155,15 @@ def test_reading_matter_never_gives_the_needle_away():
     made = [s for s, _ in zip(reading_matter.sentences("everyday", "en"), range(3000), strict=False)]
     words = set(re.findall(r"[a-z]+", " ".join(made).lower()))
     assert len(set(made)) == 3000
-    assert set(CLEAR) <= set(WORDS["en"])
-    assert not words & {*WORDS["en"], *COLOURS["en"], "secret", "keyword"}
+    assert set(CLEAR) <= set(ENGLISH.words)
+    assert not words & {*ENGLISH.words, *ENGLISH.colours, "secret", "keyword"}
 
 
 @speaking
 def test_every_word_that_we_say_is_in_the_dictionary():
     """Neither our sentences nor our needles depend on guessed pronunciations."""
     text = " ".join(s for s, _ in zip(reading_matter.sentences("everyday", "en"), range(2000), strict=False))
-    words = {*re.findall(r"[A-Za-z']+", text), *WORDS["en"], *COLOURS["en"]}
+    words = {*re.findall(r"[A-Za-z']+", text), *ENGLISH.words, *ENGLISH.colours}
     assert sorted(w for w in words if not pronounce.known(w)) == []
 
 
@@ -183,7 +183,7 @@ def test_needles_can_be_understood(tmp_path):
 
     silence, spoken, asked = np.zeros(16_000, np.float32), [], []
     for of in (voices.voice("joe"), voices.voice("joe-brisk")):
-        for word in Rng(of.name).sample(WORDS["en"], 2):
+        for word in Rng(of.name).sample(ENGLISH.words, 2):
             spoken += [silence, voices.speak(f"The secret keyword is {word}.", of, tmp_path)[1]]
             asked.append(word)
     text = " ".join(words for *_, words in transcribe_samples(iter([(0, np.concatenate(spoken))])))

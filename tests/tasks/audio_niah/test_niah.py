@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, UnknownOptionError
+from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError, MediaError, UnknownOptionError
 from lm_eval_longctx.hay.speech.colour import spectrum
 from lm_eval_longctx.hay.speech.render import Spoken
 from lm_eval_longctx.hay.speech.source import Utterance
 from lm_eval_longctx.hay.speech.source_voices import VoicesSource
 from lm_eval_longctx.hay.speech.voices import default_voices, engine, speak, voice
 from lm_eval_longctx.hay.speech.waveform import active_level
+from lm_eval_longctx.hay.speech.wordings import WORDINGS, wording
 from lm_eval_longctx.prompt import AudioPart, TextPart
 
 pytestmark = pytest.mark.usefixtures("_speech")
@@ -198,16 +199,47 @@ def test_lengths_may_be_asked_in_tokens(build):
     assert sample["media_tokens"] == 1024
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "es", "it"])
+@pytest.mark.parametrize("language", sorted(WORDINGS.keys() - {"en"}))
 def test_needles_come_in_other_languages(build, language):
-    """Needle, question and voice are in the language that is asked for."""
+    """Needle and voice are in the language that is asked for, and the question in it, too, or in English."""
     of = default_voices(language)[0]
     if not engine(of).installed():
         pytest.skip(f"the program {of.engine} is not installed")
-    sample = build("needle", context_lengths=["20s"], depths=1, language=language).samples()[0]
+    settings = {"context_lengths": ["40s"], "depths": 1, "language": language}
+    sample = build("needle", **settings).samples()[0]
     assert sample["needles"][0]["voice"] == f"espeak-{language}"
     assert sample["target"] in sample["needles"][0]["text"]
     assert sample["question"].startswith("In the audio above, someone says '")
+    own = build("needle", **settings, question_language="same", absent=0.001)
+    asked = own.samples()[0]
+    assert {**asked, "question": ""} == {**sample, "question": ""}
+    assert wording(language).said() in asked["question"]
+    assert "In the audio" not in own.render(asked).text()
+    several = build("needle", **settings, needles=3, question_language="same").samples()[0]
+    assert list(several["target"]) == list(wording(language).ordinals[:3])
+    assert [n["value"] for n in several["needles"]] == list(several["target"].values())
+    assert wording(language).said(0) in several["question"]
+    assert len({n["text"] for n in several["needles"]}) == 3
+
+
+def test_a_language_whose_voice_is_not_installed_names_what_to_install(build, monkeypatch):
+    """Without the program, the error says how to get it, before anything is sent."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(MediaError, match=r"'espeak-ng' is not installed; install it .Debian: apt install espeak-ng"):
+        build("needle", context_lengths=["20s"], depths=1, language="ru").samples()
+
+
+def test_english_questions_are_what_they_were(build):
+    """The words of questions about English needles have not changed since version 1."""
+    one = build("needle", context_lengths=["20s"], depths=1)
+    assert one.render(one.samples()[0]).text() == (
+        "Listen to the audio carefully and answer the question that comes after the audio input.\n"
+        "\nIn the audio above, someone says 'The secret keyword is X'. What is the secret keyword?"
+    )
+    assert build("needle", context_lengths=["60s"], depths=1, needles=3).samples()[0]["question"] == (
+        "In the audio above, someone says 'The first secret keyword is X', and elsewhere 'The second secret keyword is X'"
+        ", and so on. What are all 3 secret keywords? Give one line for each, such as 'first: X'."
+    )
 
 
 @pytest.mark.parametrize(

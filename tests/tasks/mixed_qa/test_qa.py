@@ -13,7 +13,7 @@ from lm_eval_longctx.errors import ConfigError, UnknownOptionError
 from lm_eval_longctx.hay import chronicle
 from lm_eval_longctx.hay.mixture.arithmetic import KINDS as CONTENT
 from lm_eval_longctx.hay.speech import reading_matter
-from lm_eval_longctx.hay.speech.spoken import CLEAR
+from lm_eval_longctx.hay.speech.wordings import CLEAR
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
