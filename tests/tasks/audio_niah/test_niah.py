@@ -238,7 +238,8 @@ def test_english_questions_are_what_they_were(build):
     )
     assert build("needle", context_lengths=["60s"], depths=1, needles=3).samples()[0]["question"] == (
         "In the audio above, someone says 'The first secret keyword is X', and elsewhere "
-        "'The second secret keyword is X', and so on. What are all 3 secret keywords? Give one line for each, such as 'first: X'."
+        "'The second secret keyword is X', and so on. What are all 3 secret keywords? "
+        "Give one line for each, such as 'first: X'."
     )
 
 
