@@ -48,6 +48,7 @@ ROWS = (
     Row("blind floor", answers.blind, about_answers=True),
     Row("half the context", answers.half, about_answers=True),
     Row("needle", content.needle),
+    Row("word search", content.word_search),
     Row("length", content.lengths),
     Row("label", content.label),
     Row("overlap", content.overlap),
