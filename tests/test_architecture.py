@@ -103,6 +103,8 @@ OWN_FILES = {
     "mrcr": {"conversation"},
     "text_plan": {"worlds"},
     "translation": {"heard", "shots"},
+    "text_plan": {"shots", "worlds"},
+    "translation": {"shots"},
     "text_niah": {"facts"},
     "video_public": {"sets", "tables"},
     "video_qa": {"door_questions", "whole_film"},

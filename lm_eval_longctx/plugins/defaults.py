@@ -279,6 +279,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="plans in a world whose facts are statements",
     ),
     BuilderRecord(
+        "plan_shots",
+        "lm_eval_longctx.tasks.text_plan.shots:PlanShotsBuilder",
+        help="a plan, learnt from many solved problems",
+    ),
+    BuilderRecord(
         "recordings",
         "lm_eval_longctx.tasks.audio_asr.recordings:RecordingsBuilder",
         help="recordings, to be transcribed whole or in pieces",

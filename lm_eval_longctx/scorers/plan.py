@@ -30,9 +30,12 @@ _FINAL = re.compile(
     r"(?<!\w)(?:final|complete|shortest|full|corrected|my) (?:plan|answer|sequence|steps)(?!\w)", re.IGNORECASE
 )
 _TAG = re.compile(r"<(answer|plan)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+_NEXT = re.compile(r"^[ \t]*(?:Problem|Goal):", re.MULTILINE)
+"""Where a model goes on with a further problem, in the form of solved ones."""
+
 _CALL = r"(?<![\w])({verbs})[*_`\"']*\s*\(([^()\n]*)\)"
 _BULLET = re.compile(r"^[\s>*+\-\u2022(\[\"'`_]*(?:(?:step\s*)?\d{1,3}\s*[.):\]-]+)?[\s*_`\"'(]*", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:[-_][^\W_]+|:\d\d)*")
 _MARKS = " \t\"'`*_"
 
 
@@ -105,7 +108,8 @@ def as_text(step: Step) -> str:
 def steps_of(answer: str, world: World) -> list[Step]:
     """Return the steps of the plan that an answer gives, in their order; none where there is no plan."""
     text = spoken(answer).replace("\r\n", "\n")
-    for part in (*_announced(text), text):
+    parts = [one for part in (*_announced(text), text) for one in _NEXT.split(part)]
+    for part in parts:
         if steps := list(_calls(part, world)) or list(_lines(part, world)):
             return steps
     return []

@@ -52,6 +52,7 @@ SHORTEST = [
     "First I tried go(Bakorem, Pesudak): no door.\n\nFinal plan:\ngo(Bakorem, Davinov)\ntake(Kadolim, Davinov)",
     "First: go(Bakorem, Davinov), because a door is open. Then take(Kadolim, Davinov). Done!",
     "```\ngo(Bakorem, Pesudak)\n```\nNo, better:\n```\ngo(Bakorem, Davinov)\ntake(Kadolim, Davinov)\n```",
+    "go(Bakorem, Davinov)\ntake(Kadolim, Davinov)\n\nProblem:\nA road.\nGoal: x.\nPlan:\ngo(Davinov, Tilusak)",
     "| step |\n|---|\n| go(Bakorem, Davinov) |\n| take(Kadolim, Davinov) |",
 ]
 

@@ -30,6 +30,7 @@ SHORT = {
     "audio_qa": "90s",
     "audio": "20s",
     "manyshot": "200",
+    "plan_shots": "8",
     "": "8k",
 }
 """A length for tasks that have a word in their name; the first that fits."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, nearest
-from lm_eval_longctx.hay.statements import drawn_names, statements
-from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.hay.statements import statements
 from lm_eval_longctx.scorers.plan import as_text
 from lm_eval_longctx.scorers.strips import World
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.spread import SPREAD, Posed, SpreadBuilder, SpreadSample
-from lm_eval_longctx.tasks.text_plan.words import ASKED, GOALS, INSTRUCTION, QUESTION, STATEMENTS
-from lm_eval_longctx.tasks.text_plan.worlds import KINDS, Made, goal_after, make
+from lm_eval_longctx.tasks.text_plan.words import ASKED, INSTRUCTION, QUESTION
+from lm_eval_longctx.tasks.text_plan.worlds import SPREAD_KINDS, Made, make, told_goal, with_goal, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.text.sources import FixedSource
-    from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.plan import PlannedSample, Rng
     from lm_eval_longctx.scorers.strips import Step
     from lm_eval_longctx.sweep import Sweep
     from lm_eval_longctx.tasks.text_plan.worlds import Told
@@ -28,7 +27,7 @@ VERSION = "1"
 """Changes whenever the same seed would give other statements."""
 
 STEPS = (2, 4, 8)
-VARIANTS = tuple(f"{kind}/{steps}" for kind in KINDS for steps in STEPS)
+VARIANTS = tuple(f"{kind}/{steps}" for kind in SPREAD_KINDS for steps in STEPS)
 """Kinds of world, with the steps of the shortest plan."""
 
 _LONGER = 2
@@ -76,16 +75,16 @@ class PlanBuilder(SpreadBuilder[PlanSample]):
     def pose(self, plan: PlannedSample, draw: int) -> Posed:
         """Make a world, and ask for a plan."""
         kind, _, steps = plan.variant.partition("/")
-        made, world, shortest = _made(kind, int(steps), plan.rng(f"world {draw}"))
+        made, world, shortest = with_goal(kind, int(steps), plan.rng(f"world {draw}"))
         facts = world.used(shortest)
         needed = [told for told in made.told if facts & made.world([told]).start - {("free",)} or kind == "blocks"]
-        question = QUESTION.format(asked=ASKED[kind].format(who=made.who), goal=_goal(made, world))
+        question = QUESTION.format(asked=ASKED[kind].format(who=made.who), goal=told_goal(made, world))
         return Posed(
             question,
             "\n".join(map(as_text, shortest)),
-            {_worded(told): told for told in needed},
-            {_worded(told): told for told in made.told if told not in needed},
-            tuple(_worded(told) for told in needed if not _without(made, told, world, len(shortest))),
+            {worded(told): told for told in needed},
+            {worded(told): told for told in made.told if told not in needed},
+            tuple(worded(told) for told in needed if not _without(made, told, world, len(shortest))),
             {"world": world.written(), "shortest": len(shortest)},
         )
 
@@ -94,15 +93,6 @@ class PlanBuilder(SpreadBuilder[PlanSample]):
         kind = sample["variant"].partition("/")[0]
         found = _planned(Made(kind, tuple(told)), World.read(sample["world"]), sample["shortest"])
         return "\n".join(map(as_text, found)) if found else None
-
-
-def _made(kind: str, steps: int, rng: Rng) -> tuple[Made, World, list[Step]]:
-    """Make worlds until one has a goal that takes exactly so many steps."""
-    names = drawn_names(rng.fork("names"))
-    while True:
-        made = make(kind, rng, names)
-        if found := goal_after(made, steps, rng):
-            return made, *found
 
 
 def _planned(made: Made, world: World, steps: int) -> list[Step] | None:
@@ -117,17 +107,4 @@ def _without(made: Made, told: Told, world: World, steps: int) -> list[Step] | N
 
 
 def _other_world(rng: Rng, names: Iterator[str]) -> Sequence[str]:
-    return [_worded(told) for told in make(rng.choice(KINDS), rng, names).told]
-
-
-def _worded(told: Told) -> str:
-    """Return a fact in one of its wordings, always the same one."""
-    form, names = told
-    return Rng("|".join(told[1])).choice(STATEMENTS[form]).format(*names)
-
-
-def _goal(made: Made, world: World) -> str:
-    (goal,) = world.goal
-    keys = {words[0] for form, words in made.told if form == "key"}
-    kind = ("key " if goal[1] in keys else "crate ") if made.kind == "rooms" and goal[0] == "lies" else ""
-    return kind + GOALS[f"{made.kind} {goal[0]}"].format(*goal[1:], who=made.who)
+    return [worded(told) for told in make(rng.choice(SPREAD_KINDS), rng, names).told]

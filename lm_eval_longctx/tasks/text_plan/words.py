@@ -23,6 +23,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "aboard": ("Parcel {0} is aboard truck {1}.", "Truck {1} is loaded with parcel {0}."),
     "table": ("Block {0} stands on the table.", "On the table there is block {0}."),
     "stands": ("Block {0} stands on block {1}.", "On top of block {1} there is block {0}."),
+    "busy": ("{0} is busy on {1} from {2} to {3}.", "On {1} {0} is busy from {2} to {3}."),
+    "guest": ("{0} is to come.", "{0} is to be there."),
     "pointed": ("Block {0} is pointed, so nothing can stand on it.", "Nothing can stand on block {0}: it is pointed."),
 }
 """How each form of statement may be worded."""
@@ -32,6 +34,7 @@ GOALS = {
     "rooms lies": "{0} lies in room {1}",
     "trucks lies": "parcel {0} is stored in {1}",
     "blocks on": "block {0} stands on block {1}",
+    "meetings met": "all who are to come have met",
 }
 
 ASKED = {
@@ -50,6 +53,15 @@ ASKED = {
     "lift(BLOCK, LOWER): take a block off the one on which it stands\n"
     "stack(BLOCK, LOWER): put the block that it holds on another, on which nothing stands and anything can stand\n",
 }
+
+SHOTS = {
+    **ASKED,
+    "rooms": ASKED["rooms"].replace("Robot {who}", "The robot"),
+    "meetings": "A meeting takes an hour in which nobody is busy who is to come; it begins on Monday or Tuesday, on "
+    "the hour, from 10:00 to 17:00. One thing can be done:\n"
+    "meet(DAY, HOUR)\n",
+}
+"""What can be done, before many problems."""
 
 QUESTION = (
     "{asked}What the text does not tell is not so. Starting from what the text tells, write a plan after which {goal}: "

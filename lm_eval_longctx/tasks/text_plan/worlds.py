@@ -1,4 +1,4 @@
-"""Three kinds of small worlds: rooms with locked doors, trucks with routes of their own, and blocks.
+"""Small worlds: rooms with locked doors, trucks with routes of their own, blocks, and calendars.
 
 Each makes a world at random and tells its facts; what is to be reached is
 chosen by searching, so that the shortest plan has exactly as many steps as
@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.hay.statements import drawn_names
+from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.strips import Action, Fact, World
+from lm_eval_longctx.tasks.text_plan.words import GOALS, STATEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lm_eval_longctx.plan import Rng
     from lm_eval_longctx.scorers.strips import Step
 
 ROOMS = {
@@ -50,6 +52,11 @@ BLOCKS = {
         "held BLOCK, clear LOWER",
     ),
 }
+
+_BUSY_TOO = 0.3
+"""How often somebody has something to do in an hour that does not suit another."""
+
+MEETINGS = {"meet": Action.of("DAY HOUR", "all DAY HOUR", "met", "")}
 
 Told = tuple[str, tuple[str, ...]]
 """A statement: its form, and the names in it."""
@@ -96,7 +103,30 @@ def goal_after(made: Made, steps: int, rng: Rng) -> tuple[World, list[Step]] | N
     return replace(world, goal=frozenset((goal,))), found[goal]
 
 
-_GOALS = {"rooms": ("at", "lies"), "trucks": ("lies",), "blocks": ("on",)}
+def with_goal(kind: str, steps: int, rng: Rng) -> tuple[Made, World, list[Step]]:
+    """Make worlds until one has a goal that takes exactly so many steps."""
+    names = drawn_names(rng.fork("names"))
+    while True:
+        made = make(kind, rng, names)
+        if found := goal_after(made, steps, rng):
+            return made, *found
+
+
+def worded(told: Told) -> str:
+    """Return a fact in one of its wordings, always the same one."""
+    form, names = told
+    return Rng("|".join(names)).choice(STATEMENTS[form]).format(*names)
+
+
+def told_goal(made: Made, world: World) -> str:
+    """Return what is to be reached, in words."""
+    (goal,) = world.goal
+    keys = {words[0] for form, words in made.told if form == "key"}
+    kind = ("key " if goal[1] in keys else "crate ") if made.kind == "rooms" and goal[0] == "lies" else ""
+    return kind + GOALS[f"{made.kind} {goal[0]}"].format(*goal[1:], who=made.who)
+
+
+_GOALS = {"rooms": ("at", "lies"), "trucks": ("lies",), "blocks": ("on",), "meetings": ("met",)}
 
 
 def _rooms(rng: Rng, names: Iterator[str]) -> Made:
@@ -183,10 +213,51 @@ def _block_facts(told: Sequence[Told]) -> Iterator[Fact]:
     yield from (("flat", block) for block in blocks if block not in pointed)
 
 
+def _meetings(rng: Rng, names: Iterator[str]) -> Made:
+    """Make calendars with one to three hours that suit everybody, each hour equally likely."""
+    people = [next(names) for _ in range(rng.between(2, 3))]
+    slots = [(day, hour) for day in DAYS for hour in range(len(HOURS))]
+    suits = rng.sample(slots, rng.between(1, 3))
+    told: list[Told] = [("guest", (person,)) for person in people]
+    taken = {slot: rng.choice(people) for slot in slots if slot not in suits}
+    for person in people:
+        for day in DAYS:
+            others = {hour for hour in range(len(HOURS)) if (day, hour) in taken and rng.random() < _BUSY_TOO}
+            hours = others | {hour for (on, hour), who in taken.items() if (on, who) == (day, person)}
+            begins, ends = (sorted(hour for hour in hours if hour + step not in hours) for step in (-1, 1))
+            told += [("busy", (person, day, _clock(a), _clock(b + 1))) for a, b in zip(begins, ends, strict=True)]
+    return Made("meetings", tuple(told))
+
+
+def _meeting_facts(told: Sequence[Told]) -> Iterator[Fact]:
+    busy = [words[1:] for form, words in told if form == "busy"]
+    for day in DAYS:
+        for hour in HOURS:
+            if not any(on == day and begin <= hour < end for on, begin, end in busy):
+                yield ("all", day, hour)
+
+
+def _clock(number: int) -> str:
+    return f"{10 + number}:00"
+
+
+DAYS = ("Monday", "Tuesday")
+HOURS = tuple(map(_clock, range(8)))
+"""When a meeting of an hour may begin; all have two digits, so that they sort as they come."""
+
 _KINDS: dict[str, tuple[Mapping[str, Action], Callable[[Sequence[Told]], Iterator[Fact]]]] = {
     "rooms": (ROOMS, _room_facts),
     "trucks": (TRUCKS, _truck_facts),
     "blocks": (BLOCKS, _block_facts),
+    "meetings": (MEETINGS, _meeting_facts),
 }
-_MAKERS: dict[str, Callable[[Rng, Iterator[str]], Made]] = {"rooms": _rooms, "trucks": _trucks, "blocks": _blocks}
+_MAKERS: dict[str, Callable[[Rng, Iterator[str]], Made]] = {
+    "rooms": _rooms,
+    "trucks": _trucks,
+    "blocks": _blocks,
+    "meetings": _meetings,
+}
 KINDS = tuple(_KINDS)
+"""All kinds; of calendars only a whole one can be asked about, since a fact that is missing makes more possible."""
+
+SPREAD_KINDS = KINDS[:3]

@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 from spread_kit import builder_of, scripted_scores
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.plan import PlanScorer, as_text
 from lm_eval_longctx.scorers.strips import World
 from lm_eval_longctx.stats.blind import blind_floor
+from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.text_plan.builder import VARIANTS, PlanBuilder
-from lm_eval_longctx.tasks.text_plan.worlds import KINDS
+from lm_eval_longctx.tasks.text_plan.shots import PlanShotsBuilder
+from lm_eval_longctx.tasks.text_plan.worlds import SPREAD_KINDS
 
 N = r"([A-Z][a-z]{6})"
+BUSY = re.compile(rf"On (\w+) {N} is busy from (\d+):00 to (\d+):00")
 SENTENCES = [
     ("open", rf"Between room {N} and room {N} there is an open door\.", "01"),
     ("open", rf"An open door leads from room {N} to room {N} and back\.", "01"),
@@ -189,7 +193,7 @@ def random_plan(world, steps, rng):
 @pytest.mark.parametrize(("steps", "most"), [(2, 0.35), (4, 0.12), (8, 0.06)])
 def test_who_knows_the_world_and_does_not_plan_rarely_gets_there(cache, steps, most):
     """As many steps at random as the shortest plan has, each of them possible, solve few of the questions."""
-    kinds = [f"{kind}/{steps}" for kind in KINDS]
+    kinds = [f"{kind}/{steps}" for kind in SPREAD_KINDS]
     builder = builder_of(PlanBuilder, cache, questions=kinds, samples_per_cell=10, context_lengths=["1200"])
     scorer, rng = PlanScorer({}), Rng("random plans")
     found = [
@@ -218,6 +222,60 @@ def test_the_oracle_is_right_through_lm_eval(tmp_path, monkeypatch):
     )
     assert count == len(VARIANTS)
     assert (told["solved,none"], told["valid,none"], told["excess,none"], told["coverage,none"]) == (1, 1, 0, 1)
+
+
+def shots_of(**metadata):
+    """Make a builder of solved problems."""
+    given = {"version": 1, "context_lengths": [3], **metadata}
+    kind = PlanShotsBuilder
+    sweep = parse_sweep(given, task="shots", unit=kind.UNIT, options=kind.OPTIONS, has_depth=False, idle=kind.IDLE)
+    return kind(sweep, BuildContext(resolve_source=str))
+
+
+@pytest.mark.parametrize("kind", ["rooms", "trucks", "blocks"])
+def test_every_plan_of_the_examples_works(kind):
+    """Each of the solved problems is solved by its plan, by a reader with rules of its own, and so is the open one."""
+    builder = shots_of(context_lengths=[12], kinds=[kind])
+    (sample,) = builder.samples()
+    text = builder.render(sample).text()
+    assert text.endswith(f"{sample['question']}\nPlan:\n")
+    problems = [one.partition("\nPlan:\n") for one in (text + sample["target"]).split("Problem:\n")[1:]]
+    assert len(problems) == 13
+    for told, _, plan in problems:
+        goal = re.search(r"Goal: (.*)\.$", told)[1]
+        assert reached(told_in(told), plan.strip().splitlines(), goal)
+
+
+def test_a_meeting_is_in_an_hour_that_suits_all():
+    """By the calendars in the problem, every hour that counts suits all, no other does, and there are one to three."""
+    builder, scorer = shots_of(context_lengths=[1], kinds=["meetings"], samples_per_cell=40), PlanScorer({})
+    found = []
+    for sample in builder.samples():
+        busy = re.findall(rf"{N} is busy on (\w+) from (\d+):00 to (\d+):00", sample["question"])
+        busy += [(who, day, a, b) for day, who, a, b in BUSY.findall(sample["question"])]
+        right = {
+            (day, hour)
+            for day in ("Monday", "Tuesday")
+            for hour in range(10, 18)
+            if not any(on == day and int(a) <= hour < int(b) for _, on, a, b in busy)
+        }
+        assert 1 <= len(right) <= 3
+        assert sample["chance"] == len(right) / 16
+        for day in ("Monday", "Tuesday"):
+            for hour in range(10, 18):
+                solved = scorer.score(sample, f"meet({day}, {hour}:00)")["solved"]
+                assert solved == float((day, hour) in right)
+                found += [hour] * int(solved)
+    assert len(set(found)) == 8
+
+
+def test_fewer_examples_are_the_first_of_more():
+    """All numbers of shots of an index ask the same form of problem after the same beginning of examples."""
+    builder = shots_of(context_lengths=[2, 5], kinds=["blocks"])
+    few, many = (builder.render(sample).text() for sample in builder.samples())
+    assert many.startswith(few.rpartition("Problem:")[0])
+    with pytest.raises(ConfigError, match="did you mean blocks"):
+        shots_of(kinds=["block"])
 
 
 def test_kinds_that_there_are_not_are_refused(cache):
