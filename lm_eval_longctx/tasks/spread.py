@@ -42,12 +42,19 @@ APART = 0.6
 
 _DRAWS = 100
 
+WINDOW = 0.1
+"""Over what share of the context statements are spread around each depth, where depths are asked for."""
+
+_NO_DEPTHS = (0.5,)
+"""What ``depths: 1`` means, as tasks have it."""
+
 SPREAD = Option(
     "spread",
-    1.0,
-    "over what share of the context the statements are spread; below 1 around each depth, at 1 depths have no effect",
+    None,
+    f"over what share of the context statements are spread: 1, or {WINDOW} around each depth if depths are asked for",
     above=0,
     maximum=1,
+    kinds=(float,),
 )
 
 
@@ -193,7 +200,8 @@ class SpreadBuilder(Builder[P]):
         """Keep the settings; the corpus is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
-        self._spread = float(self._options["spread"])
+        given = self._options["spread"]
+        self._spread = float(given or (1 if sweep.depths == _NO_DEPTHS else WINDOW))
 
     @abstractmethod
     def variants(self) -> Sequence[str]:
@@ -214,7 +222,7 @@ class SpreadBuilder(Builder[P]):
     def plans(self) -> Iterable[PlannedSample]:
         """Yield each kind of question at each length and, where statements stand close together, each depth."""
         sweep = self.sweep if self._spread < 1 else replace(self.sweep, depths=())
-        if len(self.sweep.depths) > 1 > len(sweep.depths):
+        if self._spread == 1 and self.sweep.depths != _NO_DEPTHS:
             logger.warning("%s: depths have no effect, for spread is 1: set it below", self.sweep.task)
         return expand(sweep, variants=self.variants())
 

@@ -148,15 +148,13 @@ def test_without_what_is_needed_there_is_another_answer():
 
 def test_statements_stand_where_they_are_asked(cache):
     """At spread 1 there are no depths and evidence is all over the context; below, it stays in a window around each."""
-    wide = builder_of(GraphBuilder, cache, context_lengths=["4k"], depths=3)
+    wide = builder_of(GraphBuilder, cache, context_lengths=["4k"])
     assert {plan.depth for plan in wide.plans()} == {None}
     for sample in wide.samples():
         depths = [depth for _, depth in sample["evidence"]]
         assert max(depths) - min(depths) > 0.6
         assert sample["spans_halves"]
-    near = builder_of(
-        GraphBuilder, cache, context_lengths=["16k"], depths=[0, 0.5, 1], spread=0.1, questions=["layer/2"]
-    )
+    near = builder_of(GraphBuilder, cache, context_lengths=["16k"], depths=[0, 0.5, 1], questions=["layer/2"])
     samples = near.samples()
     assert sorted(sample["depth"] for sample in samples) == [0, 0.5, 1]
     for sample in samples:
@@ -164,6 +162,13 @@ def test_statements_stand_where_they_are_asked(cache):
             0.9 * sample["depth"] - 0.02 <= depth <= 0.9 * sample["depth"] + 0.12 for _, depth in sample["evidence"]
         )
         assert not sample["spans_halves"]
+
+
+def test_depths_that_have_no_effect_are_told(cache, caplog):
+    """Who asks for depths and for statements all over the context is told that these have no effect."""
+    builder = builder_of(GraphBuilder, cache, depths=3, spread=1, questions=["layer/2"])
+    assert [plan.depth for plan in builder.plans()] == [None]
+    assert "depths have no effect" in caplog.text
 
 
 def test_a_part_of_the_context_does_not_answer(cache):
