@@ -139,15 +139,17 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """Add field by field; unknown plus known is known."""
-        merged = {
-            f.name: _add(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.name != "by_modality"
-        }
+        merged = {name: _add(getattr(self, name), getattr(other, name)) for name in _USAGE if name != "by_modality"}
         keys = sorted({*self.by_modality, *other.by_modality})
         return Usage(**merged, by_modality={k: self.by_modality.get(k, 0) + other.by_modality.get(k, 0) for k in keys})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the known fields as plain values."""
-        return {name: value for name, value in vars(self).items() if value is not None and value != {}}
+        told = {name: getattr(self, name) for name in _USAGE}  # vars() would leave a dictionary with each
+        return {name: value for name, value in told.items() if value is not None and value != {}}
+
+
+_USAGE = tuple(f.name for f in fields(Usage))
 
 
 def _add(a: float | None, b: float | None) -> Any:
@@ -169,6 +171,8 @@ class Completion(str):
         counted_tokens: Prompt tokens by the provider's own counting before sending.
     """
 
+    # A dictionary for each of a hundred thousand answers would be half of all that a run keeps.
+    __slots__ = ("attempts", "counted_tokens", "detail", "key", "notes", "outcome", "replayed", "seconds", "usage")
     outcome: Outcome
     usage: Usage
     detail: str
@@ -214,21 +218,28 @@ class Completion(str):
             self.counted_tokens,
         )
 
+    def __getstate__(self) -> None:
+        """Keep nothing beside the arguments: they are everything."""
+
+    def __setstate__(self, state: object) -> None:
+        """Read what earlier versions kept beside the arguments, which say the same."""
+
     def changed(self, **changes: Any) -> Completion:
         """Return a copy with some attributes (or ``text``) changed."""
-        names = (
-            "text",
-            "outcome",
-            "usage",
-            "detail",
-            "seconds",
-            "attempts",
-            "key",
-            "notes",
-            "replayed",
-            "counted_tokens",
-        )
-        return Completion(**{**dict(zip(names, self.__getnewargs__(), strict=True)), **changes})
+        known: dict[str, Any] = {
+            "text": str(self),
+            "outcome": self.outcome,
+            "usage": self.usage,
+            "detail": self.detail,
+            "seconds": self.seconds,
+            "attempts": self.attempts,
+            "key": self.key,
+            "notes": self.notes,
+            "replayed": self.replayed,
+            "counted_tokens": self.counted_tokens,
+        }
+        known.update(changes)
+        return Completion(**known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the text as plain values, for logs and results."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ from lm_eval_longctx.backend.rules import Stop
 from lm_eval_longctx.completion import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from lm_eval_longctx.backend.session import Session
     from lm_eval_longctx.backend.verdict import Verdict
 
@@ -34,6 +31,25 @@ LONGEST = 60.0
 
 _LOST = frozenset({Outcome.TRANSPORT_FAILED, Outcome.POSSIBLY_BILLED})
 _WORDS = 200
+
+
+class Passage:
+    """A call's way past the breaker."""
+
+    __slots__ = ("_breaker", "_probe")
+
+    def __init__(self, breaker: Breaker) -> None:
+        """Stand before the breaker."""
+        self._breaker, self._probe = breaker, False
+
+    async def __aenter__(self) -> None:
+        """Wait as long as need be."""
+        self._probe = await self._breaker.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Tell the breaker that a probe has ended."""
+        if self._probe:
+            self._breaker.probed()
 
 
 class Breaker:
@@ -58,16 +74,9 @@ class Breaker:
         """Whether questions wait."""
         return self._since is not None
 
-    @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
-        """Hold back a call while the breaker is open, but for one that is the probe."""
-        probe = await self._enter()
-        try:
-            yield
-        finally:
-            if probe:
-                self._probing = False
-                self.wake()
+    def passage(self) -> Passage:
+        """Hold back a call, within ``async with``, while the breaker is open, but for one that is the probe."""
+        return Passage(self)
 
     def heard(self, verdict: Verdict) -> None:
         """Learn how a call ended: what the server answers, refusals among it, shows that it is there."""
@@ -86,7 +95,12 @@ class Breaker:
             if not turn.done():
                 turn.set_result(None)
 
-    async def _enter(self) -> bool:
+    def probed(self) -> None:
+        """Let another question be the probe."""
+        self._probing = False
+        self.wake()
+
+    async def enter(self) -> bool:
         """Wait as long as need be; tell whether this call is the probe."""
         while self.open and not self._session.stopped:
             if not self._probing and not self._gives_up():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
 
-LATE = ("datasets", "evaluate", "requests", "sacrebleu")
+LATE = ("aiohttp", "datasets", "evaluate", "requests", "sacrebleu")
 """What takes longest and is needed by few commands; measured with ``python -X importtime``."""
 
 

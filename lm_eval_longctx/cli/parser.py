@@ -126,19 +126,19 @@ def _dispatch(arguments: list[str]) -> int:
         complete(build_parser(chosen)[0])
     if chosen and chosen.forwards:
         return _run(chosen, argparse.Namespace(rest=arguments[1:]))
-    parser, sub = build_parser(chosen)
-    args, rest = parser.parse_known_args(arguments)
-    sub.refuse_rest(rest)
-    if chosen is None:
-        parser.print_help()
-        return 2
-    return _run(chosen, args)
+    with late_imports() if chosen and chosen.looks else nullcontext():
+        parser, sub = build_parser(chosen)
+        args, rest = parser.parse_known_args(arguments)
+        sub.refuse_rest(rest)
+        if chosen is None:
+            parser.print_help()
+            return 2
+        return _run(chosen, args)
 
 
 def _run(command: Command, args: argparse.Namespace) -> int:
-    with late_imports() if command.looks else nullcontext():
-        status: int = importlib.import_module(command.module).run(args)
-        return status
+    status: int = importlib.import_module(command.module).run(args)
+    return status
 
 
 def build_parser(chosen: Command | None = None) -> tuple[Parser, Parser]:

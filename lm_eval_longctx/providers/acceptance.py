@@ -111,7 +111,8 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
     other = _other_model(reply, expected)
     if other and expected.no_other_model:
         return _decoded(reply, raw, Outcome.MALFORMED, other, Retry("never", billed=True))
-    reply = replace(reply, notes=(*reply.notes, *filter(None, (other, _capped(reply, expected)))))
+    if more := tuple(filter(None, (other, _capped(reply, expected)))):
+        reply = replace(reply, notes=(*reply.notes, *more))
     cut = _cut(reply, request, expected) if outcome.answered else None
     if cut is not None:
         return _decoded(reply, raw, *cut)
@@ -135,6 +136,8 @@ def _believed(reply: Reply, request: Request | None, expected: Expected) -> Repl
         notes = (*notes, UNCHECKED)
     if text != (reply.text or ""):
         notes = (*notes, "halves of surrogate pairs in the answer were joined or replaced")
+    if not notes and usage is reply.usage:  # a text that was mended has a note
+        return reply
     return replace(reply, text=None if reply.text is None else text, usage=usage, notes=(*reply.notes, *notes))
 
 

@@ -284,7 +284,8 @@ class HostedProvider(HttpProvider):
         return (*self._sent_settings(request.settings).left_out, *refused, *self.media.notes(request.prompt), *prefix)
 
     def _tree(self, ready: Ready, wire: Wire) -> dict[str, Any]:
-        takes = replace(self.declared, temperature=self.samples)
+        declared, samples = self.declared, self.samples
+        takes = declared if declared.temperature == samples else replace(declared, temperature=samples)
         return self.dialect.encode(ready.request, takes, wire)
 
     def _url(self, wire: Wire) -> str:

@@ -184,7 +184,7 @@ class MediaRoute:
         check(prompt)
         files = self.uploads.wanted(prompt) if self.uploads else []
         handles = await self._store.ensure(files, account(), self.uploads.uploader) if self.uploads and files else {}
-        return Ready(replace(request, prompt=prompt), handles)
+        return Ready(request if prompt is request.prompt else replace(request, prompt=prompt), handles)
 
     def forget(self, ready: Ready, account: str) -> None:
         """Drop the names of files that the provider no longer knows, so that asking again uploads again."""

@@ -299,7 +299,7 @@ class _Attempt:
     def fail(self, error: BaseException, total: float) -> None:
         """Note what went wrong; a small body was sent unless there was no connection to send it through."""
         self.error = explain(error, self.timeouts, total)
-        self.sent = self.sent and not isinstance(error, _BEFORE_SENDING)
+        self.sent = self.sent and not isinstance(error, _before_sending())
 
     def raw(self) -> Raw:
         """Return what came back so far."""
@@ -308,39 +308,44 @@ class _Attempt:
         return Raw(self.status, self.response_headers, bytes(self.received.body), seconds, self.error, sent)
 
 
-_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, _CERTIFICATE),
-    (aiohttp.ClientConnectorSSLError, "no encrypted connection"),
-    (aiohttp.ClientHttpProxyError, "the proxy refused"),
-    (aiohttp.ClientProxyConnectionError, "no connection to the proxy"),
-    (aiohttp.ConnectionTimeoutError, "no connection in time"),
-    (aiohttp.ClientConnectorError, "no connection"),
-    (aiohttp.SocketTimeoutError, "silence"),
-    (aiohttp.ServerDisconnectedError, "the server closed the connection"),
-    (aiohttp.ClientPayloadError, "the answer broke off"),
-    (aiohttp.InvalidURL, "not a URL"),
-    (aiohttp.ClientOSError, "the connection broke"),
-    (MediaError, "media"),
-    (aiohttp.ClientError, "the exchange failed"),
-    (asyncio.TimeoutError, "out of time"),
-    (OSError, "the connection broke"),
-    (ValueError, "the exchange failed"),
-)
-"""What each exception of the wire means, most special first."""
+@lru_cache(maxsize=1)
+def causes() -> tuple[tuple[type[BaseException], str], ...]:
+    """Say what each exception of the wire means, most special first; what only plans never imports aiohttp for it."""
+    return (
+        (aiohttp.ClientConnectorCertificateError, _CERTIFICATE),
+        (aiohttp.ClientConnectorSSLError, "no encrypted connection"),
+        (aiohttp.ClientHttpProxyError, "the proxy refused"),
+        (aiohttp.ClientProxyConnectionError, "no connection to the proxy"),
+        (aiohttp.ConnectionTimeoutError, "no connection in time"),
+        (aiohttp.ClientConnectorError, "no connection"),
+        (aiohttp.SocketTimeoutError, "silence"),
+        (aiohttp.ServerDisconnectedError, "the server closed the connection"),
+        (aiohttp.ClientPayloadError, "the answer broke off"),
+        (aiohttp.InvalidURL, "not a URL"),
+        (aiohttp.ClientOSError, "the connection broke"),
+        (MediaError, "media"),
+        (aiohttp.ClientError, "the exchange failed"),
+        (asyncio.TimeoutError, "out of time"),
+        (OSError, "the connection broke"),
+        (ValueError, "the exchange failed"),
+    )
 
-_BEFORE_SENDING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ConnectionTimeoutError,
-    MediaError,
-    ValueError,
-)
-"""What happens before the first byte of a body is sent."""
+
+@lru_cache(maxsize=1)
+def _before_sending() -> tuple[type[BaseException], ...]:
+    """Return what happens before the first byte of a body is sent."""
+    return (
+        aiohttp.ClientConnectorError,
+        aiohttp.ClientHttpProxyError,
+        aiohttp.ConnectionTimeoutError,
+        MediaError,
+        ValueError,
+    )
 
 
 def explain(error: BaseException, timeouts: Timeouts, total: float) -> str:
     """Say in one line what went wrong on the wire."""
-    cause = next(words for kind, words in _CAUSES if isinstance(error, kind))
+    cause = next(words for kind, words in causes() if isinstance(error, kind))
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return f"{cause} ({timeouts.connect:g} s)"
     if isinstance(error, aiohttp.SocketTimeoutError):

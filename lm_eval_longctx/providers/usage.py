@@ -70,20 +70,27 @@ def checked(usage: Usage | None, text: str, most: Most) -> tuple[Usage | None, t
     return known, (*notes, *more)
 
 
+_NUMBERS = tuple(f.name for f in fields(Usage) if f.name not in {"by_modality", "cost"})
+
+
 def _typed(usage: Usage) -> tuple[Usage, list[str]]:
     notes: list[str] = []
     numbers: dict[str, Any] = {}
-    for name in (f.name for f in fields(usage) if f.name not in {"by_modality", "cost"}):
+    for name in _NUMBERS:
         value = getattr(usage, name)
+        if value is None:
+            continue
         numbers[name] = whole(value)
-        if value is not None and numbers[name] is None:
+        if numbers[name] is None:
             notes.append(f"{_words(name)} reported as {_short(value)} cannot be, and count as unknown")
-        elif value is not None and type(value) is not int:
+        elif type(value) is not int:
             notes.append(f"{_words(name)} reported as {_short(value)} are read as {numbers[name]}")
     parts = {str(kind): whole(n) for kind, n in usage.by_modality.items()}
     if None in parts.values():
         notes.append(f"tokens by kind reported as {_short(usage.by_modality)} cannot be, and count as unknown")
         parts = {}
+    if not notes and parts == usage.by_modality:  # nearly always
+        return usage, notes
     return replace(usage, **numbers, by_modality={k: n for k, n in parts.items() if n is not None}), notes
 
 
@@ -102,7 +109,7 @@ def _possible(usage: Usage, text: str, most: Most) -> tuple[Usage, list[str]]:
         words = f"{usage.reasoning_tokens} reasoning tokens of {output} output tokens reported"
         doubts.setdefault("output_tokens", f"{words}, which cannot be: the output counts as unknown")
     unknown: dict[str, Any] = dict.fromkeys(doubts)
-    known = replace(usage, **unknown)
+    known = replace(usage, **unknown) if unknown else usage
     kinds = sum(known.by_modality.values())
     if kinds and (known.prompt_tokens is None or kinds > known.prompt_tokens):
         return replace(known, by_modality={}), [*dict.fromkeys(doubts.values()), _kinds(kinds, known.prompt_tokens)]

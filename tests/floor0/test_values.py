@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import io
 import json
 import pickle
 from typing import TYPE_CHECKING
@@ -134,4 +136,30 @@ def test_a_missing_requirement_is_not_blamed_on_an_extra(half_installed: str) ->
 def test_values_are_frozen(reasonless: object) -> None:
     """Parts cannot be changed after they are made."""
     with pytest.raises(AttributeError):
-        reasonless.role = "x"  # type: ignore[attr-defined]
+        reasonless.role = "x"
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_answers_that_earlier_versions_pickled_are_read(protocol: int) -> None:
+    """A cache that an earlier version pickled, with a dictionary beside the arguments, gives the same answers."""
+    answer = Completion("yes", Outcome.REFUSED, Usage(3), "why", 1.5, 2, "key", ("note",), True, 7)  # noqa: FBT003
+
+    class Earlier(pickle.Pickler):
+        """Writes as a class without slots does."""
+
+        def reducer_override(self, value: object) -> object:
+            if not isinstance(value, Completion):
+                return NotImplemented
+            return copyreg.__newobj__, (Completion, *value.__getnewargs__()), {"detail": "why", "attempts": 2}
+
+    kept = io.BytesIO()
+    Earlier(kept, protocol).dump(answer)
+    back = pickle.loads(kept.getvalue())  # noqa: S301 - our own bytes
+    assert (str(back), back.to_dict()) == (str(answer), answer.to_dict())
+
+
+def test_an_answer_holds_nothing_beside_its_fields() -> None:
+    """An answer has no dictionary of its own, which would be half of what a long run keeps."""
+    with pytest.raises(AttributeError):
+        Completion("yes").other = 1
+    assert not hasattr(Completion("yes").changed(attempts=2), "__dict__")

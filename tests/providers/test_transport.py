@@ -15,7 +15,7 @@ from lm_eval_longctx.errors import ConfigError, MediaError
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.providers.base import Request
 from lm_eval_longctx.providers.segments import Body, EscapedText, assemble
-from lm_eval_longctx.providers.transport import _CAUSES, Timeouts, Transport, explain
+from lm_eval_longctx.providers.transport import Timeouts, Transport, causes, explain
 from lm_eval_longctx.testing.contract import ask, question, run
 
 MEGABYTE = 1 << 20
@@ -196,13 +196,13 @@ def test_certificates_that_cannot_be_read_are_an_error(tmp_path):
         Transport(QUICK, ca_file=str(tmp_path / "none.pem"))
 
 
-@pytest.mark.parametrize(("kind", "words"), _CAUSES, ids=lambda item: getattr(item, "__name__", ""))
+@pytest.mark.parametrize(("kind", "words"), causes(), ids=lambda item: getattr(item, "__name__", ""))
 def test_every_exception_of_the_wire_has_its_words(kind, words):
     """Each exception in the table is explained by its own line, not by that of its base."""
     error = kind.__new__(kind)
     error.args = ()
     error.__dict__.update(_os_error=OSError(), _conn_key=None, _certificate_error=None)
-    first = next(w for k, w in _CAUSES if issubclass(kind, k))
+    first = next(w for k, w in causes() if issubclass(kind, k))
     assert first == words
     if kind in {MediaError, asyncio.TimeoutError, ValueError, OSError, aiohttp.ServerDisconnectedError}:
         assert explain(kind("x") if kind is not asyncio.TimeoutError else kind(), QUICK, 5).startswith(words)

