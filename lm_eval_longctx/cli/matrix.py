@@ -31,6 +31,9 @@ Cells run in processes of this machine; ray: runs them on a cluster, with ledger
 keys of the file:
 """
 
+_INTERRUPTED = 128 + 2
+"""What shells say of a program that Ctrl-C ended."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; the help teaches the file."""
@@ -83,6 +86,9 @@ def _run(matrix: Matrix, store: Store, cells: list[Cell], *, as_json: bool) -> i
         failed = _driven(executor, store, cells, "cells")
         sweeps = list(whole_sweeps(cell for cell in cells if store.has(cell)))
         failed |= _driven(executor, store, sweeps, "bringing together")
+    except KeyboardInterrupt:
+        print("stopped: cells that run record what is in flight; the same command goes on from there", file=sys.stderr)
+        return _INTERRUPTED
     finally:
         executor.close()
     failed = {name: ended for name, ended in failed.items() if ended.status}

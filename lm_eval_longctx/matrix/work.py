@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -87,4 +88,4 @@ def run_cell(work: Work) -> Ended:
                     raise
         told = log.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
         files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    return Ended(status, files, told, time.monotonic() - began, os.uname().nodename)
+    return Ended(status, files, told, time.monotonic() - began, platform.node())

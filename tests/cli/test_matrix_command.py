@@ -73,3 +73,15 @@ def test_cells_that_fail_are_named_and_the_status_says_so(command, monkeypatch):
     assert status == 1
     assert "ended with 4 (the disk is full)" in printed.err
     assert "0 of 4 cells have ended well" in printed.out
+
+
+def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
+    """An interrupted matrix ends with 130 and one line, without a traceback."""
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", interrupted)
+    status, printed = command()
+    assert status == 130
+    assert "the same command goes on from there" in printed.err
