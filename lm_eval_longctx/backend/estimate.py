@@ -224,9 +224,18 @@ def most_text(sample: Mapping[str, Any], prompt: Prompt | None) -> int:
     return len(json.dumps(sample, default=str).encode()) + _WORDS_BESIDE + _LABEL * pictures
 
 
+_SAID = 15
+"""Bytes of a transcript for a second of speech: 2.5 English words."""
+
+
 def answer_tokens(sample: Mapping[str, Any], budget: int) -> int:
-    """Return how long the right answer is in tokens, roughly, but never more than the budget."""
+    """Return how long the right answer is in tokens, roughly, but never more than the budget.
+
+    Where nobody knows it, a piece of a recording is to be written down: as much as people say in its seconds.
+    """
     target = sample.get("target", "")
+    if target is None:
+        return min(budget, math.ceil(_SAID * float(sample["realised_length"]) / BYTES_PER_TOKEN) + ANSWER_SLACK)
     text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
     return min(budget, math.ceil(len(text.encode()) / BYTES_PER_TOKEN) + ANSWER_SLACK)
 

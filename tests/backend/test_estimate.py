@@ -155,6 +155,7 @@ def test_answers_are_as_long_as_the_right_one():
     assert answer_tokens({"target": "word " * 900}, 10_000) == 1016
     assert answer_tokens({"target": "word " * 900}, 100) == 100
     assert answer_tokens({"target": ["a", "b"]}, 64) == 19
+    assert answer_tokens({"target": None, "realised_length": 30.0}, 812) == 116
 
 
 def test_time_follows_the_narrowest_limit():
