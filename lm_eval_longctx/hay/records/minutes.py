@@ -40,7 +40,7 @@ class Minutes(World):
             seed: Any text.
             a_day: How many entries a day has.
         """
-        super().__init__(seed, given_names=True)
+        super().__init__(seed, said=True)
         self.a_day = a_day
         rng = Rng(f"{self.identity}|minutes {VERSION}")
         self.stock = (*self._trades(rng), *self._reports(rng))

@@ -13,6 +13,12 @@ GIVEN = tuple(
         "Rose Samuel Simon Susan Theodore Thomas Victor Walter William"
     ).split()
 )
+CLEAR = tuple("Robert Daniel Michael Edward Richard Jacob Samuel Philip Benjamin Victor".split())
+"""Given names that a small recogniser writes down as they are, said by our voices."""
+
+MISHEARD = frozenset(("linen", "the school cellar"))
+"""What it takes for other words: *lemon*, *seller*."""
+
 FAMILIES = tuple(
     (
         "Archer Baker Barrow Bishop Carter Chandler Cooper Draper Farmer Fisher Fletcher Forester Gardner Hooper "

@@ -12,7 +12,18 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.hay.chronicle.world import Dice
-from lm_eval_longctx.hay.records.words import BOATS, FAMILIES, GIVEN, GOODS, ITEMS, LISTS, PLACES, STATES
+from lm_eval_longctx.hay.records.words import (
+    BOATS,
+    CLEAR,
+    FAMILIES,
+    GIVEN,
+    GOODS,
+    ITEMS,
+    LISTS,
+    MISHEARD,
+    PLACES,
+    STATES,
+)
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
@@ -93,20 +104,21 @@ class World:
         first_day: No record is older.
     """
 
-    def __init__(self, seed: str, *, given_names: bool = False) -> None:
+    def __init__(self, seed: str, *, said: bool = False) -> None:
         """Draw the names.
 
         Args:
             seed: Any text.
-            given_names: Whether people are called by their given names alone.
+            said: Whether they are to be said: people have given names alone, and only what is heard right is named.
         """
         self.identity = f"records|{VERSION}|{seed}"
         rng = Rng(self.identity)
-        given, families = rng.sample(GIVEN, PEOPLE), rng.sample(FAMILIES, PEOPLE)
+        given, families = rng.sample(CLEAR if said else GIVEN, PEOPLE), rng.sample(FAMILIES, PEOPLE)
+        unsaid = MISHEARD if said else frozenset()
         full = [f"{first} {last}" for first, last in zip(given, families, strict=True)]
-        self.people = tuple(given if given_names else full)
-        self.places = tuple(rng.sample(PLACES, SITES))
-        self.goods = tuple(rng.sample(sorted(GOODS), WARES))
+        self.people = tuple(given if said else full)
+        self.places = tuple(rng.sample([place for place in PLACES if place not in unsaid], SITES))
+        self.goods = tuple(rng.sample([ware for ware in sorted(GOODS) if ware not in unsaid], WARES))
         self.items = tuple(rng.sample(ITEMS, THINGS))
         self.boats = tuple(rng.sample(BOATS, FLEET))
         self.lists = tuple(rng.sample(LISTS, ROLLS))

@@ -21,7 +21,7 @@ from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.hay.text.whole import TOLERANCE, Fitting
 from tests.support.records_reader import read_records
 
-GOLDEN = "c6475c4999411761"
+GOLDEN = "d4d9b09c93add252"
 
 
 @pytest.fixture(scope="module")
