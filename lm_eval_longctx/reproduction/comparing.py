@@ -83,7 +83,22 @@ def table_rows(part: Part, done: Sequence[Ran]) -> list[Row]:
         beside = tuple(pair for pair in left if _same_place(row, *pair))
         left = [pair for pair in left if pair not in beside]
         found.append(Row(row.condition, row.length, row.amount, row.ours, beside))
-    return [*found, *_only_published(left, Unit(part.unit))]
+    order = _conditions(part)
+    rows = [*found, *_only_published(left, Unit(part.unit))]
+    return sorted(
+        rows,
+        key=lambda row: (
+            order.index(row.condition) if row.condition in order else len(order),
+            math.inf if row.amount is None else row.amount,
+        ),
+    )
+
+
+def _conditions(part: Part) -> list[str]:
+    """Return the conditions of a table in its order, those that only others have at the end."""
+    asked = [told for names in part.by.values() for told in names.values()]
+    run = [arm.condition for arms in part.arms.values() for arm in arms]
+    return list(dict.fromkeys([*asked, *run, *(row.condition for row in part.published)]))
 
 
 def readable(ran: Ran) -> Ran:
@@ -105,7 +120,7 @@ def _only_published(left: Sequence[tuple[Published, Point]], unit: Unit) -> Iter
     groups: dict[tuple[str, float | None], list[tuple[Published, Point]]] = {}
     for row, point in left:
         groups.setdefault((row.condition, point.length), []).append((row, point))
-    for (condition, length), pairs in sorted(groups.items(), key=lambda item: item[0][1] or 0.0):
+    for (condition, length), pairs in groups.items():
         label = "" if length is None else _label(length, unit)
         yield Row(condition, label, length, published=tuple(pairs))
 
@@ -141,7 +156,10 @@ def _by_length(run: Run, metric: str, condition: str) -> Iterator[Row]:
 
 
 def _overall(run: Run, metric: str, condition: str) -> Iterator[Row]:
-    yield Row(condition, ours=_score(run, run.block["summary"], metric))
+    """Yield one row; of a metric of some samples only, ``n`` is how many these are."""
+    found = _score(run, run.block["summary"], metric)
+    several = metric != run.block["summary"]["metric"] or found.scored < run.block["summary"]["scored"]
+    yield Row(condition, ours=replace(found, n=found.scored) if several else found)
 
 
 def _score(run: Run, row: Mapping[str, Any], metric: str, length: str = "") -> Ours:

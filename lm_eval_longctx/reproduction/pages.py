@@ -90,9 +90,9 @@ def _section(part: Part, finished: Finished) -> Section:
     columns = [("condition", [row.condition for row in rows]), (f"length ({part.unit})", [row.length for row in rows])]
     shown = [(head, cells) for head, cells in columns if any(cells)]
     shown += [
-        (f"ours ({part.metric})", [_value(row.ours) for row in rows]),
+        (f"ours ({'%' if part.short else part.metric})", [_value(row.ours) for row in rows]),
         ("95 %", [_interval(row.ours) for row in rows]),
-        ("scored", [f"{row.ours.scored}/{row.ours.n}" if row.ours else "" for row in rows]),
+        ("scored", [f"{row.ours.scored} of {row.ours.n}" if row.ours else "" for row in rows]),
         ("published", ["; ".join(_published(*pair) for pair in row.published) for row in rows]),
     ]
     cells = tuple(zip(*(column for _, column in shown), strict=True)) if rows else ()
@@ -110,7 +110,7 @@ def _interval(ours: Ours | None) -> str:
 
 def _published(row: Published, point: Point) -> str:
     note = f" ({row.note})" if row.note and row.note != row.condition else ""
-    return f"{row.model} {point.bound}{number(point.value)}{note}"
+    return f"{row.model} {point.bound}{point.value:g}{note}"  # with the paper's own digits
 
 
 def _notes(part: Part, finished: Finished) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def _glance(finished: Finished) -> Section:
         if first and last:
             rows.append((part.id, part.metric, *_placed(first), *(_placed(last) if last is not first else ("", ""))))
         if part.short:
-            rows += [(row.condition, part.metric, _value(row.ours), "short", "", "") for row in found if row.ours]
+            rows += [(row.condition, "%", _value(row.ours), "short", "", "") for row in found if row.ours]
     heads = ("part", "metric", "shortest", "at", "longest", "at")
     return Section(_GLANCE, heads, tuple(rows), ("a model that gained long context and lost short shows it here",))
 

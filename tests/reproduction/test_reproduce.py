@@ -110,7 +110,7 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
     tasks.mkdir()
     (tasks / "two_sums.yaml").write_text(FOREIGN.format(data=tmp_path / "sums.json"), encoding="utf-8")
     sums = {"task": "two_sums", "metric": "exact_match,none", "percent": True, "condition": "sums"}
-    published = [{"models": {"Some model": {"1k": 0.75}}}]
+    published = [{"models": {"Some model": {"1k": 0.755}}}]
     path = paper_file(
         tmp_path,
         part("broken", {**sums, "task": "no_such_task", "condition": ""}),
@@ -128,14 +128,14 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
     assert process.returncode == 1, log  # of the part that broke
     found = {one["id"]: one for one in json.loads((out / "reproduction.json").read_text())["parts"]}
     (row,) = found["text"]["rows"]
-    assert (row["ours"]["value"], row["ours"]["scored"], row["published"][0]["value"]) == (0.0, 1, 0.75)
+    assert (row["ours"]["value"], row["ours"]["scored"], row["published"][0]["value"]) == (0.0, 1, 0.755)
     assert row["ours"]["low"] == 0.0 < row["ours"]["high"]
     (row,) = found["core"]["rows"]
     assert (row["ours"]["value"], row["ours"]["n"]) == (50.0, 2)
     assert "no_such_task" in found["broken"]["runs"][0]["error"]
     assert "it has: " in found["misnamed"]["runs"][0]["error"]
     for text in (printed, (out / "reproduction.md").read_text(), (out / "reproduction.html").read_text()):
-        assert "Some model 0.75" in text
+        assert "Some model 0.755" in text
         assert "text is ours" in text
         assert "no_such_task" in text
         assert "50.0" in text

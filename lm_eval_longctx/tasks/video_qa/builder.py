@@ -108,6 +108,7 @@ class VideoQaBuilder(Builder[DayQuestion]):
             if kind not in self.KINDS:
                 raise unknown_option("kind of question", str(kind), self.KINDS)
         self._day = lru_cache(maxsize=8)(write_day)
+        self._question = lru_cache(maxsize=64)(self._worked_out)  # any number of frames asks the same
 
     def _film(self, name: str, plan: PlannedSample) -> DayFilm:
         """Return the film of a name for a planned sample."""
@@ -123,7 +124,12 @@ class VideoQaBuilder(Builder[DayQuestion]):
         return facts["kind"], ALL if facts["frames"] == ALL else int(facts["frames"])
 
     def _asked(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
-        """Return a film and a question about it, the same whatever the number of frames.
+        """Return a film and a question about it, the same whatever the number of frames."""
+        kind, _ = self._parsed(plan)
+        return self._question(replace(plan, variant=f"kind={kind},frames={ALL}"))
+
+    def _worked_out(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
+        """Work both out.
 
         Where a film has no more questions of the kind, a further one is asked about, so that none comes twice.
         """
