@@ -39,14 +39,14 @@ class Ours:
         value: The score; ``None`` where nothing was scored.
         low: Lower end of its 95 % interval, if one is known.
         high: Upper end.
-        n: Samples that were asked.
+        n: Samples that were asked; ``None`` where nobody counts them.
         scored: How many have a score.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
-    n: int = 0
+    n: int | None = 0
     scored: int = 0
 
 
@@ -156,10 +156,10 @@ def _by_length(run: Run, metric: str, condition: str) -> Iterator[Row]:
 
 
 def _overall(run: Run, metric: str, condition: str) -> Iterator[Row]:
-    """Yield one row; of a metric of some samples only, ``n`` is how many these are."""
+    """Yield one row; of a metric that looks at some samples only, nobody counts those that were asked."""
     found = _score(run, run.block["summary"], metric)
     several = metric != run.block["summary"]["metric"] or found.scored < run.block["summary"]["scored"]
-    yield Row(condition, ours=replace(found, n=found.scored) if several else found)
+    yield Row(condition, ours=replace(found, n=None) if several else found)
 
 
 def _score(run: Run, row: Mapping[str, Any], metric: str, length: str = "") -> Ours:

@@ -92,7 +92,7 @@ def _section(part: Part, finished: Finished) -> Section:
     shown += [
         (f"ours ({'%' if part.short else part.metric})", [_value(row.ours) for row in rows]),
         ("95 %", [_interval(row.ours) for row in rows]),
-        ("scored", [f"{row.ours.scored} of {row.ours.n}" if row.ours else "" for row in rows]),
+        ("scored", [_scored(row.ours) for row in rows]),
         ("published", ["; ".join(_published(*pair) for pair in row.published) for row in rows]),
     ]
     cells = tuple(zip(*(column for _, column in shown), strict=True)) if rows else ()
@@ -102,6 +102,12 @@ def _section(part: Part, finished: Finished) -> Section:
 
 def _value(ours: Ours | None) -> str:
     return number(ours.value) if ours else "-"
+
+
+def _scored(ours: Ours | None) -> str:
+    if ours is None:
+        return ""
+    return str(ours.scored) if ours.n is None else f"{ours.scored} of {ours.n}"
 
 
 def _interval(ours: Ours | None) -> str:

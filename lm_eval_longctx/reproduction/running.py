@@ -119,7 +119,7 @@ def _taken(step: Step, model: tuple[str, str], output: Path, left: float | None,
     before = set(folder.rglob("results_*.json"))
     status, error = _status(_command(step, model, folder, left, choice))
     made = sorted(set(folder.rglob("results_*.json")) - before)
-    if status != ENDED and not error:
+    if not error:  # calls that failed are told, also where lm-eval ends well
         error = "; ".join((*ENDING.coverage(), ENDING.last_words())).strip("; ")
     return Ran(step, made[-1] if made else None, error, status)
 

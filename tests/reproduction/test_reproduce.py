@@ -119,7 +119,11 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
         part("misnamed", {**sums, "metric": "exact_mach,none"}),
     )
     script = tmp_path / "script.json"
-    replies = [{"contains": "1+1", "text": "2"}, {"contains": "2+2", "text": "5"}, {"text": "I do not know."}]
+    replies = [
+        {"contains": "1+1", "text": "2"},
+        {"contains": "2+2", "outcome": "context_exceeded", "detail": "too long"},
+        {"text": "I do not know."},
+    ]
     script.write_text(json.dumps({"replies": replies}), encoding="utf-8")
     model = f"model=scripted/any,script={script},ledger={tmp_path / 'ledger'}"
     out = tmp_path / "out"
@@ -132,6 +136,7 @@ def test_ours_stands_beside_the_published_and_a_failure_stands_alone(tmp_path):
     assert row["ours"]["low"] == 0.0 < row["ours"]["high"]
     (row,) = found["core"]["rows"]
     assert (row["ours"]["value"], row["ours"]["n"]) == (50.0, 2)
+    assert "1 of 2 calls failed" in found["core"]["runs"][0]["error"]
     assert "no_such_task" in found["broken"]["runs"][0]["error"]
     assert "it has: " in found["misnamed"]["runs"][0]["error"]
     for text in (printed, (out / "reproduction.md").read_text(), (out / "reproduction.html").read_text()):
