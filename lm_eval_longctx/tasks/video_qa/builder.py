@@ -125,8 +125,8 @@ class VideoQaBuilder(Builder[DayQuestion]):
 
     def _asked(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
         """Return a film and a question about it, the same whatever the number of frames."""
-        kind, _ = self._parsed(plan)
-        return self._question(replace(plan, variant=f"kind={kind},frames={ALL}"))
+        facts = (f"frames={ALL}" if part.startswith("frames=") else part for part in plan.variant.split(","))
+        return self._question(replace(plan, variant=",".join(facts)))
 
     def _worked_out(self, plan: PlannedSample) -> tuple[DayFilm, Question]:
         """Work both out.
