@@ -16,8 +16,8 @@ GIVEN = tuple(
 CLEAR = tuple("Robert Daniel Michael Edward Richard Jacob Samuel Philip Benjamin Victor".split())
 """Given names that a small recogniser writes down as they are, said by our voices."""
 
-MISHEARD = frozenset(("linen", "the school cellar"))
-"""What it takes for other words: *lemon*, *seller*."""
+MISHEARD = frozenset(("linen", "tar", "wool", "the school cellar", "the sail loft", "the wool store"))
+"""What it takes for other words: *lemon*, *tart*, *wall*, *seller*, *sale*."""
 
 FAMILIES = tuple(
     (
