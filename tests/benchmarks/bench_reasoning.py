@@ -50,6 +50,8 @@ TASKS = (
     "longctx_text_process",
     "niah_paraphrase_longctx",
     "niah_association_longctx",
+    "niah_relation_longctx",
+    "niah_updated_longctx",
     "longctx_text_repeat",
     "longctx_audio_aggregate",
     "longctx_mixed_qa",
