@@ -183,3 +183,11 @@ def test_the_small_scale_runs_whole_on_the_embedded_model(tmp_path):
         scored = [row["ours"]["value"] for row in found[one.id]["rows"] if row["ours"]]
         assert len(scored) >= len(one.arms.get("small", ()))
         assert None not in scored
+
+
+def test_a_model_without_log_probabilities_is_not_asked_for_a_loss(tmp_path, capsys):
+    """The plan says that a part asks for log-probabilities which the model does not tell, and does not count it."""
+    run = {"task": "longctx_text_nll", "metadata": {"preset": "smoke", "context_lengths": ["256"]}, "metric": "nll"}
+    path = paper_file(tmp_path, part("loss", run))
+    assert main(["reproduce", path, "--plan", "--model_args", "model=scripted/any,ledger=none"]) == 0
+    assert "scripted/any tells no log-probabilities" in capsys.readouterr().out
