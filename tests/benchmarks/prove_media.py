@@ -126,14 +126,14 @@ def recordings(context: BuildContext, count: int, haystack: str = "voices") -> I
         for sample in made.samples():
             (part,) = made.render(sample).media()
             wave = sound(part.path, "opus" if codec == "opus" else None)
-            _third_opinion(part.path, codec, wave)
+            third_opinion(part.path, codec, wave)
             assert len(wave) == sample["realised_length"] * RATE == 120 * RATE
             heard.append((sample["needles"][0], wave))
         _same_speech(heard, tolerance=0.02 if codec == "opus" else 0.0)
         yield f"recordings: {count} of 2 min as {codec}, nothing but the needle in its second differs"
 
 
-def _third_opinion(path: str, codec: str, wave: np.ndarray) -> None:
+def third_opinion(path: str, codec: str, wave: np.ndarray) -> None:
     """Compare with the formats' own programs, where they are installed (Debian: flac, opus-tools)."""
     if codec == "flac" and shutil.which("flac"):
         command = ["flac", "-s", "-d", "-c", "--endian=little", "--sign=signed", "--force-raw-format", path]

@@ -9,6 +9,7 @@ import pytest
 
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.harness.planning import one_task
 from lm_eval_longctx.testing.server import LocalServer
 
 if TYPE_CHECKING:
@@ -61,6 +62,28 @@ def tasks(**metadata: Any) -> dict[str, Any]:
     return loaded
 
 
+HEARD = {
+    "gemini, flac": ("gemini", "gemini-3.8-flash", {}, "flac"),
+    "gemini, opus": ("gemini", "gemini-3.8-flash", {}, "opus"),
+    "gpt-audio": ("openai", "gpt-audio", {}, "auto"),
+    "openai-compatible": ("openai-compatible", "tiny", {"modalities": "text+audio"}, "auto"),
+}
+"""Provider, model, its arguments, and how its sound is coded."""
+
+SPOKEN = {
+    "longctx_audio_niah": {"context_lengths": ["20s"], "depths": 2, "distractors": 1},
+    "longctx_audio_niah_multi": {"context_lengths": ["30s"], "depths": 1, "needles": 2},
+}
+"""Tasks whose sound is sent, small ones."""
+
+DEAF = {
+    "openai": ("openai", "gpt-6.1-terra", {}),
+    "anthropic": ("anthropic", "claude-sonnet-5-5", {}),
+    "openai-compatible": ("openai-compatible", "tiny", {"modalities": "text+image"}),
+}
+"""Models that take no sound."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["native", "frames"])
 @pytest.mark.parametrize("provider", MODELS)
@@ -99,3 +122,64 @@ def check(sample: dict[str, Any], oracle: other_eyes.Oracle) -> None:
         shown.update({first + place: word for place, (_, word) in one.words.items()})
         first += one.pictures
     assert shown == {needle["picture"]: needle["value"] for needle in sample.get("needles", ())}
+
+
+def asked_aloud(running: LocalServer, provider: str, model: str, loaded: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Evaluate tasks on a provider's local server."""
+    from lm_eval.evaluator import evaluate
+
+    address = running.base_url(provider)
+    lm = LongctxLM(f"{provider}/{model}", base_url=address, progress=False, ledger="none", probe=False, **more)
+    return dict(evaluate(lm=lm, task_dict={"tasks": loaded, "groups": {}}, bootstrap_iters=0, log_samples=True))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("wire", HEARD)
+def test_sound_that_reached_each_provider_is_what_was_planned(
+    server: tuple[LocalServer, other_eyes.Oracle], wire: str
+) -> None:
+    """Sound is as long as planned; keywords are said at their seconds and at no other; who hears only that is right."""
+    running, oracle = server
+    provider, model, more, codec = HEARD[wire]
+    loaded = {
+        name: one_task(name, {"preset": "smoke", "pool": "30s", "codec": codec, **metadata})
+        for name, metadata in SPOKEN.items()
+    }
+    found = asked_aloud(running, provider, model, loaded, **more)
+    for samples in found["samples"].values():
+        for sample in samples:
+            check_sound(sample["doc"], oracle)
+    for name in SPOKEN:
+        main = found["configs"][name]["metadata"]["longctx"]["metrics"][0]["name"]
+        assert found["results"][name][f"{main},none"] == 1.0, name
+
+
+def check_sound(sample: dict[str, Any], oracle: other_eyes.Oracle) -> None:
+    """Compare a sample with the sound that came of it: how long it is, and what is said when."""
+    came = [(text, media) for text, media in oracle.asked if sample["question"] in text]
+    ((text, recording),) = {(text, one.digest): (text, one) for text, (one,) in came if of(sample, one)}.values()
+    assert recording.seconds == sample["realised_length"]
+    planned = sorted(sample.get("needles", ()), key=lambda needle: needle["start"])
+    assert [word for _, (_, word) in sorted(recording.words.items())] == [needle["value"] for needle in planned]
+    for second, needle in zip(sorted(recording.words), planned, strict=True):
+        assert needle["start"] < second < needle["end"]
+        assert needle["value"] not in text.lower()  # nothing but the sound tells it
+
+
+def of(sample: dict[str, Any], recording: other_eyes.Seen) -> bool:
+    """Whether a recording is a sample's: recordings with keywords are told apart by the first of them."""
+    return not sample.get("needles") or sample["needles"][0]["value"] in {word for _, word in recording.words.values()}
+
+
+@pytest.mark.parametrize("wire", DEAF)
+def test_sound_is_not_sent_to_who_takes_none(server: tuple[LocalServer, other_eyes.Oracle], wire: str) -> None:
+    """A model that takes no sound is not called at all, and the samples say why they have no score."""
+    running, _ = server
+    provider, model, more = DEAF[wire]
+    metadata = {"preset": "smoke", "context_lengths": ["10s"], "pool": "10s"}
+    found = asked_aloud(
+        running, provider, model, {"longctx_audio_niah": one_task("longctx_audio_niah", metadata)}, **more
+    )
+    assert running.state.requests == []
+    assert found["results"]["longctx_audio_niah"]["unsupported,none"] == 1

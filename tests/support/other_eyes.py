@@ -1,5 +1,7 @@
 """What was sent, read again by tools that the product does not use: FFmpeg's own program decodes, Tesseract reads.
 
+Sound is heard by ``other_ears``.
+
 The oracle of ``tests/harness/test_what_was_sent.py`` knows nothing but the bodies that reached the local server.
 """
 
@@ -16,11 +18,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import other_ears
 import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
     from lm_eval_longctx.testing.state import Asked, State
 
@@ -50,14 +55,16 @@ class Seen:
         pictures: How many pictures it holds.
         sizes: Their widths and heights, each once.
         seconds: Of sound.
-        words: By picture, from 0: which ordinal has which secret word.
+        digest: Of the decoded sound.
+        words: By picture, from 0, or by second: which ordinal has which secret word.
     """
 
     kind: str
     pictures: int = 0
     sizes: set[tuple[int, int]] = field(default_factory=set)
     seconds: float = 0.0
-    words: dict[int, tuple[str, str]] = field(default_factory=dict)
+    digest: str = ""
+    words: dict[float, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,12 +116,18 @@ class Oracle:
             file.flush()
             command = [self.ffmpeg, "-v", "error", "-i", file.name]
             if kind == "audio":
-                sound = _run([*command, "-ac", "1", "-ar", str(_RATE), "-f", "s16le", "-"])
-                return Seen(kind, seconds=len(sound) / 2 / _RATE)
+                return _listen(other_ears.decode(file.name, content))
             stream = _run([*command, "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])
         pictures = list(_portable(stream))
         read = {number: found for number, picture in enumerate(pictures) if reads and (found := _read(picture))}
         return Seen(kind, len(pictures), {picture.size for picture in pictures}, words=read)
+
+
+def _listen(wave: np.ndarray) -> Seen:
+    heard = other_ears.listen(wave)
+    words = {second: (found[1] or "", other_ears.known(found[2])) for second, found in heard.find(other_ears.KEYWORD)}
+    digest = hashlib.sha256(wave.tobytes()).hexdigest()
+    return Seen("audio", seconds=len(wave) / _RATE, digest=digest, words=words)
 
 
 def _strings(tree: Any) -> Iterator[str]:
