@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import other_eyes
 import pytest
 
-from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.errors import LongctxError, UnsupportedError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import one_task
 from lm_eval_longctx.testing.server import LocalServer
@@ -174,12 +174,11 @@ def of(sample: dict[str, Any], recording: other_eyes.Seen) -> bool:
 
 @pytest.mark.parametrize("wire", DEAF)
 def test_sound_is_not_sent_to_who_takes_none(server: tuple[LocalServer, other_eyes.Oracle], wire: str) -> None:
-    """A model that takes no sound is not called at all, and the samples say why they have no score."""
+    """A model that takes no sound is refused in one sentence, and is not called at all."""
     running, _ = server
     provider, model, more = DEAF[wire]
     metadata = {"preset": "smoke", "context_lengths": ["10s"], "pool": "10s"}
-    found = asked_aloud(
-        running, provider, model, {"longctx_audio_niah": one_task("longctx_audio_niah", metadata)}, **more
-    )
+    loaded = {"longctx_audio_niah": one_task("longctx_audio_niah", metadata)}
+    with pytest.raises(UnsupportedError, match="longctx_audio_niah holds audio"):
+        asked_aloud(running, provider, model, loaded, **more)
     assert running.state.requests == []
-    assert found["results"]["longctx_audio_niah"]["unsupported,none"] == 1

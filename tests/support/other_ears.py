@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import prove_media
 import pytest
 
-from lm_eval_longctx.hay.speech.spoken import wording
+from lm_eval_longctx.hay.speech.wordings import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
