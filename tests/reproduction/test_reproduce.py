@@ -58,14 +58,14 @@ def command(*words, **environment):
 
 
 def test_the_whole_paper_is_planned_offline(capsys):
-    """The plan of the small scale prices every run, and names what has no protocol and what needs the hub."""
+    """The plan of the small scale prices every run, and names what needs the hub."""
     assert (
         main(["reproduce", "gemini-1.5", "--scale", "small", "--plan", "--json", "--only", "text,core,planning"]) == 0
     )
     steps = {step["part"]: step for step in json.loads(capsys.readouterr().out)["steps"]}
     assert steps["text-needle"]["cost"]["calls"] == 9
     assert "hub" in steps["core"]["lacking"]
-    assert "protocol" in steps["planning"]["lacking"]
+    assert steps["planning"]["cost"]["calls"] == 4
 
 
 def test_data_that_are_not_there_are_named_with_how_to_get_them(tmp_path, capsys):
