@@ -147,6 +147,8 @@ def _read(sample: Mapping[str, Any], answer: str) -> _Read:
     # Names in prose are told from common words of the same form by their capital.
     capitals = {name.casefold() for name in re.findall(rf"\b(?:{shape})\b", text)} if shape else set()
     known = mentions(right, low)
+    if not shape and not known and abstains(low):  # its words are no names, whatever stands between commas
+        return _Read(set(), nothing=True)
     # A short sentence about a right name is not another name.
     listed_names = (m for m in _items(low, shape) if m.value in right or not any(_holds(m, one) for one in known))
     found = {

@@ -17,9 +17,14 @@ from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.scorers.choice_or_time import ChoiceOrTimeScorer
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
 from lm_eval_longctx.scorers.label import LabelScorer
+from lm_eval_longctx.scorers.long_answer import LongAnswerScorer
 from lm_eval_longctx.scorers.multi_needle import MultiNeedleScorer
+from lm_eval_longctx.scorers.name_set import NameSetScorer
+from lm_eval_longctx.scorers.plan import PlanScorer
+from lm_eval_longctx.scorers.repeat import RepeatScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
+from lm_eval_longctx.scorers.strips import Action, World
 from lm_eval_longctx.scorers.table_rows import TableRowsScorer
 from lm_eval_longctx.scorers.tally import TallyScorer
 from lm_eval_longctx.scorers.transcript import TranscriptScorer
@@ -64,6 +69,9 @@ FRAMES = (
     "<think>hm</think>{}",
     '{{"answer": "{}"}}',
 )
+ROOMS = World(
+    {"go": Action.of("A B", "at A", "at B", "at A")}, frozenset({("at", "Bakorem")}), frozenset({("at", "Davinov")})
+)
 SCORERS = [
     (RetrievalScorer({}), {"target": "2345027", "question": "Which number?"}, "2345027", "exact"),
     (RetrievalScorer({}), {"target": "red-otter", "distractors": ["blue-badger"]}, "red-otter", "exact"),
@@ -83,6 +91,10 @@ SCORERS = [
     (TallyScorer({}), {"target": "bakery", "labels": ["bakery", "smithy"]}, "bakery", "accuracy"),
     (TableRowsScorer({}), {"target": "Heron\nSwan", "columns": ["boat"]}, "Heron\nSwan", "f1"),
     (TallyScorer({}), {"target": "112", "question": "How many sales are there?"}, "112", "accuracy"),
+    (LongAnswerScorer({}), {"target": ["Ilveth Tarrow"], "question": "Who was she?"}, "Ilveth Tarrow", "mentioned"),
+    (NameSetScorer({}), {"target": ["Bakorem", "Davinov"]}, "Bakorem, Davinov", "f1"),
+    (RepeatScorer({}), {"target": "apple apple apples apple", "odd": "apples"}, "apple apple apples apple", "copied"),
+    (PlanScorer({}), {"target": "go(Bakorem, Davinov)", "world": ROOMS.written()}, "go(Bakorem, Davinov)", "solved"),
 ]
 """Each scorer with a sample, its perfect answer and its headline."""
 
