@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval_longctx.errors import ConfigError, MissingExtraError
@@ -75,7 +76,7 @@ class OnRay:
 
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run."""
-        future: Future[Ended] = self._run.remote(work).future()
+        future: Future[Ended] = self._run.remote(replace(work, apart=True)).future()
         return future
 
     def close(self) -> None:

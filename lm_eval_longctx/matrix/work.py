@@ -38,11 +38,14 @@ class Work:
         id: The cell's.
         config: What lm-eval's ``--config`` takes.
         environment: Variables beside those that the worker has.
+        apart: Whether its process is in a session of its own: Ray kills all of a lost worker's group, with answers in
+            flight that are paid. Here it stays in ours, so that Ctrl-C reaches it.
     """
 
     id: str
     config: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def run_cell(work: Work) -> Ended:
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **work.environment},
+                start_new_session=work.apart,
             )
             with process:  # closes its standard input at the end, and not before: see this module
                 try:

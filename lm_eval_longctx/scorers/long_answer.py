@@ -54,6 +54,11 @@ class LongAnswerScorer(Scorer):
             raise ConfigError(
                 f"the target of a question must be a text or a list of texts, not {sample.get('target')!r}"
             )
+        asked = str(sample.get("question", ""))
+        if not sample.get("absent") and mentions(accepted, text_of(asked)):
+            raise ConfigError(
+                f"a long answer may repeat its question, and this one names the right answer: {asked[:200]!r}"
+            )
 
     def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return one value for each metric, ``None`` where it does not apply."""

@@ -161,7 +161,7 @@ def test_what_cannot_be_brought_back_is_not_paid_again(path, jobs, monkeypatch):
     first, _, _ = run(path, jobs, fill)
     merge = rescue._merge
 
-    def still_full(*_):
+    def still_full(*_, **__):
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(rescue, "_merge", still_full)

@@ -16,6 +16,9 @@ PUBLIC = [name for name, task in TASKS.items() if "longctx-public" in task.tags]
 """Tasks whose data are somebody else's: without them only the page can be checked here."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "longctx_audio_aggregate": {"codec": "wav", "context_lengths": ["5m"]},
+    "longctx_audio_dictation": {},
+    "longctx_audio_translation": {},
     "longctx_audio_qa": {"codec": "wav", "pool": "20s", "context_lengths": ["90s"]},
     "longctx_audio": {"codec": "wav", "pool": "6s", "context_lengths": ["20s"]},
     "longctx_mixed": {"pool": "20s"},

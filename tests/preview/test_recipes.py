@@ -33,8 +33,8 @@ TEXTS = sorted(
     and "longctx-public" not in task.tags
     and not any(f"_{medium}_" in task.name for medium in ("image", "audio", "video", "mixed"))
 )
-SHORT = {"manyshot": "200", "docqa": "4k", "": "8k"}
-WITHOUT = ("manyshot", "translation", "closed_book", "retrieved")
+SHORT = {"manyshot": "200", "plan_shots": "8", "docqa": "4k", "": "8k"}
+WITHOUT = ("manyshot", "plan_shots", "translation", "closed_book", "retrieved", "aggregate", "process")
 """Parts of the names of tasks whose prompts need not hold the answer in one place."""
 
 

@@ -44,6 +44,12 @@ def test_controls_count_under_their_own_names_only(context, name) -> None:
     assert told == {name or "mentioned"}
 
 
+def test_a_question_that_names_its_answer_is_refused():
+    """Whoever repeats such a question would mention the right answer: that is no number."""
+    with pytest.raises(ConfigError, match="names the right answer"):
+        LongAnswerScorer({}).validate({"target": "the mill", "question": "Which is older, the mill or the bridge?"})
+
+
 @pytest.mark.parametrize("target", ["", [], ["..."], None])
 def test_a_question_without_an_answer_is_refused(target) -> None:
     """A target without words is an error before anything is asked."""
