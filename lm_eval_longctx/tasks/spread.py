@@ -261,7 +261,17 @@ class SpreadBuilder(Builder[P]):
             "realised_depth": None,
             **posed.more,
         }
+        made["spans_halves"] = made["spans_halves"] and not self._told_by_a_side(made)
         return made  # type: ignore[no-any-return]  # a family's own keys are in ``more``
+
+    def _told_by_a_side(self, sample: P) -> bool:
+        """Whether one side of a cut in the middle of what is needed gives the answer: several lost statements may.
+
+        Each vital one alone changes the answer, but two changes can undo each other.
+        """
+        depths = [depth for _, depth in sample["evidence"]]
+        middle = (min(depths) + max(depths)) / 2
+        return sample["target"] in {self.answer_from(sample, 0, middle), self.answer_from(sample, middle, 1)}
 
     def render(self, sample: P) -> Prompt:
         """Make the statements again and put them among the hay."""
