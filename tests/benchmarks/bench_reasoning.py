@@ -143,7 +143,7 @@ def row(asked: Asked, models: Sequence[str], folder: Path) -> list[str]:
         told,
         floor.said.partition(" ")[0],
         retrieved(subject, subject.samples[: asked.samples]) if subject.is_text else _UNKNOWN,
-        *(modelled(asked, model, folder) for model in models),
+        *(modelled(asked, model, folder) if model in models else _UNKNOWN for model in MODELS),
     ]
 
 
