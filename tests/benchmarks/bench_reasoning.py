@@ -89,7 +89,7 @@ class Asked:
 
     def subject(self) -> Subject:
         """Return the task as ``check`` looks at it."""
-        return Subject(self.listed, self.metadata, Effort(prompts=self.samples, media=0, questions=100, preset="smoke"))
+        return Subject(self.listed, self.metadata, Effort(prompts=self.samples, media=0, questions=40, preset="smoke"))
 
 
 def retrieved(subject: Subject, samples: Sequence[Sample]) -> str:

@@ -73,6 +73,7 @@ HEARD = {
 SPOKEN = {
     "longctx_audio_niah": {"context_lengths": ["20s"], "depths": 2, "distractors": 1},
     "longctx_audio_niah_multi": {"context_lengths": ["30s"], "depths": 1, "needles": 2},
+    "longctx_audio_asr": {"context_lengths": ["20s"]},
 }
 """Tasks whose sound is sent, small ones."""
 
@@ -152,7 +153,8 @@ def test_sound_that_reached_each_provider_is_what_was_planned(
             check_sound(sample["doc"], oracle)
     for name in SPOKEN:
         main = found["configs"][name]["metadata"]["longctx"]["metrics"][0]["name"]
-        assert found["results"][name][f"{main},none"] == 1.0, name
+        score = found["results"][name][f"{main},none"]
+        assert score < 0.2 if main == "wer" else score == 1.0, name  # the ear is a small one
 
 
 def check_sound(sample: dict[str, Any], oracle: other_eyes.Oracle) -> None:

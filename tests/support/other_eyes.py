@@ -56,6 +56,7 @@ class Seen:
         sizes: Their widths and heights, each once.
         seconds: Of sound.
         digest: Of the decoded sound.
+        said: All that is heard in it.
         words: By picture, from 0, or by second: which ordinal has which secret word.
     """
 
@@ -64,6 +65,7 @@ class Seen:
     sizes: set[tuple[int, int]] = field(default_factory=set)
     seconds: float = 0.0
     digest: str = ""
+    said: str = ""
     words: dict[float, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -94,6 +96,8 @@ class Oracle:
                     self._seen[key] = self._look(key[0], sent[key[1]], reads=reads)
             media = [self._seen[key] for key in kinds]
             self.asked.append((asked.text, media))
+        if asked.text.startswith("Transcribe"):
+            return " ".join(seen.said for seen in media)
         words = [word for seen in media for word in seen.words.values()]
         if words:
             return "\n".join(f"{key}: {word}" for key, word in words) if any(k for k, _ in words) else words[0][1]
@@ -127,7 +131,7 @@ def _listen(wave: np.ndarray) -> Seen:
     heard = other_ears.listen(wave)
     words = {second: (found[1] or "", other_ears.known(found[2])) for second, found in heard.find(other_ears.KEYWORD)}
     digest = hashlib.sha256(wave.tobytes()).hexdigest()
-    return Seen("audio", seconds=len(wave) / _RATE, digest=digest, words=words)
+    return Seen("audio", seconds=len(wave) / _RATE, digest=digest, said=" ".join(heard.words), words=words)
 
 
 def _strings(tree: Any) -> Iterator[str]:
