@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         return _write_sheets(work, args)
     if args.ratings and not work.pairs and not work.claims:
         return _show(_with_ratings(record({"name": "people"}, field, known=True), field, args), args)
+    _check_sheets(work, args)
     from lm_eval_longctx.harness.lm import LongctxLM
 
     judge = LongctxLM.create_from_arg_string(args.judge)
@@ -150,6 +151,19 @@ def _write_sheets(work: _Work, args: argparse.Namespace) -> int:
             path = write_sheet(named, lines, column, args.seed)
             print(f"wrote {path}: {len(lines)} lines. In the column {column}, write {words}; give it back as {option}.")
     return 0
+
+
+def _check_sheets(work: _Work, args: argparse.Namespace) -> None:
+    """Read what people filled in before anything is paid: a wrong line is told now."""
+    from lm_eval_longctx.judging.ratings import ratings
+    from lm_eval_longctx.judging.record import COLUMN, MEANINGS
+    from lm_eval_longctx.judging.sheets import read_sheet
+
+    if args.human and not work.pairs:
+        raise ConfigError("--human compares verdicts on pairs; leave --no-pairs out")
+    for path in args.human:
+        read_sheet(path, COLUMN, MEANINGS, [pair.name for pair in work.pairs])
+    ratings(work.field, args.ratings)
 
 
 def _with_ratings(found: dict[str, Any], field: Field, args: argparse.Namespace) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def jobs(asked: Sequence[Pair], settings: Settings, *, known: bool = True) -> li
 
 def _job(pair: Pair, first: Answer, second: Answer, number: int, settings: Settings, *, known: bool) -> Job:
     told = told_of(pair.one) if known else ()
-    size = len(first.text) + len(second.text) + sum(map(len, told)) + 1500
+    size = sum(len(text.encode()) for text in (first.asked, first.text, second.text, *told)) + 1500
     return Job(
         sample=f"{pair.name}/{number}",
         task="judge",

@@ -116,7 +116,7 @@ def claim_jobs(claims: Sequence[Claim], settings: Settings) -> list[Job]:
 
 
 def _job(claim: Claim, passages: tuple[str, ...], settings: Settings) -> Job:
-    size = len(claim.text) + sum(map(len, passages)) + 1000
+    size = sum(len(text.encode()) for text in (claim.answer.asked, claim.text, *passages)) + 1000
     return Job(
         sample=f"{claim.answer.question}/{claim.text[:40]}",
         task="support",

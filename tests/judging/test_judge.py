@@ -315,6 +315,23 @@ def test_what_cannot_be_judged_is_said_before_anything_is_asked(players, capsys,
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "sheet", "why"),
+    [
+        (["--human"], "name,verdict\nzzz,1\n", "of other runs"),
+        (["--ratings"], "name,rating\nzzz,1\n", "of other runs"),
+        (["--no-pairs", "--support", "--human"], "name,verdict\n", "leave --no-pairs out"),
+    ],
+)
+def test_a_wrong_sheet_is_told_before_anything_is_paid(players, capsys, monkeypatch, option, sheet, why) -> None:
+    """Sheets are read first: the judge is not asked about anything while one of them is of other runs."""
+    monkeypatch.setattr(Backend, "run", lambda *_: pytest.fail("the judge was asked"))
+    folder = players(good=right, bad=wrong)
+    (folder / "sheet.csv").write_text(sheet)
+    assert main(["judge", str(folder), *option, str(folder / "sheet.csv")]) == 1
+    assert why in capsys.readouterr().err
+
+
 def test_one_player_alone_is_not_compared(players, capsys) -> None:
     """With one player there is nothing to compare, and it is said what to add."""
     assert main(["judge", str(players(good=right))]) == 1
