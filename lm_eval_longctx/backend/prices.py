@@ -42,6 +42,9 @@ _NAMES = {
 }
 """The package's price keys that concern us, and our names for them."""
 
+_HOUR = 3600
+"""Seconds, for speech services that bill by the hour of sound: a second is what they report as a token."""
+
 WRITE, WRITE_1H = 1.25, 2.0
 """How many times the price of input writing a cache costs that has to be told, where a price list does not say."""
 
@@ -148,7 +151,8 @@ class Prices:
         """
         if usage.cost is not None:
             return usage.cost if is_money(usage.cost) else None
-        if not (is_money(usage.prompt_tokens) and is_money(usage.output_tokens)):
+        silent = usage.output_tokens is None and self._rate("output") == Rate(0.0)  # its number changes nothing
+        if not (is_money(usage.prompt_tokens) and (silent or is_money(usage.output_tokens))):
             return None
         return self.input_cost(usage) + self._output_cost(usage) + self.per_request
 
@@ -325,6 +329,9 @@ def look_up(
     found = ask(price_context=context) if varies else found
     rates = {ours: _rate(getattr(found.model_price, key, None)) for key, ours in _NAMES.items()}
     known = {name: rate for name, rate in rates.items() if rate is not None}
+    hour = getattr(found.model_price, "input_audio_hours", None)
+    if hour is not None and not known:
+        known = {"input": Rate(float(hour) / _HOUR * _MILLION), "output": Rate(0.0)}
     if not {"input", "output"} <= set(known):
         return None
     source = f"genai-prices {version('genai-prices')}{''.join(f', {name}' for name in context.values() if varies)}"

@@ -42,6 +42,11 @@ PROVIDERS: tuple[ProviderRecord, ...] = (
         help="vLLM, SGLang, llama.cpp, Ollama, OpenRouter: anything that speaks Chat Completions",
     ),
     ProviderRecord(
+        "transcriptions",
+        "lm_eval_longctx.providers.transcriptions:TranscriptionsProvider",
+        help="speech services behind /audio/transcriptions, of OpenAI or base_url: recordings in, words out",
+    ),
+    ProviderRecord(
         "lexical",
         "lm_eval_longctx.judging.lexical:LexicalJudge",
         help="judges answers by their words, offline: lm-eval-longctx judge",

@@ -31,6 +31,8 @@ _DAY = 86400.0
 _TRIES = 5
 _FOREVER = 10 * 365 * _DAY
 _BOUNDARY = b"----lm-eval-longctx-3f1c9a7e5b2d"
+MULTIPART = f"multipart/form-data; boundary={_BOUNDARY.decode()}"
+"""The content type of a ``form``."""
 
 
 class GeminiFiles:
@@ -155,7 +157,7 @@ class MultipartFiles:
             UploadFailed: The provider did not take it.
         """
         body = form(self.fields, name, mime, content)
-        headers = {**self.headers(), "Content-Type": f"multipart/form-data; boundary={_BOUNDARY.decode()}"}
+        headers = {**self.headers(), "Content-Type": MULTIPART}
         raw = await self.transport.send("POST", self.url, headers, body)
         found: Any = loads(raw.body) if raw.status == _OK else None
         if not isinstance(dig(found, "id"), str):

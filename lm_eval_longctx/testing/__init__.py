@@ -1,1 +1,1 @@
-"""For authors of plugins: a local server that speaks four wire formats, and contract suites."""
+"""For authors of plugins: a local server that speaks five wire formats, and contract suites."""

@@ -1,4 +1,4 @@
-"""A local server that speaks four providers' wire formats, refuses what they refuse, bills, and fails on demand.
+"""A local server that speaks five wire formats, refuses what they refuse, bills, and fails on demand.
 
 ::
 
@@ -31,6 +31,7 @@ from lm_eval_longctx.testing.formats.chat import Chat
 from lm_eval_longctx.testing.formats.gemini import Gemini
 from lm_eval_longctx.testing.formats.messages import Messages
 from lm_eval_longctx.testing.formats.responses import Responses
+from lm_eval_longctx.testing.formats.transcriptions import Transcribing
 from lm_eval_longctx.testing.message_batches import add_message_batches
 from lm_eval_longctx.testing.state import State
 
@@ -93,13 +94,13 @@ class LocalServer:
 
     def base_url(self, provider: str) -> str:
         """Return the address to give to a provider."""
-        return self.url + ("/v1" if provider in {"openai", "openai-compatible"} else "")
+        return self.url + ("/v1" if provider in {"openai", "openai-compatible", "transcriptions"} else "")
 
     def provider(self, name: str, model: str, **args: Any) -> HostedProvider:
         """Return one of our providers, pointed at this server; the key has to be in the environment.
 
         Args:
-            name: ``gemini``, ``openai``, ``anthropic`` or ``openai-compatible``.
+            name: ``gemini``, ``openai``, ``anthropic``, ``openai-compatible`` or ``transcriptions``.
             model: The model's name.
             **args: The provider's other arguments.
         """
@@ -112,12 +113,14 @@ def provider_classes() -> dict[str, type[HostedProvider]]:
     from lm_eval_longctx.providers.gemini import GeminiProvider
     from lm_eval_longctx.providers.openai import OpenAIProvider
     from lm_eval_longctx.providers.openai_compatible import OpenAICompatibleProvider
+    from lm_eval_longctx.providers.transcriptions import TranscriptionsProvider
 
     classes: tuple[type[HostedProvider], ...] = (
         GeminiProvider,
         OpenAIProvider,
         AnthropicProvider,
         OpenAICompatibleProvider,
+        TranscriptionsProvider,
     )
     return {cls.NAME: cls for cls in classes}
 
@@ -132,6 +135,7 @@ def application(state: State) -> web.Application:
     post("/v1/responses", Exchange(responses, state).answer)
     app.router.add_get("/v1/responses/{id}", Exchange(responses, state).fetch)
     post("/v1/responses/input_tokens", Exchange(responses, state).count)
+    post("/v1/audio/transcriptions", Transcribing(state).answer)
     post("/v1/messages", Exchange(messages, state).answer)
     post("/v1/messages/count_tokens", Exchange(messages, state).count)
     post("/tokenize", Exchange(chat, state).tokenize)

@@ -40,10 +40,8 @@ def servers(monkeypatch):
 
 
 def listen(asked):
-    """Write down the tones of the one recording in a request, found by the digest of what came over the wire."""
-    (digest,) = [content for kind, _, content in asked.pieces if kind == "audio"]
-    files = Path(os.environ["LM_EVAL_LONGCTX_CACHE"]).rglob("audio/segments/*/*.flac")
-    return " ".join(map(word, heard(next(path for path in files if file_digest(path) == digest))))
+    """Write down the tones of the one recording in a request."""
+    return " ".join(map(word, heard(sound_of(asked))))
 
 
 def cascade(servers, **more):
@@ -72,6 +70,43 @@ def task(folder, **metadata):
             "metadata": {"version": 1.0, "builder": "recordings", "scorer": "transcript", **settings},
         }
     )
+
+
+@pytest.mark.parametrize(("arm", "metric"), [("whole", "wer,none"), ("segments", "wer_segments,none")])
+def test_a_speech_service_writes_recordings_down(monkeypatch, folder, evaluate, arm, metric):
+    """A service with one endpoint is a model of the transcription task, whole or in pieces, billed by the second."""
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", "test-key")
+    with LocalServer() as ears:
+        ears.state.answer = lambda asked: " ".join(map(word, heard(sound_of(asked, folder))))
+        lm = LongctxLM(
+            "transcriptions/tiny", base_url=ears.base_url("transcriptions"), price_in=100, price_out=0, progress=False
+        )
+        results = evaluate(lm, task(folder, arms=[arm]))
+        seconds = sum(bill.prompt for bill in ears.state.bills)
+    assert results["results"]["asr_folder"][metric] == 0
+    assert block_of(results)["summary"]["cost"] == pytest.approx(seconds * 1e-4)
+
+
+def test_a_speech_service_is_the_ears_of_a_cascade(servers, folder, evaluate):
+    """A reader gets what a speech service wrote down; the service hears each piece and none of the question."""
+    ears, eyes = servers
+    ears.state.answer = lambda asked: " ".join(map(word, heard(sound_of(asked, folder))))
+    lm = cascade(servers, transcriber="transcriptions/tiny", transcriber_base_url=ears.base_url("transcriptions"))
+    results = evaluate(lm, task(folder), log_samples=True)
+    assert results["results"]["asr_folder"]["wer,none"] == 0
+    assert {request["path"] for request in ears.state.requests} == {"/v1/audio/transcriptions"}
+    assert [set(bill.tokens) for bill in eyes.state.bills] == [{"text"}]
+    assert lm.name == "transcriptions/tiny+anthropic/claude-sonnet-5-5"
+
+
+def sound_of(asked, *folders):
+    """Return the file of the one recording in a request, found by the digest of what came over the wire."""
+    (digest,) = [content for kind, _, content in asked.pieces if kind == "audio"]
+    files = [
+        *Path(os.environ["LM_EVAL_LONGCTX_CACHE"]).rglob("audio/**/*.flac"),
+        *(file for folder in folders for file in folder.glob("*.wav")),
+    ]
+    return next(path for path in files if file_digest(path) == digest)
 
 
 def block_of(results):

@@ -1,1 +1,1 @@
-"""The four wire formats that the local server speaks."""
+"""The wire formats that the local server speaks."""
