@@ -176,30 +176,63 @@ def _interval(run: Run, metric: str, length: str, value: float | None) -> Mappin
     """Return the interval of a metric that is the mean of what the log has of it; ``None`` where it is another."""
     lines = lines_of(run.samples_file) if run.samples_file else ()
     some = [line for line in lines if not length or line["doc"]["context_label"] == length]
-    found = _mean([line for line in some if isinstance(line.get(metric), (int, float))], metric)
-    same = value is not None and found.value is not None and abs(found.value - value) < _SAME
-    return {"low": found.low, "high": found.high} if same else None
+    found = _mean(some, metric)
+    return {"low": found.low, "high": found.high} if value is not None and _alike(found.value, value) else None
 
 
 def _by_factor(run: Run, metric: str, factor: str, names: Mapping[str, str]) -> list[Row]:
     """Return a row for each value of a part of the samples' kinds, such as ``frames=16``, in the table's order."""
     if run.samples_file is None:
         raise ResultsError(f"{run.path} has no log of its samples, which the table needs; run the command again")
+    lines = list(lines_of(run.samples_file))
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for line in lines_of(run.samples_file):
-        parts = dict(one.partition("=")[::2] for one in str(line["doc"].get("variant", "")).split(","))
+    for line in lines:
+        parts = _parts(str(line["doc"].get("variant", "")))
         if factor in parts:
             groups.setdefault(parts[factor], []).append(line)
+    rows = _rows_of_factor(run, factor)
+    is_mean = _alike(_mean(lines, metric).value, run.block["summary"]["metrics"][metric]["value"])
+    if not is_mean and groups.keys() - rows.keys():
+        raise ResultsError(f"{run.path} has no {metric} by {factor}, and it is no mean over samples; run it again")
     order = [value for value in names if value in groups] + sorted(set(groups) - set(names))
-    return [Row(names.get(value, f"{factor} {value}"), ours=_mean(groups[value], metric)) for value in order]
+    found = {value: _told(run, rows.get(value), metric, _mean(groups[value], metric)) for value in order}
+    return [Row(names.get(value, f"{factor} {value}"), ours=ours) for value, ours in found.items()]
+
+
+def _parts(variant: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in variant.split(","))
+
+
+def _rows_of_factor(run: Run, factor: str) -> dict[str, Mapping[str, Any]]:
+    """Return what the result file says of each value of a part of the samples' kinds, as far as it does."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in run.block.get("variants", ()):
+        found.setdefault(_parts(row["variant"]).get(factor, ""), []).append(row)
+    alone = {value: rows[0] for value, rows in found.items() if len(rows) == 1}
+    return alone | {row["value"]: row for row in run.block.get("factors", ()) if row["factor"] == factor}
+
+
+def _told(run: Run, row: Mapping[str, Any] | None, metric: str, ours: Ours) -> Ours:
+    """Return the result file's own number where it is no mean: errors of all samples by characters of all."""
+    value = row["metrics"][metric]["value"] if row else ours.value
+    if row is None or _alike(value, ours.value):
+        return ours
+    ends = (row["interval"] or {}) if metric == run.block["summary"]["metric"] else {}
+    return replace(ours, value=value, low=ends.get("low"), high=ends.get("high"))
+
+
+def _alike(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else abs(one - other) < _SAME
 
 
 def _mean(lines: Sequence[Mapping[str, Any]], metric: str) -> Ours:
-    known = [(float(line[metric]), _cluster(line["doc"])) for line in lines if line.get(metric) is not None]
-    values = [value for value, _ in known]
-    if not values:
-        return Ours(None, n=len(lines))
-    within = bounded_mean(values, [cluster for _, cluster in known]) if all(0 <= v <= 1 for v in values) else None
+    """Return the mean of a metric over lines of a log; no value where it is no number of each, such as chrF."""
+    scored = [line for line in lines if line.get(metric) is not None]
+    values = [float(line[metric]) for line in scored if isinstance(line[metric], (int, float))]
+    if not values or len(values) < len(scored):
+        return Ours(None, n=len(lines), scored=len(scored))
+    clusters = [_cluster(line["doc"]) for line in scored]
+    within = bounded_mean(values, clusters) if all(0 <= value <= 1 for value in values) else None
     low, high = (within.low, within.high) if within else (None, None)
     return Ours(sum(values) / len(values), low, high, len(lines), len(values))
 
