@@ -62,10 +62,11 @@ def test_the_whole_paper_is_planned_offline(capsys):
     assert (
         main(["reproduce", "gemini-1.5", "--scale", "small", "--plan", "--json", "--only", "text,core,planning"]) == 0
     )
-    steps = {step["part"]: step for step in json.loads(capsys.readouterr().out)["steps"]}
+    found = json.loads(capsys.readouterr().out)["steps"]
+    steps = {step["part"]: step for step in found}
     assert steps["text-needle"]["cost"]["calls"] == 9
     assert "hub" in steps["core"]["lacking"]
-    assert steps["planning"]["cost"]["calls"] == 4
+    assert [step["cost"]["calls"] for step in found if step["part"] == "planning"] == [1] * 5
 
 
 def test_data_that_are_not_there_are_named_with_how_to_get_them(tmp_path, capsys):

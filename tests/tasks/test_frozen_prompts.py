@@ -25,7 +25,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
     "longctx_text_aggregate": ("1", "c49530f9e2508e7e"),
     "graph_arrows_longctx": ("1", "68d962ca057dece9"),
     "graph_prose_longctx": ("1", "0260417a40bc5525"),
-    "longctx_text_plan_shots": ("1", "10b669095a6e12aa"),
+    "longctx_text_plan_shots": ("2", "b4c752c3d7560255"),
     "longctx_text_plan": ("1", "2a617fc2f5df9168"),
     "longctx_text_graph": ("1", "6c9aa22bc59235fb"),
     "longctx_text_docqa": ("2", "69129658d5345c75"),

@@ -30,7 +30,7 @@ VERSION = "1"
 
 HEADER = "Below are problems with plans that solve them. What a problem does not tell is not so.\n\n{asked}\n"
 _STEPS = (2, 4, 6)
-_TOKENS = {"rooms": 290, "trucks": 310, "blocks": 190, "meetings": 330}
+_TOKENS = {"rooms": 290, "trucks": 310, "blocks": 190, "meetings": 330, "trips": 285}
 """Of a solved problem, about."""
 
 

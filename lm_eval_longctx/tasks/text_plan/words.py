@@ -25,6 +25,12 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "stands": ("Block {0} stands on block {1}.", "On top of block {1} there is block {0}."),
     "busy": ("{0} is busy on {1} from {2} to {3}.", "On {1} {0} is busy from {2} to {3}."),
     "guest": ("{0} is to come.", "{0} is to be there."),
+    "city": ("{0} is to be visited for {1} days.", "{1} days are to be spent in {0}."),
+    "flight": ("There is a direct flight between {0} and {1}.", "{0} and {1} are joined by a direct flight."),
+    "event": (
+        "From day {1} to day {2} there is a fair in {0}, to be seen from beginning to end.",
+        "In {0} all of a fair from day {1} to day {2} is to be seen.",
+    ),
     "pointed": ("Block {0} is pointed, so nothing can stand on it.", "Nothing can stand on block {0}: it is pointed."),
 }
 """How each form of statement may be worded."""
@@ -35,6 +41,7 @@ GOALS = {
     "trucks lies": "parcel {0} is stored in {1}",
     "blocks on": "block {0} stands on block {1}",
     "meetings met": "all who are to come have met",
+    "trips been": "all these cities have been visited, each once and for its days",
 }
 
 ASKED = {
@@ -60,6 +67,11 @@ SHOTS = {
     "meetings": "A meeting takes an hour in which nobody is busy who is to come; it begins on Monday or Tuesday, on "
     "the hour, from 10:00 to 17:00. One thing can be done:\n"
     "meet(DAY, HOUR)\n",
+    "trips": "A trip begins on day 1 in any of the cities and goes on by direct flights, which go both ways. The day "
+    "of a flight counts as a day in both cities: three days from day 4 on end on day 6, when the next flight leaves. "
+    "These things can be done:\n"
+    "start(CITY, LAST): begin in a city, and stay until day LAST\n"
+    "fly(FROM, TO, DAY, LAST): fly on day DAY, and stay until day LAST\n",
 }
 """What can be done, before many problems."""
 

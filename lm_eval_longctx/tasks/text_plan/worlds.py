@@ -1,8 +1,8 @@
-"""Small worlds: rooms with locked doors, trucks with routes of their own, blocks, and calendars.
+"""Small worlds: rooms with locked doors, trucks with routes of their own, blocks, calendars, and trips.
 
 Each makes a world at random and tells its facts; what is to be reached is
 chosen by searching, so that the shortest plan has exactly as many steps as
-were asked for.
+were asked for; a trip is made around a plan, and every plan has a step a city.
 """
 
 from __future__ import annotations
@@ -56,6 +56,24 @@ BLOCKS = {
 _BUSY_TOO = 0.3
 """How often somebody has something to do in an hour that does not suit another."""
 
+_MORE_FLIGHTS = 0.3
+"""How often two cities that need no flight have one."""
+
+_LONGEST_STAY = 4
+"""Days."""
+
+TRIPS = {
+    "start": Action.of(
+        "CITY LAST", "fresh, stay CITY 1 LAST, unseen CITY", "out CITY LAST, been CITY", "fresh, unseen CITY"
+    ),
+    "fly": Action.of(
+        "FROM TO DAY LAST",
+        "out FROM DAY, flight FROM TO, stay TO DAY LAST, unseen TO",
+        "out TO LAST, been TO",
+        "out FROM DAY, unseen TO",
+    ),
+}
+
 MEETINGS = {"meet": Action.of("DAY HOUR", "all DAY HOUR", "met", "")}
 
 Told = tuple[str, tuple[str, ...]]
@@ -67,14 +85,16 @@ class Made:
     """A world as it is told.
 
     Attributes:
-        kind: ``rooms``, ``trucks`` or ``blocks``.
+        kind: One of ``KINDS``.
         told: All that is stated of it.
         who: Who acts, where somebody does.
+        plan: The plan around which it was made, where it was.
     """
 
     kind: str
     told: tuple[Told, ...]
     who: str = ""
+    plan: tuple[Step, ...] = ()
 
     def world(self, told: Sequence[Told] | None = None) -> World:
         """Return what can be done, by all that is stated or by some of it; what is not told is not so."""
@@ -90,6 +110,9 @@ def make(kind: str, rng: Rng, names: Iterator[str]) -> Made:
 def goal_after(made: Made, steps: int, rng: Rng) -> tuple[World, list[Step]] | None:
     """Return a world with a goal that takes exactly so many steps, and a shortest plan; ``None`` if there is none."""
     world = made.world()
+    if made.plan:
+        _, state = world.run(made.plan)
+        return replace(world, goal=frozenset(fact for fact in state if fact[0] in _GOALS[made.kind])), list(made.plan)
     seen: set[Fact] = set(world.start)
     found: dict[Fact, list[Step]] = {}
     for way, state in world.search(steps):
@@ -120,13 +143,13 @@ def worded(told: Told) -> str:
 
 def told_goal(made: Made, world: World) -> str:
     """Return what is to be reached, in words."""
-    (goal,) = world.goal
+    goal = min(world.goal)  # of a trip all its cities, which are not named again
     keys = {words[0] for form, words in made.told if form == "key"}
     kind = ("key " if goal[1] in keys else "crate ") if made.kind == "rooms" and goal[0] == "lies" else ""
     return kind + GOALS[f"{made.kind} {goal[0]}"].format(*goal[1:], who=made.who)
 
 
-_GOALS = {"rooms": ("at", "lies"), "trucks": ("lies",), "blocks": ("on",), "meetings": ("met",)}
+_GOALS = {"rooms": ("at", "lies"), "trucks": ("lies",), "blocks": ("on",), "meetings": ("met",), "trips": ("been",)}
 
 
 def _rooms(rng: Rng, names: Iterator[str]) -> Made:
@@ -237,6 +260,48 @@ def _meeting_facts(told: Sequence[Told]) -> Iterator[Fact]:
                 yield ("all", day, hour)
 
 
+def _trips(rng: Rng, names: Iterator[str]) -> Made:
+    """Make a trip around an order of cities: flights along it and some more, and fairs that fix some of the days."""
+    cities = [next(names) for _ in range(rng.between(4, 6))]
+    told: list[Told] = []
+    plan: list[Step] = []
+    day, fairs = 1, set(rng.sample(range(len(cities)), 2))
+    for number, city in enumerate(cities):
+        days = rng.between(2, _LONGEST_STAY)
+        last = day + days - 1
+        told.append(("city", (city, str(days))))
+        if number in fairs:
+            begins = rng.between(day, last - 1)
+            told.append(("event", (city, str(begins), str(rng.between(begins + 1, last)))))
+        plan.append(("fly", cities[number - 1], city, str(day), str(last)) if plan else ("start", city, str(last)))
+        day = last
+    flown = [
+        (city, further)
+        for number, city in enumerate(cities)
+        for steps, further in enumerate(cities[number + 1 :], 1)
+        if steps == 1 or rng.random() < _MORE_FLIGHTS
+    ]
+    told += [("flight", tuple(rng.sample(pair, 2))) for pair in flown]
+    return Made("trips", tuple(told), plan=tuple(plan))
+
+
+def _trip_facts(told: Sequence[Told]) -> Iterator[Fact]:
+    """Yield flights both ways, and when each city can be reached and left: days, fairs and the trip's end say."""
+    days = {words[0]: int(words[1]) for form, words in told if form == "city"}
+    fairs = {words[0]: (int(words[1]), int(words[2])) for form, words in told if form == "event"}
+    end = sum(days.values()) - len(days) + 1
+    yield ("fresh",)
+    for form, words in told:
+        if form == "flight":
+            yield from (("flight", *words), ("flight", *reversed(words)))
+    for city, count in days.items():
+        begins, ends = fairs.get(city, (end, 1))
+        yield ("unseen", city)
+        for first in range(1, end - count + 2):
+            if first <= begins and first + count - 1 >= ends:
+                yield ("stay", city, str(first), str(first + count - 1))
+
+
 def _clock(number: int) -> str:
     return f"{10 + number}:00"
 
@@ -250,14 +315,16 @@ _KINDS: dict[str, tuple[Mapping[str, Action], Callable[[Sequence[Told]], Iterato
     "trucks": (TRUCKS, _truck_facts),
     "blocks": (BLOCKS, _block_facts),
     "meetings": (MEETINGS, _meeting_facts),
+    "trips": (TRIPS, _trip_facts),
 }
 _MAKERS: dict[str, Callable[[Rng, Iterator[str]], Made]] = {
     "rooms": _rooms,
     "trucks": _trucks,
     "blocks": _blocks,
     "meetings": _meetings,
+    "trips": _trips,
 }
 KINDS = tuple(_KINDS)
-"""All kinds; of calendars only a whole one can be asked about, since a fact that is missing makes more possible."""
+"""All kinds; of calendars and trips only a whole one can be asked about: a fact that is missing makes more possible."""
 
 SPREAD_KINDS = KINDS[:3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given, settings
@@ -267,6 +268,88 @@ def test_a_meeting_is_in_an_hour_that_suits_all():
                 assert solved == float((day, hour) in right)
                 found += [hour] * int(solved)
     assert len(set(found)) == 8
+
+
+def trip_in(text):
+    """Read a trip's cities with their days, its flights and its fairs from the words of a problem."""
+    days = {city: int(count) for city, count in re.findall(rf"{N} is to be visited for (\d) days", text)}
+    days |= {city: int(count) for count, city in re.findall(rf"(\d) days are to be spent in {N}", text)}
+    flights = re.findall(rf"direct flight between {N} and {N}", text)
+    flights += re.findall(rf"{N} and {N} are joined by a direct flight", text)
+    fairs = {
+        city: (int(a), int(b)) for a, b, city in re.findall(rf"day (\d+) to day (\d+) there is a fair in {N}", text)
+    }
+    told = re.findall(rf"In {N} all of a fair from day (\d+) to day (\d+)", text)
+    fairs |= {city: (int(a), int(b)) for city, a, b in told}
+    return days, {frozenset(pair) for pair in flights}, fairs
+
+
+def trip_plan(order, days):
+    """Write down the trip that visits cities in an order, and say on which days it is where."""
+    day, plan, when = 1, [], {}
+    for before, city in zip([None, *order], order, strict=False):
+        last = day + days[city] - 1
+        plan.append(f"fly({before}, {city}, {day}, {last})" if before else f"start({city}, {last})")
+        when[city] = day, last
+        day = last
+    return plan, when
+
+
+def test_a_trip_is_right_in_every_order_that_keeps_its_days():
+    """Of all orders of the cities exactly those count whose flights there are and whose fairs are seen whole."""
+    builder, scorer = shots_of(context_lengths=[1], kinds=["trips"], samples_per_cell=12), PlanScorer({})
+    right = []
+    for sample in builder.samples():
+        days, flights, fairs = trip_in(sample["question"])
+        assert len(days) in {4, 5, 6}
+        assert len(fairs) == 2
+        found = 0
+        for order in permutations(days):
+            plan, when = trip_plan(order, days)
+            there = all(frozenset(pair) in flights for pair in pairwise(order))
+            seen = all(when[city][0] <= a and b <= when[city][1] for city, (a, b) in fairs.items())
+            assert scorer.score(sample, "\n".join(plan))["solved"] == float(there and seen)
+            found += there and seen
+        right.append(found)
+        assert scorer.score(sample, sample["target"])["solved"] == 1
+    assert min(right) >= 1
+    assert sorted(right)[len(right) // 2] <= 3
+
+
+@pytest.mark.parametrize(
+    ("change", "solved"),
+    [
+        (lambda plan: plan, 1),
+        (lambda plan: [f"{n}. {step}" for n, step in enumerate(plan, 1)], 1),
+        (lambda plan: [step.replace("(", " from ").replace(",", " and then").replace(")", ".") for step in plan], 1),
+        (lambda plan: plan[:-1], 0),
+        (lambda plan: plan[1:], 0),
+        (lambda plan: [*plan, plan[-1]], 0),
+        (lambda plan: [*plan[:-1], re.sub(r"(\d+)\)$", lambda m: f"{int(m[1]) + 1})", plan[-1])], 0),
+        (lambda plan: [re.sub(r"(\d+)\)$", lambda m: f"{int(m[1]) - 1})", plan[0]), *plan[1:]], 0),
+    ],
+)
+def test_a_trip_counts_only_whole(change, solved):
+    """Cities left out or seen twice and days too many or too few make a trip wrong, and its form does not."""
+    builder, scorer = shots_of(context_lengths=[1], kinds=["trips"], samples_per_cell=6), PlanScorer({})
+    for sample in builder.samples():
+        answer = "\n".join(change(sample["target"].splitlines()))
+        assert scorer.score(sample, answer)["solved"] == solved, answer
+
+
+@pytest.mark.parametrize(("kind", "most"), [("trips", 0.25), ("meetings", 0.2)])
+def test_who_knows_a_trip_or_calendar_and_does_not_plan_rarely_gets_there(kind, most):
+    """An order of cities at random, its days worked out rightly, rarely makes a trip, nor does an hour a meeting."""
+    builder, scorer = shots_of(context_lengths=[1], kinds=[kind], samples_per_cell=30), PlanScorer({})
+    rng, found = Rng("random plans"), []
+    for sample in builder.samples():
+        if kind == "meetings":
+            plan = f"meet({rng.choice(['Monday', 'Tuesday'])}, {rng.between(10, 17)}:00)"
+        else:
+            days, _, _ = trip_in(sample["question"])
+            plan = "\n".join(trip_plan(rng.sample(sorted(days), len(days)), days)[0])
+        found.append(scorer.score(sample, plan)["solved"])
+    assert sum(found) / len(found) < most
 
 
 def test_fewer_examples_are_the_first_of_more():
