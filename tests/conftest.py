@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
+import kept_index
 import pytest
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # Nothing may look for a newer file on a hub, in this process or in those that tests start.
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+
+
+# lm-eval's index of its own tasks is made once, and not by each process for itself.
+AT_START = str(ROOT / "tests" / "support" / "at_start")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (AT_START, os.environ.get("PYTHONPATH"))))
+kept_index.install()
 
 
 class NetworkBlockedError(RuntimeError):
@@ -69,6 +76,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("COLUMNS", raising=False)  # pytest-xdist says how wide its screen is
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kept_index(tmp_path_factory: pytest.TempPathFactory):
+    """Tell all processes of this session where lm-eval's index is kept."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(kept_index.PLACE, str(shared / "lm-eval-index.pickle"))
         yield
 
 

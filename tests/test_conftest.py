@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import urllib.request
+from types import SimpleNamespace
 
+import kept_index
 import pytest
+from lm_eval.tasks import _index
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "example.com", "2001:db8::1"])
@@ -31,3 +34,28 @@ def test_loopback_works():
     """A server of a test's own can be reached."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=5):
         pass
+
+
+def test_the_kept_index_is_what_lm_eval_reads(tmp_path, monkeypatch, caplog):
+    """Tasks of lm-eval's and of a user's folder are found as ever, by objects of one's own; lm-eval's are read once."""
+    own, users = tmp_path / "own", tmp_path / "users"
+    for folder, tasks in ((own, ("one", "two")), (users, ("two", "three"))):
+        folder.mkdir()
+        for task in tasks:
+            (folder / f"{task}.yaml").write_text(f"task: {task}\ntag: [{folder.name}]\ndoc_to_text: !function a.b")
+    monkeypatch.setenv(kept_index.PLACE, str(tmp_path / "index"))
+    module = SimpleNamespace(TaskIndex=_index.TaskIndex, __file__=str(own / "_index.py"))
+    plain, shared = _index.TaskIndex.build, kept_index.sharing(module)
+    for paths in ([own, users], [users], [own], []):
+        caplog.clear()
+        expected, said = plain(paths), caplog.messages
+        for _ in range(2):
+            caplog.clear()
+            assert (shared(paths), caplog.messages) == (expected, said)
+    first, second = shared([own]), shared([own])
+    first["one"].cfg.clear()
+    assert second["one"].cfg
+    (own / "one.yaml").unlink()
+    assert set(shared([own])) == {"one", "two", "own"}
+    monkeypatch.delenv(kept_index.PLACE)
+    assert set(shared([own])) == {"two", "own"}

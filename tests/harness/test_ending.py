@@ -169,7 +169,8 @@ def test_a_third_of_mixed_faults_is_understood_by_a_stranger(command: Any, serve
 def test_plain_lm_eval_says_the_same(server: LocalServer, ledger: str, repo_root: Path) -> None:
     """The command ``lm-eval`` itself, with nothing but our hook, ends with our status and our words."""
     server.state.fail("unauthorized", times=1000)
-    environment = {**os.environ, "PYTHONPATH": str(repo_root)}  # an editable install keeps a copy of the hook
+    path = os.pathsep.join((str(repo_root), os.environ["PYTHONPATH"]))  # an editable install keeps a copy of the hook
+    environment = {**os.environ, "PYTHONPATH": path}
     lm_eval = Path(sys.executable).with_name("lm-eval")
     done = subprocess.run(
         [str(lm_eval), "run", *arguments(server, ledger)], env=environment, capture_output=True, text=True, check=False

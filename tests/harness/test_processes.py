@@ -178,7 +178,8 @@ def test_where_every_process_answers_all_one_result_is_written(
 def run_torch(arguments: list[str], folder: Path) -> None:
     """Start processes as ``torchrun`` does."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", *arguments]
-    environment = {**os.environ, "TQDM_DISABLE": "1", "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join((str(folder), os.environ["PYTHONPATH"]))
+    environment = {**os.environ, "TQDM_DISABLE": "1", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
 

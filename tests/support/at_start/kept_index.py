@@ -1,0 +1,91 @@
+"""Lets all processes of a test session share lm-eval's index of its own tasks.
+
+lm-eval reads 14,000 YAML files, for six seconds, whenever a command starts or a task manager is made.
+That its own files are read is not ours to prove each time (tests/packaging does, in environments that
+know nothing of this), so the first who needs the index keeps it in the file ``KEPT_LM_EVAL_INDEX``, and
+the others read that. Our folders and those of users are searched as ever.
+
+tests/conftest.py installs it in the process that runs the tests, and ``sitecustomize`` in those that they start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import ModuleType
+
+PLACE = "KEPT_LM_EVAL_INDEX"
+_WAITED_FOR = "lm_eval.tasks._index"
+
+
+def install() -> None:
+    """Wait for the module of lm-eval that builds an index; safe to repeat."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+
+
+class _Finder:
+    """Finds what the others find, and changes one module when it has run."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Return how to import the module that is waited for, and nothing for any other."""
+        if name != _WAITED_FOR:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec"))
+        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                module.TaskIndex.build = staticmethod(sharing(module))
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def sharing(module: ModuleType) -> Callable[..., dict[str, Any]]:
+    """Return lm-eval's function that builds an index, with its own folder read only once."""
+    import logging
+    from pathlib import Path
+
+    original, own = module.TaskIndex.build, Path(module.__file__ or "").parent
+
+    def build(paths: Iterable[Path], *, resolve_includes: bool = True) -> dict[str, Any]:
+        first, *others = [*paths, None]
+        if first != own or not resolve_includes or PLACE not in os.environ:
+            return dict(original([path for path in (first, *others) if path], resolve_includes=resolve_includes))
+        index = kept(lambda: original([own]))
+        for name, entry in original(others[:-1]).items():
+            if name in index:  # lm-eval's own words
+                text = "Task '%s' from %s overrides existing task from %s"
+                logging.getLogger(_WAITED_FOR).warning(text, name, entry.yaml_path, index[name].yaml_path)
+            index[name] = entry
+        return index
+
+    return build
+
+
+def kept(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the index that is kept, made if it is not there yet; each time objects of its own."""
+    import gc
+    import pickle
+    from pathlib import Path
+
+    place = Path(os.environ[PLACE])
+    if not place.exists():  # two who come at once both make it: the same
+        part = place.with_suffix(f".{os.getpid()}")
+        part.write_bytes(pickle.dumps(make()))
+        part.replace(place)
+    collects = gc.isenabled()
+    gc.disable()  # halves the time: there is no rubbish in it
+    try:
+        return dict(pickle.loads(place.read_bytes()))  # noqa: S301 - our own file
+    finally:
+        if collects:
+            gc.enable()
