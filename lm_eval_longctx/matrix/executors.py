@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,14 @@ from lm_eval_longctx.matrix.work import Ended, Work, run_cell
 
 if TYPE_CHECKING:
     from lm_eval_longctx.matrix.specification import Matrix
+
+_PATIENCE = 10.0
+"""Seconds for a cluster's port to open: Ray itself tries for minutes where nobody listens."""
+
+_ENTRY = (
+    "a cluster that asks for a token takes it only from who sets RAY_AUTH_MODE=token, from RAY_AUTH_TOKEN or "
+    "~/.ray/auth_token"
+)
 
 
 class Executor(Protocol):
@@ -54,7 +63,7 @@ class OnRay:
 
         Raises:
             MissingExtraError: Ray is not installed.
-            ConfigError: The cluster cannot be reached.
+            ConfigError: The cluster cannot be reached, or does not let us in.
         """
         # Ray would change which GPUs a task without any sees; cells ask servers, and see what their worker sees.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -66,10 +75,11 @@ class OnRay:
         own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         new: dict[str, Any] = own if address == LOCAL else {}
         try:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **new)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:
             raise ConfigError(
-                f"ray: {address} cannot be reached ({error}); ray: local starts a cluster here"
+                f"ray: {address} cannot be reached ({error}); {_ENTRY}; ray: local starts a cluster here"
             ) from error
         self._ray = ray
         self._run = ray.remote(num_cpus=1, max_retries=0)(run_cell)  # whoever asks decides who tries again
@@ -82,6 +92,13 @@ class OnRay:
     def close(self) -> None:
         """Leave the cluster; one that was started for us ends."""
         self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Open and close a connection to the port that an address names, if it names one."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
 
 
 def executor_of(matrix: Matrix) -> Executor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import Future
 
 import pytest
 
+from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.matrix import Driver, Store, cells_of
 from lm_eval_longctx.matrix.drive import DIED
+from lm_eval_longctx.matrix.executors import OnRay
 from lm_eval_longctx.matrix.specification import parse_matrix
 from lm_eval_longctx.matrix.work import Ended
 from lm_eval_longctx.plan import Rng
@@ -123,3 +126,14 @@ def test_a_model_has_so_many_cells_at_once_as_it_says(drive):
     models = [{"model": "a/b", "at_once": 3}, "c/d"]
     _, executor, *_ = drive(lambda *_: GOOD, models=models, workers=9)
     assert executor.most == 4
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "[::1]:{port}", "127.0.0.1:99999"])
+def test_a_cluster_that_is_not_there_is_said_at_once(address):
+    """Where nobody listens no minutes of Ray's patience pass, and what to do about it is said."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ConfigError, match=r"cannot be reached.*RAY_AUTH_MODE=token.*ray: local"):
+        OnRay(address.format(port=port), 1)

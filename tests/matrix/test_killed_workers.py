@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -64,12 +67,17 @@ def server(monkeypatch):
         yield running
 
 
-def matrix(server: LocalServer, tmp_path: Path, **changes):
+def described(server: LocalServer, tmp_path: Path) -> dict[str, object]:
+    """Return what a file of a matrix says: one task, one length, three depths."""
     args = {"base_url": server.base_url("openai-compatible"), "price_in": 1000.0, "price_out": 1000.0}
     names = {"tasks": ["longctx_text_niah"], "lengths": ["1k"], "seeds": [1]}
     models = [{"model": "openai-compatible/tiny", "args": {**args, "concurrency": 2}, "at_once": 2}]
     settings = {"metadata": {"depths": [0, 0.5, 1], "samples_per_cell": 1}, "budget": 100.0}
-    return parse_matrix({**names, "models": models, **settings, "output": str(tmp_path / "out"), **changes}, "m")
+    return {**names, "models": models, **settings, "output": str(tmp_path / "out")}
+
+
+def matrix(server: LocalServer, tmp_path: Path, **changes):
+    return parse_matrix({**described(server, tmp_path), **changes}, "m")
 
 
 def proven(server: LocalServer, found, cells, store: Store, ledger: str) -> None:
@@ -100,6 +108,56 @@ def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, t
         postgres.cut(url)
 
     assert driven(OnRay(LOCAL, 2), plan, server, kill) == 1
+
+
+@pytest.mark.parametrize("way", ["{host}:{port}", "ray://{host}:{client}"])
+def test_cells_run_on_a_cluster_of_the_users(server, tmp_path, postgres, monkeypatch, way):
+    """A cluster that was started outside runs a matrix that names its address, directly or through Ray's client."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
+    # Ray reads these once in a process, when it is imported: so the matrix runs in a process of its own.
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "a-token-that-nobody-else-has")
+    written = tmp_path / "m.yaml"
+    with users_cluster() as (host, port, client):
+        address = way.format(host=host, port=port, client=client)
+        settings = {**described(server, tmp_path), "ledger": postgres.database(), "ray": address}
+        written.write_text(json.dumps(settings), encoding="utf-8")
+        command = [sys.executable, "-m", "lm_eval_longctx", "matrix", str(written)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=2 * SOON)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert Counter(Counter(bill.digest for bill in server.state.bills).values()) == {1: 3}
+    assert [len(run.block["scores"]["samples"]) for run in read_runs([tmp_path / "out"])] == [3]
+
+
+@contextmanager
+def users_cluster():
+    """Start a cluster as a user does, and give its host, its port and its clients' port."""
+    port, client = free_ports(2)
+    given = f"start --head --block --num-cpus 2 --port {port} --ray-client-server-port {client}"
+    command = [sys.executable, "-m", "ray.scripts.scripts", *given.split(), "--include-dashboard", "false"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as cluster:
+        try:
+            wait_for(port, client)
+            yield "127.0.0.1", port, client
+        finally:
+            cluster.terminate()  # with --block all of it ends; "ray stop" would end clusters of others too
+
+
+def wait_for(*ports: int) -> None:
+    """Wait until all ports are open."""
+    until = time.monotonic() + SOON
+    for port in ports:
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.2)
+
+
+def free_ports(many: int) -> list[int]:
+    """Return ports on which nobody listens."""
+    with ExitStack() as open_until_all_are_known:
+        sockets = [open_until_all_are_known.enter_context(socket.create_server(("", 0))) for _ in range(many)]
+        return [each.getsockname()[1] for each in sockets]
 
 
 def one_of(numbers) -> int:
