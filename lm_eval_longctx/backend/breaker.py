@@ -33,25 +33,6 @@ _LOST = frozenset({Outcome.TRANSPORT_FAILED, Outcome.POSSIBLY_BILLED})
 _WORDS = 200
 
 
-class Passage:
-    """A call's way past the breaker."""
-
-    __slots__ = ("_breaker", "_probe")
-
-    def __init__(self, breaker: Breaker) -> None:
-        """Stand before the breaker."""
-        self._breaker, self._probe = breaker, False
-
-    async def __aenter__(self) -> None:
-        """Wait as long as need be."""
-        self._probe = await self._breaker.enter()
-
-    async def __aexit__(self, *_: object) -> None:
-        """Tell the breaker that a probe has ended."""
-        if self._probe:
-            self._breaker.probed()
-
-
 class Breaker:
     """Watches how the calls of a run end, and holds back those to come while none gets through.
 
@@ -73,10 +54,6 @@ class Breaker:
     def open(self) -> bool:
         """Whether questions wait."""
         return self._since is not None
-
-    def passage(self) -> Passage:
-        """Hold back a call, within ``async with``, while the breaker is open, but for one that is the probe."""
-        return Passage(self)
 
     def heard(self, verdict: Verdict) -> None:
         """Learn how a call ended: what the server answers, refusals among it, shows that it is there."""
@@ -101,7 +78,7 @@ class Breaker:
         self.wake()
 
     async def enter(self) -> bool:
-        """Wait as long as need be; tell whether this call is the probe."""
+        """Wait while it is open, but for one call at a time: that is the probe; tell whether this one is it."""
         while self.open and not self._session.stopped:
             if not self._probing and not self._gives_up():
                 self._probing = True

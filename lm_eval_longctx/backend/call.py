@@ -33,12 +33,13 @@ from lm_eval_longctx.providers.base import Raw, Request
 from lm_eval_longctx.providers.redact import clean_completion, redact, without_secrets
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from collections.abc import Awaitable
 
     from lm_eval_longctx.backend.budget import Reservation
     from lm_eval_longctx.backend.gate import Admission
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.session import Session
+    from lm_eval_longctx.ledger.writer import Promise
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +66,8 @@ class Caller:
         """
         self.session, self.job, self.passage, self.leads = session, job, passage, leads
         self.sent = False
-        self.recorded: Future[None] | None = None
-        self._number, self._name = 0, ""
+        self.recorded: Promise[None] | None = None
+        self._attempted, self._number, self._name = 0, 0, ""
 
     async def run(self) -> Completion:
         """Return the completion.
@@ -110,7 +111,7 @@ class Caller:
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""
         job, provider = self.job, self.session.provider
-        request = Request(job.render(), job.settings, job.repeat, job.scored, leads=self.leads)
+        request = Request(job.render(), job.settings, job.repeat, job.scored, leads=self.leads, accepted=self._accepted)
         key, identity, former = named(job, request, provider, self.session.ledger)
         standing, earlier = self.session.ledger.look_up(key), None
         if standing.final is not None and not self.session.settles(standing.final):
@@ -140,7 +141,7 @@ class Caller:
     async def _alone(self, prepared: Prepared) -> Completion:
         """Ask while nobody else in this process asks the same."""
         session, key = self.session, prepared.key
-        session.asking[key] = asyncio.get_running_loop().create_future()
+        session.asking[key] = None
         freed = False
         try:
             completion = await self._ask(prepared)
@@ -170,10 +171,14 @@ class Caller:
         session, n = self.session, 0
         while True:
             n += 1
-            async with session.breaker.passage():
+            probes = session.breaker.open and await session.breaker.enter()
+            try:
                 verdict = await self._paid(prepared, n)
                 if isinstance(verdict, Verdict):
                     session.breaker.heard(verdict)
+            finally:
+                if probes:
+                    session.breaker.probed()
             if not isinstance(verdict, Verdict):
                 return last if last is not None and not verdict.attempts else verdict
             last, lost = verdict.completion, lost + verdict.lost
@@ -206,8 +211,7 @@ class Caller:
             raise AskedElsewhere(prepared.key)  # whoever asked is still waiting for it, or somebody else fetches it
         try:
             async with session.gate.request():
-                with session.progress.open_call(self.job):
-                    raw = await session.provider.fetch(name, prepared.request)
+                raw = await self._shown(session.provider.fetch(name, prepared.request))
         except AnswerPendingError as error:
             return to_come(redact(str(error), session.secrets), prepared.key, prepared.request.counted)
         return await self.record(prepared, number, 1, raw, None)
@@ -287,8 +291,9 @@ class Caller:
         worst = reservation.worst if reservation is not None else self.worst(prepared.request)
         if reservation is not None:
             session.settle(reservation, verdict.at_most(worst), heard=verdict.billing != FREE)
-            bound = prompt_bound(prepared.request, self.job.tokens)
-            session.budget.learn(verdict.completion.usage.prompt_tokens, bound)
+            if session.prices is not None:
+                bound = prompt_bound(prepared.request, self.job.tokens)
+                session.budget.learn(verdict.completion.usage.prompt_tokens, bound)
         stamped = self._stamped(verdict, prepared, n, counted)
         if str(stamped) != str(verdict.completion):  # a secret in pieces, which nobody finds in the response itself
             session.ledger.empty(number)
@@ -316,8 +321,8 @@ class Caller:
 
     async def _send(self, request: Request, number: int, n: int) -> Raw | None:
         """Wait for a place on the wire and send; ``None`` if the run stopped before."""
-        session, on_wire, self._name = self.session, False, ""
-        request = replace(request, accepted=partial(self._accepted, number))
+        session, on_wire = self.session, False
+        self._attempted, self._name = number, ""
         try:
             async with session.gate.request() as self._number:
                 if not session.stopped:
@@ -332,17 +337,23 @@ class Caller:
         self._give_up(number, f"not sent: {session.stopped}", on_wire=False)
         return None
 
-    async def _accepted(self, number: int, name: str) -> None:
+    async def _accepted(self, name: str) -> None:
         """Record by which name the answer can be fetched: from now on it is not lost, whatever happens to us."""
-        await self.session.written(self.session.ledger.accepted(number, name))
+        await self.session.written(self.session.ledger.accepted(self._attempted, name))
         self._name = name
 
-    async def _exchange(self, request: Request) -> Raw:
-        session, limit = self.session, self.session.limits.timeout
+    async def _shown(self, exchange: Awaitable[Raw]) -> Raw:
+        """Show that a call is open while its answer is awaited."""
+        self.session.progress.opened(self.job)
         try:
-            with session.progress.open_call(self.job):
-                sending = session.provider.send(request)
-                return await (sending if limit is None else asyncio.wait_for(sending, limit))
+            return await exchange
+        finally:
+            self.session.progress.ended(self.job)
+
+    async def _exchange(self, request: Request) -> Raw:
+        limit, sending = self.session.limits.timeout, self.session.provider.send(request)
+        try:
+            return await self._shown(sending if limit is None else asyncio.wait_for(sending, limit))
         except asyncio.TimeoutError:
             words = f"no answer within {limit:g} s" if limit else "no answer in time"
             if self._name:

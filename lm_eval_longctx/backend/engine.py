@@ -169,6 +169,9 @@ class _Run:
         self._main: asyncio.Task[list[Completion]] | None = None
         self._session: Session | None = None
         self._interrupts: Interrupts
+        self._queue: Queue
+        self._workers: list[asyncio.Task[None]] = []
+        self._entrance, self._returned = asyncio.Lock(), asyncio.Event()
 
     def result(self) -> list[Completion]:
         """Run to the end; the first Ctrl-C or its like drains, the second abandons what is in flight."""
@@ -286,36 +289,53 @@ class _Run:
                 )
 
     async def _dispatch(self, session: Session) -> None:
-        """Start jobs in order, as the gate lets them in; then wait for what is in flight."""
+        """Have workers answer the jobs in order, as many at once as the gate lets in."""
         capabilities = session.provider.capabilities
-        queue = Queue(self.jobs, prefix_cache=bool(capabilities.prefix_cache), minimum=capabilities.cache_minimum)
-        tasks: set[asyncio.Task[None]] = set()
+        self._queue = Queue(self.jobs, prefix_cache=bool(capabilities.prefix_cache), minimum=capabilities.cache_minimum)
+        for _ in range(min(len(self.jobs), session.gate.most)):
+            self._hire(session)
         try:
-            while not session.ended:
-                position = queue.take()
-                if position is not None:
-                    passage = await session.gate.enter(self.jobs[position].size)
-                    task = asyncio.ensure_future(self._one(session, queue, position, passage))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
-                elif tasks:
-                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                else:
-                    break
-            if tasks:
-                await asyncio.wait(tasks)
+            while working := [worker for worker in self._workers if not worker.done()]:
+                await asyncio.wait(working)  # and then for those that were hired meanwhile
             await session.flush()
         except asyncio.CancelledError:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
             raise
 
-    async def _one(self, session: Session, queue: Queue, position: int, passage: Admission) -> None:
-        """Answer one job; whatever goes wrong with it, the others are finished."""
+    def _hire(self, session: Session) -> None:
+        self._workers.append(asyncio.ensure_future(self._worker(session)))
+
+    async def _worker(self, session: Session) -> None:
+        """Answer one job after another, until nothing is left."""
+        while not session.ended:
+            async with (
+                self._entrance
+            ):  # one worker at a time takes a job and waits until it fits, so that all keep order
+                position = await self._next(session)
+                if position is None:
+                    return
+                passage = await session.gate.enter(self.jobs[position].size)
+            if not await self._one(session, position, passage):
+                await asyncio.sleep(0)  # a ledger full of answers must not keep signals and the bar waiting
+
+    async def _next(self, session: Session) -> int | None:
+        """Take a job, or wait for one while a group's leader is on its way; ``None`` if nothing is left."""
+        while not session.ended:
+            position = self._queue.take()
+            if position is not None or not self._queue.led:
+                return position
+            self._returned.clear()
+            await self._returned.wait()
+        return None
+
+    async def _one(self, session: Session, position: int, passage: Admission) -> bool:
+        """Answer one job; whatever goes wrong with it, the others are finished; tells if the provider saw it."""
         sent = False
         try:
-            completion, sent = await self._answer(session, self.jobs[position], passage, leads=queue.leads(position))
+            leads = self._queue.leads(position)
+            completion, sent = await self._answer(session, self.jobs[position], passage, leads=leads)
             self._finish(position, completion)
         except Exception as error:  # noqa: BLE001 - kept, and raised when all is drained
             self.failure = self.failure or error
@@ -325,7 +345,9 @@ class _Run:
                 session.stop(Stop.DEFECT, f"{type(error).__name__}: {error}")
         finally:
             passage.leave()
-            queue.done(position, sent=sent)
+            self._queue.done(position, sent=sent)
+            self._returned.set()
+        return sent
 
     def _finish(self, position: int, completion: Completion) -> None:
         self.completions[position] = completion
@@ -341,14 +363,14 @@ class _Run:
                 return await caller.run(), caller.sent
             except AskedElsewhere as held:
                 passage.leave()
+                self._hire(session)  # for the jobs behind this one, while this worker waits
                 await self._turn(session, held.key)
                 await passage.enter()
 
     async def _turn(self, session: Session, key: str) -> None:
         """Wait until whoever asks the same has its answer, or has ended."""
-        mine = session.asking.get(key)
-        if mine is not None:
-            await asyncio.wait([mine])
+        if key in session.asking:
+            await asyncio.wait([session.turn(key)])
             return
         pause, longest = _POLL
         while not session.stopped and not await session.in_thread(lambda: session.ledger.is_free(key)):

@@ -79,6 +79,7 @@ class Gate:
 
     Attributes:
         places: Requests on the wire at most.
+        most: Jobs whose prompt may be in memory.
         limit: Requests on the wire at present, between 1 and ``places``.
         inside: Jobs whose prompt is in memory.
         bytes: Bytes of their prompts.
@@ -93,7 +94,7 @@ class Gate:
             places: Requests on the wire at most, 1 or more.
             most_bytes: Bytes in memory at most; a larger prompt passes alone.
         """
-        self.places, self._most_bytes = places, most_bytes
+        self.places, self.most, self._most_bytes = places, 2 * places, most_bytes
         self.limit = float(places)
         self.inside = self.bytes = self.turns = self.requests = 0
         self._sent = self._narrowed = 0
@@ -140,7 +141,7 @@ class Gate:
     def _fits(self, size: int) -> bool:
         if self.inside < self.places:
             return self.inside == 0 or self.bytes + size <= self._most_bytes
-        return self.inside < 2 * self.places and self.bytes + size <= min(AHEAD_BYTES, self._most_bytes)
+        return self.inside < self.most and self.bytes + size <= min(AHEAD_BYTES, self._most_bytes)
 
     def _take(self, size: int) -> None:
         self.inside += 1

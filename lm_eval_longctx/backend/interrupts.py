@@ -7,11 +7,14 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+
+    from lm_eval_longctx.ledger.writer import Promise
 
 
 T = TypeVar("T")
@@ -24,31 +27,36 @@ class Mailbox:
         """Belong to the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._arrived: list[tuple[Future[Any], asyncio.Future[Any]]] = []
+        self._arrived: list[tuple[Callable[[Any], None], Future[Any] | Promise[Any]]] = []
 
-    def expect(self, future: Future[T], waiter: asyncio.Future[T]) -> None:
-        """Give the waiter what the future will hold; called in the event loop."""
-        future.add_done_callback(lambda done: self._put(done, waiter))
+    def expect(self, future: Future[T] | Promise[T], then: Callable[[Future[T] | Promise[T]], None]) -> None:
+        """Have a function called in the event loop with the future, once it is done."""
+        future.add_done_callback(partial(self._put, then))
 
-    def _put(self, done: Future[Any], waiter: asyncio.Future[Any]) -> None:
+    def _put(self, then: Callable[[Any], None], done: Future[Any] | Promise[Any]) -> None:
         """Called in any thread; only the first of a batch wakes the loop."""
         with self._lock:
             wake = not self._arrived
-            self._arrived.append((done, waiter))
+            self._arrived.append((then, done))
         if wake and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._open)
 
     def _open(self) -> None:
         with self._lock:
             batch, self._arrived = self._arrived, []
-        for done, waiter in batch:
-            if waiter.done():  # whoever waited was cancelled
-                continue
-            error = done.exception()
-            if error is None:
-                waiter.set_result(done.result())
-            else:
-                waiter.set_exception(error)
+        for then, done in batch:
+            then(done)
+
+
+def hand_over(waiter: asyncio.Future[T], done: Future[T] | Promise[T]) -> None:
+    """Give a waiter what a future holds, unless whoever waited was cancelled."""
+    if waiter.done():
+        return
+    error = done.exception()
+    if error is None:
+        waiter.set_result(done.result())
+    else:
+        waiter.set_exception(error)
 
 
 _STOPPING = "waiting for calls in flight, which are paid{}; the same signal again abandons them"

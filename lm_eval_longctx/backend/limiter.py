@@ -74,11 +74,12 @@ class Limiter:
         """Start with the user's limits, if any."""
         self._buckets = {"requests": Bucket(), "tokens": Bucket()}
         self._pause = 0.0
+        self._limited = False  # until anybody, the user or the server, names a limit or asks for a pause
         self._lock = threading.Lock()
         for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
             if limit is not None:
                 self._buckets[name].set_limit(limit, 0.0)
-                self._buckets[name].fixed = True
+                self._buckets[name].fixed = self._limited = True
 
     def wait(self, tokens: int, now: float) -> float:
         """Take a place if one is free, else return the seconds until it is worth asking again.
@@ -90,6 +91,8 @@ class Limiter:
         Returns:
             0 if the call may go now; it has then been counted.
         """
+        if not self._limited:
+            return 0.0
         with self._lock:
             amounts = {"requests": 1.0, "tokens": float(tokens)}
             waits = [self._buckets[name].wait(amount, now) for name, amount in amounts.items()]
@@ -103,6 +106,7 @@ class Limiter:
     def pause(self, seconds: float, now: float) -> None:
         """Let nobody go for a while: the server asked for it."""
         with self._lock:
+            self._limited = True
             self._pause = max(self._pause, now + seconds)
 
     def learn(self, headers: Mapping[str, str], now: float, most: float) -> None:
@@ -115,6 +119,7 @@ class Limiter:
         """
         if any("ratelimit" in name for name in headers):
             with self._lock:
+                self._limited = True
                 for unit, *names in _HEADERS:
                     self._learn(self._buckets[unit], [headers.get(name) for name in names], now, most)
 

@@ -37,7 +37,11 @@ class Group:
 
 
 class Queue:
-    """Hands out positions of jobs: group by group, each group's leader ahead."""
+    """Hands out positions of jobs: group by group, each group's leader ahead.
+
+    Attributes:
+        led: Groups whose leader is ahead just now.
+    """
 
     def __init__(self, jobs: Sequence[Job], *, prefix_cache: bool, minimum: int = 0) -> None:
         """Sort the jobs.
@@ -60,6 +64,7 @@ class Queue:
             large = jobs[group.waiting[0]].tokens >= self._least
             group.leads = prefix_cache and large and len(group.waiting) > 1
         self._ready: deque[Group] = deque(self._groups.values())
+        self.led = 0
 
     def __len__(self) -> int:
         """How many jobs were not handed out."""
@@ -75,6 +80,7 @@ class Queue:
             position = group.waiting.popleft()
             if group.leads:
                 group.leading = position
+                self.led += 1
                 self._ready.popleft()
             return position
         return None
@@ -98,6 +104,7 @@ class Queue:
         group = self._of[position]
         if group.leading == position:
             group.leading = None
+            self.led -= 1
             group.leads = not sent
             self._ready.appendleft(group)
 

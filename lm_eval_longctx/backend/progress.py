@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from lm_eval_longctx.backend.jobs import Job
     from lm_eval_longctx.backend.tally import Tally
@@ -43,14 +43,13 @@ class Progress:
 
             self._bar = tqdm(total=total, desc="asking", unit="sample", dynamic_ncols=True, bar_format=_SHAPE)
 
-    @contextmanager
-    def open_call(self, job: Job) -> Iterator[None]:
-        """Count a call as open."""
+    def opened(self, job: Job) -> None:
+        """Count a call as open, until ``ended``."""
         self._open[id(job)] = (time.monotonic(), job)
-        try:
-            yield
-        finally:
-            del self._open[id(job)]
+
+    def ended(self, job: Job) -> None:
+        """Count a call as open no more."""
+        del self._open[id(job)]
 
     def advance(self) -> None:
         """Count a sample as done."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lm_eval_longctx.backend.breaker import Breaker
-from lm_eval_longctx.backend.interrupts import Mailbox
+from lm_eval_longctx.backend.interrupts import Mailbox, hand_over
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.providers.redact import secrets as find_secrets
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.tally import Tally
     from lm_eval_longctx.ledger import Ledger
     from lm_eval_longctx.ledger.records import Final
+    from lm_eval_longctx.ledger.writer import Promise
     from lm_eval_longctx.providers.base import Provider
 
 
@@ -68,7 +69,10 @@ _SMALL = 64 * 1024
 """Bytes up to which a prompt may be made in the event loop."""
 
 _QUICK = 0.001
-"""Seconds below which handing a prompt to a thread costs more than making it."""
+"""Seconds of processor time below which handing a prompt to a thread costs more than making it."""
+
+_BLOCKING = 0.02
+"""Seconds by the clock likewise; of some of them another thread may be the cause."""
 
 
 def _renderers() -> ThreadPoolExecutor:
@@ -93,7 +97,7 @@ class Session:
             started, cannot take what is to come.
         asked_again: Outcomes of earlier runs that do not settle a question.
         began: When the run began, in seconds since the epoch.
-        asking: Calls that are being asked, by key; done when their completion is recorded.
+        asking: Calls that are being asked, by key, until their completion is recorded; see ``turn``.
         stopped: Why nothing more is sent; empty while sending goes on.
         ended: Whether the jobs that are left are not even looked up.
         failure: Why a record could not be written, if so.
@@ -114,7 +118,7 @@ class Session:
     cuts: Cuts
     asked_again: frozenset[str] = frozenset()
     began: float = field(default_factory=time.time)
-    asking: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    asking: dict[str, asyncio.Future[None] | None] = field(default_factory=dict)
     stopped: str = ""
     ended: bool = False
     failure: BaseException | None = None
@@ -151,7 +155,7 @@ class Session:
 
     def now(self) -> float:
         """Return seconds on a clock that only moves forward."""
-        return asyncio.get_running_loop().time()
+        return time.monotonic()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something slow beside the event loop."""
@@ -160,35 +164,46 @@ class Session:
     async def prepared(self, job: Job, work: Callable[[], T]) -> T:
         """Make a job's prompt, beside the event loop unless the task's last one was too quick to be worth a thread."""
         if self._quick.get(job.task) and job.size <= _SMALL and job.modalities == ("text",):
-            return self._timed(job.task, work, time.perf_counter)
-        return await self.in_thread(partial(self._timed, job.task, work, time.thread_time))
+            began = time.perf_counter()
+            try:
+                return self._timed(job.task, work)
+            finally:
+                self._quick[job.task] &= time.perf_counter() - began < _BLOCKING
+        return await self.in_thread(partial(self._timed, job.task, work))
 
-    def _timed(self, task: str, work: Callable[[], T], clock: Callable[[], float]) -> T:
-        began = clock()
+    def _timed(self, task: str, work: Callable[[], T]) -> T:
+        began = time.thread_time()
         try:
             return work()
         finally:
-            self._quick[task] = clock() - began < _QUICK
+            self._quick[task] = time.thread_time() - began < _QUICK
 
-    async def written(self, future: Future[T]) -> T:
+    async def written(self, future: Future[T] | Promise[T]) -> T:
         """Wait for a record to be on the disk; it is written even if we are cancelled meanwhile."""
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._mail.expect(future, waiter)
+        self._mail.expect(future, partial(hand_over, waiter))
         return await waiter
 
-    def asked(self, key: str, record: Future[None] | None) -> None:
-        """Let others ask the same once the record of how it ended is on the disk."""
+    def turn(self, key: str) -> asyncio.Future[None]:
+        """Return what is done once a question that is being asked may be asked by others."""
         done = self.asking[key]
-        done.add_done_callback(lambda _: self._forget(key))
-        if record is None:
-            done.set_result(None)
-        else:
-            self._mail.expect(record, done)
+        if done is None:
+            done = self.asking[key] = asyncio.get_running_loop().create_future()
+        return done
 
-    def _forget(self, key: str) -> None:
+    def asked(self, key: str, record: Promise[None] | None) -> None:
+        """Let others ask the same once the record of how it ended is on the disk."""
+        if record is None:
+            self._forget(key)
+        else:
+            self._mail.expect(record, partial(self._forget, key))
+
+    def _forget(self, key: str, record: Future[None] | Promise[None] | None = None) -> None:
         done = self.asking.pop(key)
-        if not done.cancelled():
-            self.failure = self.failure or done.exception()
+        if record is not None:
+            self.failure = self.failure or record.exception()
+        if done is not None and not done.done():
+            done.set_result(None)
 
     async def flush(self) -> None:
         """Wait for all records.
@@ -196,8 +211,8 @@ class Session:
         Raises:
             LedgerError: One of them could not be written.
         """
-        if self.asking:
-            await asyncio.wait(list(self.asking.values()))
+        while self.asking:
+            await asyncio.wait([self.turn(key) for key in self.asking])
         if self.failure is not None:
             raise self.failure
 

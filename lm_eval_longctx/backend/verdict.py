@@ -132,7 +132,7 @@ def most_tokens(text: int, media: Mapping[str, int]) -> int:
 
 def worst_case(provider: Provider, prices: Prices | None, request: Request, planned: int) -> float | None:
     """Return what one attempt costs at most, in US dollars; ``None`` if nobody can say."""
-    bound = prompt_bound(request, planned)
+    bound = None if prices is None else prompt_bound(request, planned)
     if prices is None or bound is None:
         return None
     return prices.worst(bound, provider.output_budget(request))

@@ -25,10 +25,9 @@ from lm_eval_longctx.ledger.schema import connect, put, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
 
     from lm_eval_longctx.ledger.records import Begun
-    from lm_eval_longctx.ledger.writer import Transact
+    from lm_eval_longctx.ledger.writer import Promise, Transact
 
     About = Callable[[int], Iterable[tuple[str, dict[str, Any]]]]
 
@@ -82,15 +81,15 @@ class InFlight:
         """Begin with none."""
         self._rows: dict[int, list[tuple[str, dict[str, Any]]]] = {}
 
-    def begun(self, given: dict[str, Any], owner: str, future: Future[Begun]) -> None:
+    def begun(self, given: dict[str, Any], owner: str, promise: Promise[Begun]) -> None:
         """Keep an attempt that was recorded just now.
 
         Args:
             given: What ``statements.begin`` got.
             owner: Whose attempt it is.
-            future: What came of it.
+            promise: What came of it.
         """
-        begun = None if future.cancelled() or future.exception() is not None else future.result()
+        begun = None if promise.exception() is not None else promise.result()
         if begun is None or begun.attempt is None:
             return
         call, attempt = given["call"], {name: given[name] for name in ("n", "reserved", "batch")}

@@ -25,6 +25,7 @@ _EMPTY = "UPDATE attempt SET body=NULL, packed=0 WHERE id=? AND body IS NOT NULL
 _ANSWERED = ", ".join(f"'{outcome.value}'" for outcome in Outcome if outcome.answered)
 _DELETE = "DELETE FROM attempt WHERE id=?"
 _DELETE_FAILURE = f"{_DELETE} AND coalesce(outcome, '') NOT IN ({_ANSWERED})"
+_DECIDE = "UPDATE attempt SET decided=?, outcome=?, final=?, completion=?, billing=?, cost=? WHERE id=?"
 _LOST = "the process ended before the answer came"
 
 
@@ -49,7 +50,7 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
 ) -> Begun:
     """Claim a call and record an attempt, unless it is answered, claimed, in a batch already or beyond the budget."""
     now, lost = time.time(), 0
-    new = connection.execute("SELECT 1 FROM call WHERE key=?", (call.key,)).fetchone() is None
+    new = _insert(connection, call, request, owner, now)
     if not new:
         known = final(connection, call.key, call.despite)
         if known is not None:
@@ -58,10 +59,10 @@ def begin(  # noqa: PLR0913 - one argument for each recorded fact
             return Begun()
         lost = _mark_lost(connection, call.key, owner)
     if budget is not None and not budgets.reserve(connection, budget, reserved):
+        if new:
+            connection.execute("DELETE FROM call WHERE key=?", (call.key,))
         return Begun(lost=lost, short=True, may_come_back=budgets.may_come_back(connection, budget))
-    if new:
-        _insert(connection, call, request, owner, now)
-    else:
+    if not new:
         _claim(connection, call, owner)
     row = (call.key, owner.id, n, now, reserved, batch, budget)
     cursor = connection.execute(
@@ -102,13 +103,15 @@ def name_batch(connection: sqlite3.Connection, *, token: str, name: str) -> None
     connection.execute("UPDATE batch SET name=? WHERE token=?", (name, token))
 
 
-def _insert(connection: sqlite3.Connection, call: Call, request: str, owner: Owner, now: float) -> None:
+def _insert(connection: sqlite3.Connection, call: Call, request: str, owner: Owner, now: float) -> bool:
+    """Record a call, unless it is known; tell whether it is new."""
     names = (call.key, call.provider, call.model, call.task, call.sample, call.repeat)
-    connection.execute(
+    cursor = connection.execute(
         """INSERT INTO call(key, provider, model, task, sample, repeat, tokens, counted, request, planned, owner)
-        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING""",
         (*names, call.tokens, call.counted, request, now, owner.id),
     )
+    return cursor.rowcount == 1
 
 
 def _claim(connection: sqlite3.Connection, call: Call, owner: Owner) -> None:
@@ -154,11 +157,10 @@ def decided(
 ) -> None:
     """Record how an attempt ended; a final outcome also frees the call."""
     outcome = completion.outcome
-    budgets.settle(connection, attempt, billing, cost)
-    connection.execute(
-        """UPDATE attempt SET decided=?, outcome=?, final=?, completion=?, billing=?, cost=? WHERE id=?""",
-        (time.time(), outcome.value, outcome.final, dump_completion(completion), billing, cost, attempt),
-    )
+    row = (time.time(), outcome.value, outcome.final, dump_completion(completion), billing, cost, attempt)
+    if connection.execute(f"{_DECIDE} AND budget IS NULL", row).rowcount == 0:  # nearly all belong to no shared budget
+        budgets.settle(connection, attempt, billing, cost)
+        connection.execute(_DECIDE, row)
     if outcome.final:
         connection.execute("UPDATE call SET owner=NULL WHERE key=(SELECT key FROM attempt WHERE id=?)", (attempt,))
 

@@ -29,12 +29,12 @@ from lm_eval_longctx.providers.redact import redact, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from concurrent.futures import Future
     from types import TracebackType
 
     from lm_eval_longctx.completion import Completion
     from lm_eval_longctx.ledger.budgets import Funds
     from lm_eval_longctx.ledger.records import Begun, Call, Standing, Summary
+    from lm_eval_longctx.ledger.writer import Promise
     from lm_eval_longctx.providers.base import HandIn, Raw
 
 MEMORY = ":memory:"
@@ -43,7 +43,7 @@ MEMORY = ":memory:"
 class Ledger:
     """The record of every call: a SQLite file that several processes may share, or a server for several machines.
 
-    Writing methods return a future that is done when the record is on the
+    Writing methods return a promise that is done when the record is on the
     disk; they may be called from any thread. A file must lie on a local disk.
 
     Attributes:
@@ -184,7 +184,7 @@ class Ledger:
         with self._reading():
             return reading.answers(self._reader, keys)
 
-    def begin(self, call: Call, n: int, reserved: float | None = None, batch: str | None = None) -> Future[Begun]:
+    def begin(self, call: Call, n: int, reserved: float | None = None, batch: str | None = None) -> Promise[Begun]:
         """Claim a call and record that it is about to be sent.
 
         Args:
@@ -196,7 +196,7 @@ class Ledger:
                 lost when this one ends.
 
         Returns:
-            A future with the attempt's number; or with the answer that is
+            A promise with the attempt's number; or with the answer that is
             there already; or with neither, while another live process asks or
             a batch holds it.
         """
@@ -206,13 +206,13 @@ class Ledger:
         request = redact(plain_json(call.request), self._secrets)
         self._claims.add(call.key)
         work = partial(statements.begin, call=call, request=request, n=n, reserved=reserved, batch=batch)
-        future = self._writer.submit(partial(work, owner=self._owner, budget=self.budget))
-        future.add_done_callback(partial(self._claimed, call.key))
+        promise = self._writer.submit(partial(work, owner=self._owner, budget=self.budget))
+        promise.add_done_callback(partial(self._claimed, call.key))
         if self._in_flight is not None:
-            future.add_done_callback(partial(self._in_flight.begun, work.keywords, self._owner.id))
-        return future
+            promise.add_done_callback(partial(self._in_flight.begun, work.keywords, self._owner.id))
+        return promise
 
-    def take_up(self, key: str, attempt: int) -> Future[Begun]:
+    def take_up(self, key: str, attempt: int) -> Promise[Begun]:
         """Claim a call that an earlier run left to be answered in the background.
 
         Args:
@@ -220,13 +220,13 @@ class Ledger:
             attempt: Whose answer is to be fetched, by ``Standing.accepted``.
 
         Returns:
-            A future with the attempt's number if it may be fetched; without, if another live process does or did.
+            A promise with the attempt's number if it may be fetched; without, if another live process does or did.
         """
         self._register()
         self._claims.add(key)
-        future = self._writer.submit(partial(statements.take_up, key=key, attempt=attempt, owner=self._owner))
-        future.add_done_callback(partial(self._claimed, key))
-        return future
+        promise = self._writer.submit(partial(statements.take_up, key=key, attempt=attempt, owner=self._owner))
+        promise.add_done_callback(partial(self._claimed, key))
+        return promise
 
     def _register(self) -> None:
         """Make this use of the ledger known to the others, once."""
@@ -234,11 +234,11 @@ class Ledger:
             self._registered = True
             self._writer.submit(partial(statements.register, owner=self._owner))
 
-    def _claimed(self, key: str, future: Future[Begun]) -> None:
-        if future.cancelled() or future.exception() is not None or future.result().attempt is None:
+    def _claimed(self, key: str, promise: Promise[Begun]) -> None:
+        if promise.exception() is not None or promise.result().attempt is None:
             self._claims.discard(key)
 
-    def open_batch(self, token: str, provider: str, model: str) -> Future[None]:
+    def open_batch(self, token: str, provider: str, model: str) -> Promise[None]:
         """Record that a batch is about to be handed in.
 
         Args:
@@ -248,7 +248,7 @@ class Ledger:
         """
         return self._writer.submit(partial(statements.open_batch, token=token, provider=provider, model=model))
 
-    def name_batch(self, token: str, name: str) -> Future[None]:
+    def name_batch(self, token: str, name: str) -> Promise[None]:
         """Record the provider's own name of a batch, once it has taken it."""
         return self._writer.submit(partial(statements.name_batch, token=token, name=name), keep=True)
 
@@ -262,15 +262,15 @@ class Ledger:
         with self._reading():
             return reading.hand_in(self._reader, token)
 
-    def accepted(self, attempt: int, name: str) -> Future[None]:
+    def accepted(self, attempt: int, name: str) -> Promise[None]:
         """Record under which name a provider answers an attempt in the background: whoever comes later can fetch it."""
         return self._writer.submit(partial(statements.accepted, attempt=attempt, name=name), keep=True)
 
-    def received(self, attempt: int, raw: Raw) -> Future[None]:
+    def received(self, attempt: int, raw: Raw) -> Promise[None]:
         """Record a response as it came, before anybody reads it."""
         return self._writer.submit(partial(statements.received, attempt=attempt, raw=raw, now=time.time()), keep=True)
 
-    def decided(self, attempt: int, completion: Completion, billing: str, cost: float | None = None) -> Future[None]:
+    def decided(self, attempt: int, completion: Completion, billing: str, cost: float | None = None) -> Promise[None]:
         """Record how an attempt ended; a final outcome also gives the claim back.
 
         Args:
@@ -282,20 +282,20 @@ class Ledger:
         if completion.outcome.final:
             self._claims.discard(completion.key)
         work = partial(statements.decided, attempt=attempt, completion=completion, billing=billing, cost=cost)
-        future = self._writer.submit(work, keep=True)
+        promise = self._writer.submit(work, keep=True)
         if self._in_flight is not None:
-            future.add_done_callback(partial(self._ended, self._in_flight, attempt))
-        return future
+            promise.add_done_callback(partial(self._ended, self._in_flight, attempt))
+        return promise
 
-    def _ended(self, in_flight: rescue.InFlight, attempt: int, _: Future[None]) -> None:
+    def _ended(self, in_flight: rescue.InFlight, attempt: int, _: Promise[None]) -> None:
         if self._writer.failure is None:  # else it was not recorded, and is rescued
             in_flight.ended(attempt)
 
-    def empty(self, attempt: int) -> Future[None]:
+    def empty(self, attempt: int) -> Promise[None]:
         """Drop the raw response of an attempt; what was made of it stays."""
         return self._writer.submit(partial(statements.empty, attempt=attempt), keep=True)
 
-    def release(self, key: str) -> Future[None]:
+    def release(self, key: str) -> Promise[None]:
         """Give a claim back, so that another process may ask."""
         self._claims.discard(key)
         return self._writer.submit(partial(statements.release, key=key, owner=self._owner.id), keep=True)

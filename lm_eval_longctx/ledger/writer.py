@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import threading
 import time
-from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lm_eval_longctx.errors import LedgerError
 
@@ -17,10 +17,65 @@ if TYPE_CHECKING:
 
     Transact = Callable[[Sequence[Callable[[sqlite3.Connection], Any]]], list[Any]]
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
-Work = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]", bool]
+Work = tuple["Callable[[sqlite3.Connection], Any]", "Promise[Any]", bool]
 
 _MOST_AT_ONCE = 256
+_SETTLING = threading.Lock()
+"""Held for a moment by whoever settles a promise or asks to be told of it."""
+
+
+class Promise(Generic[T]):
+    """What a piece of work gave, once it is on the disk; may be used from any thread.
+
+    It is what the ledger needs of ``concurrent.futures.Future``, which makes a
+    lock and a condition of its own for each result: more work than the record.
+    """
+
+    __slots__ = ("_done", "_error", "_result", "_then")
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._done = False
+        self._error: BaseException | None = None
+        self._result: Any = None
+        self._then: list[Callable[[Promise[T]], object]] = []
+
+    def add_done_callback(self, then: Callable[[Promise[T]], object]) -> None:
+        """Have a function called with this promise once it is settled, in the thread that does it; or at once."""
+        with _SETTLING:
+            if not self._done:
+                self._then.append(then)
+                return
+        then(self)
+
+    def exception(self) -> BaseException | None:
+        """Wait, and return why the work failed, if it did."""
+        if not self._done:
+            settled = threading.Event()
+            self.add_done_callback(lambda _: settled.set())
+            settled.wait()
+        return self._error
+
+    def result(self) -> T:
+        """Wait, and return what the work gave, or raise why it failed."""
+        error = self.exception()
+        if error is not None:
+            raise error
+        found: T = self._result
+        return found
+
+    def settle(self, result: T | None, error: BaseException | None = None) -> None:
+        """Say what the work gave, or why it failed; once."""
+        with _SETTLING:
+            self._result, self._error, self._done = result, error, True
+        for then in self._then:
+            try:
+                then(self)
+            except Exception:  # the thread that settles writes the records of all others
+                logger.exception("whoever waited for a record could not be told of it")
 
 
 class Writer:
@@ -63,20 +118,20 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T], *, keep: bool = False) -> Future[T]:
+    def submit(self, work: Callable[[sqlite3.Connection], T], *, keep: bool = False) -> Promise[T]:
         """Have work done; the result is there when it is on the disk.
 
         Args:
             work: What is done in a transaction.
             keep: Whether it records what has arrived and must not be lost: if
-                it cannot be written it is kept in memory, and the future's
-                result is ``None``. Otherwise the future fails with ``LedgerError``.
+                it cannot be written it is kept in memory, and the promise's
+                result is ``None``. Otherwise the promise fails with ``LedgerError``.
         """
         if self._closed:
             raise LedgerError("the ledger is closed; open it again")
-        future: Future[T] = Future()
-        self._queue.put((work, future, keep))
-        return future
+        promise: Promise[T] = Promise()
+        self._queue.put((work, promise, keep))
+        return promise
 
     def close(self) -> None:
         """Do what waits, stop the thread and close the connection; calling it again does nothing."""
@@ -92,9 +147,9 @@ class Writer:
         while not stopping:
             batch, stopping = self._collect(max(0.0, due - time.monotonic()))
             if batch:
-                self._commit(batch)
+                self._write(batch)
             if time.monotonic() >= due:
-                self._commit([(self._idle, Future(), False)])
+                self._write([(self._idle, Promise(), False)])
                 due = time.monotonic() + self._every
 
     def _collect(self, patience: float) -> tuple[list[Work], bool]:
@@ -110,9 +165,6 @@ class Writer:
         except queue.Empty:
             return batch, False
         return batch, True
-
-    def _commit(self, batch: list[Work]) -> None:
-        self._write([item for item in batch if item[1].set_running_or_notify_cancel()])
 
     def _write(self, wanted: list[Work]) -> None:
         """Do work in one transaction; if that fails, piece by piece, so that one failure is nobody else's."""
@@ -130,8 +182,8 @@ class Writer:
             else:
                 self._fail(wanted[0], error)
             return
-        for (_, future, _), result in zip(wanted, results, strict=True):
-            future.set_result(result)
+        for (_, promise, _), result in zip(wanted, results, strict=True):
+            promise.settle(result)
 
     def look(self) -> LedgerError | None:
         """Return why nothing can be written, after a look whether the file is still there."""
@@ -145,16 +197,14 @@ class Writer:
             self.failure = failure
             self._put_by(item, failure)
         else:
-            item[1].set_exception(failure)
+            item[1].settle(None, failure)
 
     def _put_by(self, item: Work, failure: LedgerError) -> None:
         """Keep in memory what must not be lost, and refuse all else."""
-        work, future, keep = item
+        work, promise, keep = item
         if keep:
             self.kept.append(work)
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
+        promise.settle(None, None if keep else failure)
 
     def recover(self) -> bool:
         """Try once more to write what was kept; tell whether it is on the disk now. Only after all that was submitted.

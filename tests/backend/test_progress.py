@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from tqdm import tqdm
 
-from lm_eval_longctx.backend.interrupts import Mailbox
+from lm_eval_longctx.backend.interrupts import Mailbox, hand_over
 from lm_eval_longctx.backend.progress import _SHAPE, Progress
 from lm_eval_longctx.backend.tally import Tally
 from lm_eval_longctx.completion import Completion, Usage
@@ -19,10 +20,13 @@ def test_the_bar_tells_tokens_money_retries_and_the_slowest_call(jobs):
     tally = Tally(usage=Usage(1_200_000, output_tokens=300), cost=1.234, retries=2, replayed=3, possibly_billed=1)
     progress = Progress(3, tally, shown=False)
     first, second = jobs(2)
-    with progress.open_call(first), progress.open_call(second):
-        assert progress.words() == (
-            "1.23 USD, 1.2M tokens, 3 from the ledger, 2 retries, 1 possibly billed, slowest 0 s (0)"
-        )
+    for job in (first, second):
+        progress.opened(job)
+    assert progress.words() == (
+        "1.23 USD, 1.2M tokens, 3 from the ledger, 2 retries, 1 possibly billed, slowest 0 s (0)"
+    )
+    for job in (first, second):
+        progress.ended(job)
     assert "slowest" not in progress.words()
 
 
@@ -78,7 +82,7 @@ def test_results_of_other_threads_arrive_all_and_in_order():
         futures: list[Future[int]] = [Future() for _ in range(2000)]
         waiters = [loop.create_future() for _ in futures]
         for future, waiter in zip(futures, waiters, strict=True):
-            mailbox.expect(future, waiter)
+            mailbox.expect(future, partial(hand_over, waiter))
         with ThreadPoolExecutor(4) as threads:
             for i, future in enumerate(futures[:-1]):
                 threads.submit(future.set_result, i)
@@ -96,7 +100,7 @@ def test_a_result_that_nobody_waits_for_any_more_does_no_harm():
     async def scenario() -> None:
         mailbox, future = Mailbox(), Future()
         gone = asyncio.get_running_loop().create_future()
-        mailbox.expect(future, gone)
+        mailbox.expect(future, partial(hand_over, gone))
         gone.cancel()
         future.set_result(1)
         await asyncio.sleep(0)
