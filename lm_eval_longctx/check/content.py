@@ -12,12 +12,10 @@ from lm_eval_longctx.check.subject import FAILED, OK, Skipped, Verdict, some
 from lm_eval_longctx.harness.labels import APART, GRAIN, SHARE, realised
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.prompt import TextPart
-from lm_eval_longctx.providers.cascade.retrieval import content_words, rank, sentences
-from lm_eval_longctx.stats.blind import kind_of
 from lm_eval_longctx.units import Length, Unit, parse_length, rounded_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from lm_eval_longctx.check.subject import Subject
     from lm_eval_longctx.prompt import Prompt
@@ -36,7 +34,6 @@ _AROUND = 800
 """Characters before and after the context, and of the sentence around a value."""
 
 _CELL = 3
-_FIRST = 5
 _QUESTION = 1000
 """What is shorter is a question, not hay."""
 
@@ -55,35 +52,6 @@ def needle(subject: Subject) -> Verdict:
         raise Skipped("no needles: targets are no texts that were hidden at a depth")
     where = "once, at their depth" if subject.is_text else "not in the words of the question"
     return Verdict("needle", FAILED if wrong else OK, f"{count} values stand {where}", some(wrong))
-
-
-def word_search(subject: Subject) -> Verdict:
-    """How often does BM25, asked with the question's words, find the sentence that answers? A control, no fault."""
-    if not subject.is_text:
-        raise Skipped("pictures, sound and film have no sentences")
-    hits: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    for sample in subject.looked_at:
-        if passages := subject.task.builder.passages(sample):
-            cell = f"{kind_of(sample)} {sample['context_label']}".strip()
-            hits[cell].append(_searched(subject.prompt(sample).text(), str(sample["question"]), passages))
-    if not hits:
-        raise Skipped("nobody can tell which sentence answers")
-    found = [hit for cell in hits.values() for hit in cell]
-    lines = [f"{cell}: {_told(of_cell)}" for cell, of_cell in hits.items()]
-    return Verdict("word search", OK, f"BM25 ranks the answer {_told(found)}", tuple(lines))
-
-
-def _searched(text: str, question: str, passages: Sequence[str]) -> tuple[bool, bool]:
-    """Return whether one of some passages comes first, and whether it is among the first."""
-    documents = sentences(text.partition(question)[0])
-    ranked = [documents[place] for place, _ in rank(documents, content_words(question), _FIRST)]
-    right = [any(one.strip() in hit or hit in one for one in passages) for hit in ranked]
-    return any(right[:1]), any(right)
-
-
-def _told(hits: Sequence[tuple[bool, bool]]) -> str:
-    first, among = (sum(hit[n] for hit in hits) for n in range(2))
-    return f"first in {first} of {len(hits)}, among {_FIRST} in {among}"
 
 
 def _needles(sample: Sample) -> Iterator[tuple[str, float | None]]:

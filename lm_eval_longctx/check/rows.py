@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.check import answers, content, sameness, settings
+from lm_eval_longctx.check import answers, content, sameness, search, settings
 from lm_eval_longctx.check.subject import FAILED, OK, SKIPPED, Skipped, Verdict
 from lm_eval_longctx.errors import MissingExtraError
 from lm_eval_longctx.harness.instances import LIKELIHOOD
@@ -48,7 +48,8 @@ ROWS = (
     Row("blind floor", answers.blind, about_answers=True),
     Row("half the context", answers.half, about_answers=True),
     Row("needle", content.needle),
-    Row("word search", content.word_search),
+    Row("word search", search.word_search),
+    Row("embedding search", search.embedding_search),
     Row("length", content.lengths),
     Row("label", content.label),
     Row("overlap", content.overlap),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import broken_tasks
 import pytest
 
-from lm_eval_longctx.check import FAST, ROWS, Subject, check
+from lm_eval_longctx.check import FAST, ROWS, Subject, check, search
 from lm_eval_longctx.check.sameness import GOLDEN
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.cli.check import chosen
@@ -79,7 +80,9 @@ def test_a_task_that_is_as_it_should_be_passes(folder: Path) -> None:
     found = verdicts(folder, "healthy")
     assert failed(found) == set(), found
     assert [row.name for row in ROWS] == list(found)
-    assert [row for row, verdict in found.items() if verdict.state == "skipped"] == ["word search", "golden"]
+    assert [row for row, verdict in found.items() if verdict.state == "skipped"] == [
+        *("word search", "embedding search", "golden"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,25 @@ def test_what_a_search_for_words_finds_is_told(name: str, hits: str) -> None:
     assert "1k: first in" in found.details[0]
 
 
+def test_a_search_by_meaning_finds_what_shares_no_word() -> None:
+    """Embeddings rank a needle without shared words among five more often than BM25, which never does."""
+    pytest.importorskip("wordllama", reason="the extra embeddings is not installed")
+    (listed,) = chosen(["niah_paraphrase_longctx"], [])
+    subject = Subject(listed, {"context_lengths": ["1k"], "samples_per_cell": 4}, replace(FAST, prompts=12))
+    words, meaning = search.word_search(subject), search.embedding_search(subject)
+    assert words.said == "BM25 ranks the answer first in 0 of 12, among 5 in 0"
+    assert int(meaning.said.rpartition(" ")[2]) >= 2, meaning
+
+
+def test_without_the_extra_the_control_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no embeddings are installed the row is skipped with the command, and nothing else changes."""
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    search._model.cache_clear()
+    (listed,) = chosen(["niah_relation_longctx"], [])
+    found = {verdict.row: verdict for verdict in check(Subject(listed, {}, FAST))}["embedding search"]
+    assert (found.state, "pip install 'lm-eval-longctx[embeddings]'" in found.said) == ("skipped", True), found
+
+
 @pytest.mark.parametrize(("kind", "row"), BROKEN)
 def test_what_is_broken_is_found(folder: Path, kind: str, row: str) -> None:
     """Each way to break a task fails the question that it is about, with a line that shows it."""
@@ -103,8 +125,8 @@ def test_what_is_broken_is_found(folder: Path, kind: str, row: str) -> None:
 
 
 def test_every_question_has_a_task_that_fails_it() -> None:
-    """No question is put that was never seen to fail, but for the control, which cannot."""
-    elsewhere = {"word search", "readme", "samples", "golden"}
+    """No question is put that was never seen to fail, but for the controls, which cannot."""
+    elsewhere = {"word search", "embedding search", "readme", "samples", "golden"}
     assert {row.name for row in ROWS} == {row for _, row in BROKEN} | elsewhere
 
 
