@@ -132,6 +132,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "transcript": (WHISPER,),
     "tally": (OOLONG, RULER),
     "table_rows": (LONGPROC,),
+    "table_cells": (GEMINI,),
 }
 """The papers of our own scorers; a plugin's scorer names its own in its docstring."""
 

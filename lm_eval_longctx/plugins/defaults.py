@@ -182,6 +182,11 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         help="a word or a shape in one picture",
     ),
     BuilderRecord(
+        "image_extract",
+        "lm_eval_longctx.tasks.image_extract.builder:ImageExtractBuilder",
+        help="a table of what many pictures show",
+    ),
+    BuilderRecord(
         "mixed_needle",
         "lm_eval_longctx.tasks.mixed_niah.builder:MixedNeedleBuilder",
         help="a keyword somewhere among text, pictures, sound and film",
@@ -334,6 +339,11 @@ SCORERS: tuple[ScorerRecord, ...] = (
     ScorerRecord("name_set", "lm_eval_longctx.scorers.name_set:NameSetScorer", help="a set of names: F1, exact"),
     ScorerRecord(
         "table_rows", "lm_eval_longctx.scorers.table_rows:TableRowsScorer", help="a long table, row by row, in order"
+    ),
+    ScorerRecord(
+        "table_cells",
+        "lm_eval_longctx.scorers.table_rows:TableCellsScorer",
+        help="a table with numbered rows, cell by cell",
     ),
     ScorerRecord("label", "lm_eval_longctx.scorers.label:LabelScorer", help="is the right label given"),
     ScorerRecord(

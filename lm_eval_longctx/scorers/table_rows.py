@@ -105,6 +105,88 @@ class TableRowsScorer(Scorer):
         }
 
 
+class TableCellsScorer(Scorer):
+    """Compares a table with the right one, cell by cell, where the first cell of each row is its number.
+
+    Accepts what ``table_rows`` accepts; rows are found by their number, wherever they stand, and rows without one count
+    in their order; of rows with one number the first counts.
+
+    Reads from the sample: ``target`` (rows as lines, cells separated by tabs) and ``columns`` (the cells' names).
+    """
+
+    METRICS = (
+        Metric("rows_right", "share of the rows all of whose cells are right; 0 to 1"),
+        Metric("cells_right", "share of the cells that are right, numbers left out; 0 to 1"),
+        Metric("until_error", "share of the rows before the first that is wrong or missing; 0 to 1"),
+        Metric("exact", "1 if all rows are right and none is too many; else 0"),
+        ABSTAINED,
+    )
+    READS = TableRowsScorer.READS
+
+    def validate(self, sample: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` unless all rows of the target have as many cells, and a number of their own."""
+        TableRowsScorer.validate(TableRowsScorer({}), sample)
+        numbers = [line.partition("\t")[0] for line in str(sample["target"]).split("\n")]
+        if "\t" not in str(sample["target"]) or not all(map(str.isdecimal, numbers)) or len({*numbers}) < len(numbers):
+            raise ConfigError(f"each line of the target must begin with a number of its own and a tab, not {numbers!r}")
+
+    def score(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
+        """Return one value for each metric."""
+        right, given, extra = _tables(sample, answer)
+        same = [_same(row, given.get(number)) for number, row in right.items()]
+        whole = [all(cells) for cells in same]
+        cells = [cell for row in same for cell in row]
+        return {
+            "rows_right": sum(whole) / len(right),
+            "cells_right": sum(cells) / len(cells),
+            "until_error": (whole.index(False) if False in whole else len(whole)) / len(right),
+            "exact": float(all(whole) and not extra),
+            "abstained": float(not any(cells) and _gone(answer)),
+        }
+
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
+        """Return how many rows were given, the first wrong one, and the share of right cells in each column."""
+        right, given, extra = _tables(sample, answer)
+        same = [_same(row, given.get(number)) for number, row in right.items()]
+        wrong = next((number for number, row in right.items() if given.get(number) != row), "")
+        nothing = not given and not extra and not _gone(answer)
+        columns = zip(list(sample.get("columns") or ())[1:], zip(*same, strict=True), strict=False)
+        return {
+            "rows": len(right),
+            "rows_given": len(given) + extra,
+            "first_wrong": f"{wrong}: {' | '.join(given.get(wrong, ('missing',)))}"[:200] if wrong else "",
+            **{f"right_{name}": sum(cells) / len(right) for name, cells in columns},
+            UNPARSED: float(nothing),
+            "why": "no rows are given" if nothing else "",
+        }
+
+
+def _same(right: Row, given: Row | None) -> list[bool]:
+    """Return which cells of a row are right; none is where there is no such row."""
+    return [given is not None and given[place] == one for place, one in enumerate(right)]
+
+
+def _tables(sample: Mapping[str, Any], answer: str) -> tuple[dict[str, Row], dict[str, Row], int]:
+    """Return the right rows and the given ones by number, and how many were given beside these."""
+    lines = [_cells(line.split("\t")) for line in str(sample["target"]).split("\n")]
+    right, columns, width = {line[0]: line[1:] for line in lines}, sample.get("columns") or (), len(lines[0])
+    rows = [row for row in read_rows(answer, width, columns) if len(row) == width and _number(row[0])]
+    if not rows:
+        bare = (row for row in read_rows(answer, width - 1, columns[1:]) if len(row) == width - 1)
+        rows = [(str(place), *row) for place, row in enumerate(bare, 1)]
+    given: dict[str, Row] = {}
+    for row in rows:
+        given.setdefault(_number(row[0]), row[1:])
+    known = {number: row for number, row in given.items() if number in right}
+    return right, known, len(rows) - len(known)
+
+
+def _number(text: str) -> str:
+    """Return the number that names a row: ``picture 7`` is ``7``; empty where there is none."""
+    found = re.findall(r"\d+", text)
+    return str(int(found[0])) if len(found) == 1 else ""
+
+
 def _agreeing(right: Sequence[Row], given: Sequence[Row]) -> Any:
     """Yield the rows up to the first that differ."""
     for one, two in zip(right, given, strict=False):

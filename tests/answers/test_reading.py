@@ -25,7 +25,7 @@ from lm_eval_longctx.scorers.repeat import RepeatScorer
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.sequence_match import SequenceMatchScorer
 from lm_eval_longctx.scorers.strips import Action, World
-from lm_eval_longctx.scorers.table_rows import TableRowsScorer
+from lm_eval_longctx.scorers.table_rows import TableCellsScorer, TableRowsScorer
 from lm_eval_longctx.scorers.tally import TallyScorer
 from lm_eval_longctx.scorers.transcript import TranscriptScorer
 from lm_eval_longctx.scorers.translation import TranslationScorer
@@ -90,6 +90,12 @@ SCORERS = [
     (ChoiceOrTimeScorer({}), {"target": "B", "options": ["a cat", "a dog", "a fox"]}, "B", "accuracy"),
     (TallyScorer({}), {"target": "bakery", "labels": ["bakery", "smithy"]}, "bakery", "accuracy"),
     (TableRowsScorer({}), {"target": "Heron\nSwan", "columns": ["boat"]}, "Heron\nSwan", "f1"),
+    (
+        TableCellsScorer({}),
+        {"target": "1\tcup\n2\tcar", "columns": ["picture", "thing"]},
+        "1\tcup\n2\tcar",
+        "rows_right",
+    ),
     (TallyScorer({}), {"target": "112", "question": "How many sales are there?"}, "112", "accuracy"),
     (LongAnswerScorer({}), {"target": ["Ilveth Tarrow"], "question": "Who was she?"}, "Ilveth Tarrow", "mentioned"),
     (NameSetScorer({}), {"target": ["Bakorem", "Davinov"]}, "Bakorem, Davinov", "f1"),

@@ -134,7 +134,7 @@ def test_tasks_are_filtered() -> None:
     assert {"longctx_text_niah", "lesmis_qa", "niah_uuid_longctx"} <= set(names["text"])
     assert {"longctx_audio_niah", "librispeech_long"} <= set(names["audio"])
     assert {"longctx_video_qa", "lvbench"} <= set(names["video"])
-    assert names["image"] == ["longctx_image_niah", "longctx_image_niah_shape"]
+    assert names["image"] == ["longctx_image_extract", "longctx_image_niah", "longctx_image_niah_shape"]
     assert [task.name for task in chosen(tasks, ["longctx_image_*", "lvbench"])] == [*names["image"], "lvbench"]
     assert {task.name for task in chosen(tasks, ["longctx-mtob"])} == {
         n.name for n in tasks if n.name.startswith("mtob")

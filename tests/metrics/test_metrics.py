@@ -34,6 +34,13 @@ FORMS = {
 """Which rows of the tables of verdicts each scorer is asked about; transcripts have a table of their own."""
 
 SAID, WRITTEN = ["यह मेरी किताब है", "साल २०२४"], ["यह मेरा किताब है", "साल 2024"]
+CELLS = ("1\tcup\tred\n2\tcar\tblue", "2, car, blue", "cup | red\ncar | blue", "nothing to see", "")
+GIVEN: dict[str, list[dict[str, Any]]] = {
+    "transcript": [{"target": said, "answer": written} for said, written in zip(SAID, WRITTEN, strict=True)],
+    "table_cells": [{"target": CELLS[0], "answer": answer} for answer in CELLS],
+}
+"""Samples with answers of scorers that the tables of verdicts do not hold."""
+
 MRCR = {"predictions": ["abc a tale", "a tale"], "references": ["a tale", "a tale"], "prefix": ["abc", "abc"]}
 
 
@@ -45,8 +52,8 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def rows_of(name: str) -> list[dict[str, Any]]:
     """Return the samples with answers that a scorer is asked about."""
-    if name == "transcript":
-        return [{"target": said, "answer": written} for said, written in zip(SAID, WRITTEN, strict=True)]
+    if name in GIVEN:
+        return GIVEN[name]
     if name == "plan":
         world = '{"actions":{"go":["A B","at A, way A B","at B","at A"]},"start":["at x","way x y"],"goal":["at y"]}'
         return [

@@ -59,6 +59,7 @@ PROMPTS: dict[str, tuple[str, str]] = {
 """Version, and digest of the first samples with their whole prompts."""
 
 UNRENDERED: dict[str, tuple[str, str]] = {
+    "longctx_image_extract": ("1", "69f4b04fa2289f38"),
     "longctx_image_niah": ("2", "f9e89c02ad0d92c4"),
     "longctx_image_niah_shape": ("2", "0807811e6feb01e8"),
     "longctx_mixed_niah": ("1", "91a363d3fa64d4d9"),

@@ -1,0 +1,1 @@
+"""Many pictures, and a table of what they show."""
