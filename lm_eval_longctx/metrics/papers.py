@@ -93,6 +93,13 @@ SACREBLEU = Paper(
     2018,
     "https://arxiv.org/abs/1804.08771",
 )
+BLEURT = Paper(
+    "sellam2020bleurt",
+    "BLEURT: Learning Robust Metrics for Text Generation",
+    "Sellam, Thibault and Das, Dipanjan and Parikh, Ankur P.",
+    2020,
+    "https://arxiv.org/abs/2004.04696",
+)
 OOLONG = Paper(
     "bertsch2025oolong",
     "Oolong: Evaluating Long Context Reasoning and Aggregation Capabilities",
@@ -127,6 +134,7 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
     "likelihood": (GEMINI,),
     "label": (MANY_SHOT,),
     "translation": (CHRF, SACREBLEU),
+    "translation_bleurt": (BLEURT, CHRF, SACREBLEU),
     "sequence_match": (MRCR,),
     "repeat": (CONTEXT_ROT,),
     "transcript": (WHISPER,),

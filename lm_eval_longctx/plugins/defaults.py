@@ -309,6 +309,11 @@ SCORERS: tuple[ScorerRecord, ...] = (
     ScorerRecord(
         "translation", "lm_eval_longctx.scorers.translation:TranslationScorer", help="chrF and BLEU of translations"
     ),
+    ScorerRecord(
+        "translation_bleurt",
+        "lm_eval_longctx.scorers.bleurt:TranslationBleurtScorer",
+        help="the same with BLEURT, of a checkpoint of yours",
+    ),
     ScorerRecord("exact_f1", "lm_eval_longctx.scorers.exact_f1:ExactF1Scorer", help="short answers: exact, F1"),
     ScorerRecord(
         "long_answer",

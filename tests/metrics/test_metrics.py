@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import bleurt_kit
 import evaluate
 import pytest
 from scorer_tables import DOCS, TABLES, written
@@ -28,6 +29,7 @@ FORMS = {
     "tally": ("label",),
     "table_rows": ("long",),
     "translation": ("translation",),
+    "translation_bleurt": ("translation",),
     "multi_needle": ("keyed",),
     "sequence_match": ("long",),
 }
@@ -107,11 +109,13 @@ def test_every_scorer_is_a_metric_that_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_metric_is_its_scorer(name: str) -> None:
+def test_a_metric_is_its_scorer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the tables of verdicts, each number of the metric is the scorer's, aggregated in the scorer's own way."""
     rows = rows_of(name)
     assert rows
     settings = {"language": "hi"} if name == "transcript" else {}
+    if name == "translation_bleurt":
+        settings = {"bleurt": bleurt_kit.googles(tmp_path / "checkpoint", monkeypatch)}
     metric = Longctx(name)
     given = columns_of(name, rows)
     half = len(rows) // 2
