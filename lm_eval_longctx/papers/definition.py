@@ -13,6 +13,17 @@ _PLACE = re.compile(r"\{(\w[\w-]*)\}")
 """A place in the metadata where the path of a user's data goes: ``mtob:{mtob}``."""
 
 
+STATISTICS = {
+    "mean": "over the paper's lengths; weights are equal, increasing (1, 2, 3, ...) or decreasing with length",
+    "best_to": "the best score at lengths up to this one",
+    "at_least": "the longest length whose score is at least this, or, with of, this share of another statistic",
+}
+"""What a paper may make of scores by length."""
+
+WEIGHTS = ("equal", "increasing", "decreasing")
+"""How a mean over lengths weighs them."""
+
+
 @dataclass(frozen=True)
 class Point:
     """A published figure.
@@ -96,6 +107,23 @@ def _filled(value: Any, paths: Mapping[str, str]) -> Any:
 
 
 @dataclass(frozen=True)
+class Statistic:
+    """A number that a paper makes of a model's scores by length.
+
+    Attributes:
+        name: As the paper's table calls it.
+        kind: Of ``STATISTICS``.
+        value: ``equal``, ``increasing`` or ``decreasing`` for a mean; else a length or a score.
+        of: For a threshold that is a share of another statistic, that one's name.
+    """
+
+    name: str
+    kind: str
+    value: str | float
+    of: str = ""
+
+
+@dataclass(frozen=True)
 class Part:
     """One table or figure of a paper.
 
@@ -113,6 +141,8 @@ class Part:
         lacking: Why nothing is run at a scale, by scale.
         by_length: Whether there is a row for each length; else a row for each condition.
         short: Whether it is of short contexts: a core capability that long context should not cost.
+        mean_of: Ids of parts whose mean by length it is; then it runs nothing of its own.
+        statistics: What the paper makes of a model's scores. A part that has any is shown with a row for each model.
     """
 
     id: str
@@ -127,6 +157,8 @@ class Part:
     lacking: Mapping[str, str] = field(default_factory=dict)
     by_length: bool = True
     short: bool = False
+    mean_of: tuple[str, ...] = ()
+    statistics: tuple[Statistic, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
-from lm_eval_longctx.papers.definition import Arm, Data, Paper, Part, Point, Published
+from lm_eval_longctx.papers.definition import (
+    STATISTICS,
+    WEIGHTS,
+    Arm,
+    Data,
+    Paper,
+    Part,
+    Point,
+    Published,
+    Statistic,
+)
 from lm_eval_longctx.settings import refuse_unknown
 from lm_eval_longctx.units import Unit, parse_length
 
@@ -34,6 +44,8 @@ _PART = {
     "small": (list, str),
     "by_length": bool,
     "short": bool,
+    "mean_of": list,
+    "statistics": dict,
 }
 _ARM = {"task": str, "condition": str, "metadata": dict, "metric": str, "model_args": str, "percent": bool}
 _FIGURES = {"models": dict, "condition": str, "tasks": list, "source": str, "note": str}
@@ -66,7 +78,8 @@ def read_paper(name: str) -> Paper:
 def chosen_parts(paper: Paper, only: str) -> list[Part]:
     """Return the parts that ``--only`` names, in the paper's order; all where it names none.
 
-    A name stands for the part of that id and for those whose ids begin with it and a hyphen.
+    A name stands for the part of that id and for those whose ids begin with it and a hyphen; with a mean come the
+    parts that it is of.
 
     Raises:
         UnknownOptionError: A name stands for no part.
@@ -76,7 +89,9 @@ def chosen_parts(paper: Paper, only: str) -> list[Part]:
     for name in names:
         if not any(_stands_for(name, one) for one in ids):
             raise unknown_option(f"part of {paper.name}", name, ids)
-    return [part for part in paper.parts if not names or any(_stands_for(name, part.id) for name in names)]
+    wanted = [part for part in paper.parts if not names or any(_stands_for(name, part.id) for name in names)]
+    others = {name for part in wanted for name in part.mean_of}
+    return [part for part in paper.parts if part in wanted or part.id in others]
 
 
 def _stands_for(name: str, part: str) -> bool:
@@ -91,6 +106,8 @@ def _read(path: Path) -> Paper:
     ids = [part.id for part in parts]
     if twice := sorted({one for one in ids if ids.count(one) > 1}):
         raise ConfigError(f"{path}: two parts have the id {twice[0]!r}; each needs its own")
+    for part in parts:
+        refuse_unknown(f"part in mean_of of {part.id}", part.mean_of, set(ids) - {part.id})
     for arm in (arm for part in parts for arms in part.arms.values() for arm in arms):
         refuse_unknown(f"name of data in {path.name}", arm.needs, data)
     return Paper(path.stem, given["title"], given["source"], parts, data)
@@ -144,13 +161,7 @@ def _part(value: Any, source: str, path: Path) -> Part:
     what, where = f"{path.name}: key of part {name}", f"{path}: part {name}"
     given = _fields(value, _PART, {"id", "title", "section", "metric"}, what, where)
     unit = _unit(given.get("unit", "tokens"), where)
-    arms, lacking = {}, {}
-    for scale in SCALES:
-        asked = given.get(scale, "")
-        if isinstance(asked, str):
-            lacking[scale] = asked or "nothing is defined for this scale"
-        else:
-            arms[scale] = tuple(_arm(one, given["metric"], f"{where}, {scale}") for one in asked)
+    arms, lacking = _runs(given, where)
     figures = tuple(
         row
         for one in given.get("published", ())
@@ -169,7 +180,49 @@ def _part(value: Any, source: str, path: Path) -> Part:
         lacking,
         given.get("by_length", True),
         given.get("short", False),
+        tuple(map(str, given.get("mean_of", ()))),
+        _statistics(given.get("statistics", {}), unit, where),
     )
+
+
+def _runs(given: Mapping[str, Any], where: str) -> tuple[dict[str, tuple[Arm, ...]], dict[str, str]]:
+    """Return what is run at each scale, or why nothing is; a mean runs nothing and lacks nothing."""
+    arms: dict[str, tuple[Arm, ...]] = {}
+    lacking: dict[str, str] = {}
+    for scale in SCALES:
+        asked = given.get(scale, [] if given.get("mean_of") else "nothing is defined for this scale")
+        if given.get("mean_of") and asked:
+            raise ConfigError(f"{where}: mean_of is of what other parts run, so {scale} does not belong here")
+        if isinstance(asked, str):
+            lacking[scale] = asked or "nothing is defined for this scale"
+        else:
+            arms[scale] = tuple(_arm(one, given["metric"], f"{where}, {scale}") for one in asked)
+    return arms, lacking
+
+
+def _statistics(given: Mapping[str, Any], unit: Unit, where: str) -> tuple[Statistic, ...]:
+    """Read ``{average: {mean: equal}, effective length: {at_least: 0.85, of: base score}}``."""
+    found: list[Statistic] = []
+    for name, value in given.items():
+        at = f"{where}, statistic {name}"
+        fields = _fields(
+            value, {**dict.fromkeys(STATISTICS, object), "of": str}, set(), f"key of a statistic ({at})", at
+        )
+        of = fields.pop("of", "")
+        if of:
+            refuse_unknown(f"statistic before it ({at})", [of], [one.name for one in found])
+        if len(fields) != 1:
+            raise ConfigError(f"{at}: one of {', '.join(STATISTICS)} belongs here, not {value!r}")
+        ((kind, told),) = fields.items()
+        found.append(Statistic(str(name), kind, _stated(kind, told, unit, at), of))
+    return tuple(found)
+
+
+def _stated(kind: str, told: Any, unit: Unit, where: str) -> str | float:
+    if kind == "mean":
+        refuse_unknown(f"weights ({where})", [str(told)], WEIGHTS)
+        return str(told)
+    return float(parse_length(told, unit).amount) if kind == "best_to" else _score(told, where)[0]
 
 
 def _unit(name: str, where: str) -> Unit:

@@ -27,6 +27,9 @@ _NEAR = 0.1
 _SAME = 1e-9
 """Differences below this are rounding."""
 
+_MOST, _TO_100 = 100.0, ("chrf", "bleu")
+"""Metrics that reach so far and no further; none of ours is negative."""
+
 _NORMAL = 1.96
 """Standard errors on either side of a score of lm-eval's own tasks."""
 
@@ -69,14 +72,15 @@ class Row:
     published: tuple[tuple[Published, Point], ...] = field(default=())
 
 
-def table_rows(part: Part, done: Sequence[Ran]) -> list[Row]:
+def table_rows(part: Part, done: Sequence[Ran], others: Sequence[Row] = ()) -> list[Row]:
     """Return the rows of a table: ours in order, each with the published figures for it, then the other figures.
 
     Args:
         part: The table.
         done: Its steps, each ``readable``.
+        others: Further rows of ours.
     """
-    ours = [row for ran in done for row in _ours(part, ran)]
+    ours = [*(row for ran in done for row in _ours(part, ran)), *others]
     left = [(row, point) for row in part.published for point in row.points]
     found = []
     for row in ours:
@@ -168,8 +172,7 @@ def _score(run: Run, row: Mapping[str, Any], metric: str, length: str = "") -> O
     interval = row["interval"]
     if metric != run.block["summary"]["metric"]:
         interval = _interval(run, metric, length, found["value"])
-    ends = interval or {}
-    return Ours(found["value"], ends.get("low"), ends.get("high"), row["n"], found["n"])
+    return Ours(found["value"], *_ends(metric, interval), row["n"], found["n"])
 
 
 def _interval(run: Run, metric: str, length: str, value: float | None) -> Mapping[str, Any] | None:
@@ -217,8 +220,15 @@ def _told(run: Run, row: Mapping[str, Any] | None, metric: str, ours: Ours) -> O
     value = row["metrics"][metric]["value"] if row else ours.value
     if row is None or _alike(value, ours.value):
         return ours
-    ends = (row["interval"] or {}) if metric == run.block["summary"]["metric"] else {}
-    return replace(ours, value=value, low=ends.get("low"), high=ends.get("high"))
+    low, high = _ends(metric, row["interval"] if metric == run.block["summary"]["metric"] else None)
+    return replace(ours, value=value, low=low, high=high)
+
+
+def _ends(metric: str, interval: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
+    """Return the ends of an interval within what the metric can be: few sentences make chrF's wider than that."""
+    if interval is None:
+        return None, None
+    return max(0.0, interval["low"]), min(interval["high"], _MOST if metric.startswith(_TO_100) else math.inf)
 
 
 def _alike(one: float | None, other: float | None) -> bool:
@@ -261,8 +271,11 @@ def _foreign(file: Path, task: str, metric: str, times: float) -> Ours | None:
     return Ours(value * times, low, high, n, n)
 
 
-def short_and_long(rows: Sequence[Row]) -> tuple[Row | None, Row | None]:
-    """Return our rows of the shortest and of the longest context of a table; ``None`` where there is no length."""
-    placed = [row for row in rows if row.ours and row.ours.value is not None and row.amount is not None]
-    placed.sort(key=lambda row: row.amount or 0.0)
-    return (placed[0], placed[-1]) if placed else (None, None)
+def short_and_long(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Return our rows of the shortest and of the longest context of each condition; none where there is no length."""
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.ours and row.ours.value is not None and row.amount is not None:
+            of.setdefault(row.condition, []).append(row)
+    ordered = [sorted(some, key=lambda row: row.amount or 0.0) for some in of.values()]
+    return [(some[0], some[-1]) for some in ordered]

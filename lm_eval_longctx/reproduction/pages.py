@@ -11,6 +11,7 @@ from lm_eval_longctx.report.markup import element, listed, table
 from lm_eval_longctx.report.page import asset
 from lm_eval_longctx.report.wording import number, span
 from lm_eval_longctx.report.writing import write_files
+from lm_eval_longctx.reproduction.by_model import as_plain, mean_rows, model_cells
 from lm_eval_longctx.reproduction.comparing import Ours, Row, short_and_long, table_rows
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ class Finished:
 
     @property
     def parts(self) -> list[Part]:
-        """The tables, in the paper's order."""
-        return list({ran.step.part.id: ran.step.part for ran in self.done}.values())
+        """The tables, in the paper's order; a mean is one where a table that it is of is there."""
+        run = {ran.step.part.id for ran in self.done}
+        return [part for part in self.paper.parts if part.id in run or run.intersection(part.mean_of)]
 
     def of(self, part: Part) -> list[Ran]:
         """Return the steps of a table."""
@@ -58,7 +60,8 @@ class Finished:
 
     def rows(self, part: Part) -> list[Row]:
         """Return the rows of a table."""
-        return table_rows(part, self.of(part))
+        members = [self.rows(one) for one in self.paper.parts if one.id in part.mean_of]
+        return table_rows(part, self.of(part), mean_rows(members))
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ def sections(finished: Finished) -> list[Section]:
 
 
 def _section(part: Part, finished: Finished) -> Section:
-    rows = finished.rows(part)
+    rows, title = finished.rows(part), f"{part.id}: {part.title} ({part.section})"
+    if part.statistics:
+        return Section(title, *model_cells(part, rows), _notes(part, finished))
     columns = [("condition", [row.condition for row in rows]), (f"length ({part.unit})", [row.length for row in rows])]
     shown = [(head, cells) for head, cells in columns if any(cells)]
     shown += [
@@ -96,7 +101,6 @@ def _section(part: Part, finished: Finished) -> Section:
         ("published", ["; ".join(_published(*pair) for pair in row.published) for row in rows]),
     ]
     cells = tuple(zip(*(column for _, column in shown), strict=True)) if rows else ()
-    title = f"{part.id}: {part.title} ({part.section})"
     return Section(title, tuple(head for head, _ in shown), cells, _notes(part, finished))
 
 
@@ -135,9 +139,10 @@ def _glance(finished: Finished) -> Section:
     rows = []
     for part in finished.parts:
         found = finished.rows(part)
-        first, last = short_and_long(found)
-        if first and last:
-            rows.append((part.id, part.metric, *_placed(first), *(_placed(last) if last is not first else ("", ""))))
+        pairs = short_and_long(found)
+        for first, last in pairs:
+            name = f"{part.id}, {first.condition}" if len(pairs) > 1 else part.id
+            rows.append((name, part.metric, *_placed(first), *(_placed(last) if last is not first else ("", ""))))
         if part.short:
             rows += [(row.condition, "%", _value(row.ours), "short", "", "") for row in found if row.ours]
     heads = ("part", "metric", "shortest", "at", "longest", "at")
@@ -202,6 +207,7 @@ def as_dict(finished: Finished) -> dict[str, Any]:
 
 
 def _part_as_dict(part: Part, finished: Finished) -> dict[str, Any]:
+    rows = finished.rows(part)
     return {
         "id": part.id,
         "title": part.title,
@@ -211,7 +217,9 @@ def _part_as_dict(part: Part, finished: Finished) -> dict[str, Any]:
         "short": part.short,
         "differences": list(part.differences),
         "runs": [_ran_as_dict(ran) for ran in finished.of(part)],
-        "rows": [_row_as_dict(row) for row in finished.rows(part)],
+        "rows": [_row_as_dict(row) for row in rows],
+        **({"mean_of": list(part.mean_of)} if part.mean_of else {}),
+        **({"statistics": as_plain(part, rows)} if part.statistics else {}),
     }
 
 

@@ -120,7 +120,9 @@ def _taken(step: Step, model: tuple[str, str], output: Path, left: float | None,
     status, error = _status(_command(step, model, folder, left, choice))
     made = sorted(set(folder.rglob("results_*.json")) - before)
     if not error:  # calls that failed are told, also where lm-eval ends well
-        error = "; ".join((*ENDING.coverage(), ENDING.last_words())).strip("; ")
+        error = " ".join("; ".join((*ENDING.coverage(), ENDING.last_words())).strip("; ").split())
+    if not made and not error:
+        error = f"it ended without a result (exit status {status})"
     return Ran(step, made[-1] if made else None, error, status)
 
 

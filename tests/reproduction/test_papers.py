@@ -101,6 +101,7 @@ def test_our_papers_name_what_there_is(name):
         assert set(part.arms) | set(part.lacking) == set(SCALES)
         conditions = {arm.condition for arms in part.arms.values() for arm in arms}
         conditions |= {told for names in part.by.values() for told in names.values()}
+        conditions |= {one.name for one in part.statistics} | ({""} if part.mean_of else set())
         for arm in (arm for arms in part.arms.values() for arm in arms if not part.short):
             metadata = tasks[arm.task].metadata
             assert arm.metadata.get("preset", "default") in metadata["presets"]
