@@ -331,7 +331,7 @@ def look_up(
     known = {name: rate for name, rate in rates.items() if rate is not None}
     hour = getattr(found.model_price, "input_audio_hours", None)
     if hour is not None and not known:
-        known = {"input": Rate(float(hour) / _HOUR * _MILLION), "output": Rate(0.0)}
+        known = {"input": Rate(0.0), "input_audio": Rate(float(hour) / _HOUR * _MILLION), "output": Rate(0.0)}
     if not {"input", "output"} <= set(known):
         return None
     source = f"genai-prices {version('genai-prices')}{''.join(f', {name}' for name in context.values() if varies)}"

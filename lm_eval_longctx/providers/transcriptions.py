@@ -64,7 +64,7 @@ _FORMATS = ("json", "verbose_json")
 _WAV_SAMPLE, _MIB = 2, 1 << 20
 
 UNKNOWN = WireCapabilities(
-    modalities=("text", "audio"),
+    modalities=("audio",),
     temperature=True,
     dated="2026-11-28",
     max_images=0,
@@ -209,9 +209,9 @@ class TranscriptionsProvider(HostedProvider):
         return settings.max_output_tokens if most is None else min(most, settings.max_output_tokens)
 
     def refused(self, kinds: Iterable[str]) -> list[str]:
-        """Return which kinds of content are not taken; without a recording there is nothing to write down."""
+        """Return which kinds of content are not taken: text is a request beside a recording, and nothing alone."""
         asked = list(kinds)
-        return super().refused(asked) if "audio" in asked else asked
+        return [kind for kind in super().refused(asked) if kind != "text"] if "audio" in asked else asked
 
     def check(self, request: Request) -> None:
         """Raise ``UnsupportedError`` for all but one recording and the request to write it down."""

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from lm_eval_longctx.backend.prices import Prices, Rate, prices_for
-from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.completion import Outcome, Usage
 from lm_eval_longctx.errors import ConfigError, ProviderError, UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn, file_digest
 from lm_eval_longctx.providers.base import Raw, Request, Settings
@@ -254,6 +254,15 @@ def test_anything_but_one_recording_is_refused_before_it_is_sent(make, sound, ki
         make().check(Request(parts(kind, sound), Settings()))
 
 
+def test_a_run_is_refused_by_what_its_tasks_hold(make):
+    """A task without sound is refused as a whole; the text beside a recording is not, and other media are."""
+    assert make().refused(["text"]) == ["text"]
+    assert make().refused(["text", "image"]) == ["text", "image"]
+    assert make().refused(["text", "audio"]) == []
+    assert make().refused(["audio"]) == []
+    assert make().refused(["text", "audio", "video"]) == ["video"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -352,6 +361,8 @@ def test_seconds_and_tokens_have_prices():
     assert BY_THE_SECOND in minute.notes
     assert by_second.cost(minute.usage) == pytest.approx(0.006)
     assert by_second.worst(60, 9999) == pytest.approx(0.006)
+    beside = Usage(100, output_tokens=200, by_modality={"text": 40, "audio": 60})  # as a plan reckons
+    assert by_second.cost(beside) == pytest.approx(0.006)
     usage = {
         "input_tokens": 1000,
         "input_token_details": {"audio_tokens": 900, "text_tokens": 100},
