@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from lm_eval_longctx.completion import Outcome, Usage
+from lm_eval_longctx.completion import Outcome, Usage, whole
 from lm_eval_longctx.errors import ConfigError, MediaError, UnsupportedError
 from lm_eval_longctx.prompt import AudioPart, Prompt
-from lm_eval_longctx.providers.acceptance import Reply
+from lm_eval_longctx.providers.acceptance import MEDIA_TOLERANCE, Reply
 from lm_eval_longctx.providers.base import Retry, modality_of
 from lm_eval_longctx.providers.capabilities import WireCapabilities
 from lm_eval_longctx.providers.dialect import Dialect, laid_over
@@ -110,7 +110,13 @@ def read(body: dict[str, Any]) -> Reply:
     if not isinstance(text, str):
         return Reply(None, None, "no text in it", usage, notes=notes)
     silent = Retry() if not text.strip() else None
-    return Reply(text, Outcome.COMPLETE, usage=usage, all_modalities=usage is not None, notes=notes, retry=silent)
+    return Reply(text, Outcome.COMPLETE, usage=usage, all_modalities=_parted(usage), notes=notes, retry=silent)
+
+
+def _parted(usage: Usage | None) -> bool:
+    """Whether a bill says how much of it is sound, and can be right: only then it tells what was heard."""
+    sound, prompt = (whole(n) for n in (usage.by_modality.get("audio"), usage.prompt_tokens)) if usage else (None, None)
+    return sound is not None and prompt is not None and sound <= prompt
 
 
 def _usage(body: dict[str, Any]) -> tuple[Usage | None, tuple[str, ...]]:
@@ -123,8 +129,8 @@ def _usage(body: dict[str, Any]) -> tuple[Usage | None, tuple[str, ...]]:
     seconds = _number(dig(told, "seconds") if told is not None else body.get("duration"))
     if seconds is None:
         return None, ()
-    whole = max(1, math.ceil(seconds))
-    return Usage(whole, by_modality={"audio": whole}), (BY_THE_SECOND,)
+    heard = max(1, math.ceil(seconds))
+    return Usage(heard, by_modality={"audio": heard}), (BY_THE_SECOND,)
 
 
 def _number(value: Any) -> float | None:
@@ -260,12 +266,19 @@ class TranscriptionsProvider(HostedProvider):
         return {"audio": int(sum(part.seconds for part in prompt.media() if isinstance(part, AudioPart)))}
 
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
-        """Read a response; a transcript that is as long as the model can make it ended there."""
+        """Read a response: silence of which little was heard, and a transcript of all tokens that there are, are cut."""
         heard = request and replace(request, prompt=Prompt.user(*request.prompt.media()))
         decoded = super().decode(raw, heard)
         completion, most = decoded.completion, self.declared.max_output
-        spoken = completion.usage.output_tokens
-        if completion.outcome is not Outcome.COMPLETE or most is None or spoken is None or spoken < most:
+        usage, spoken = completion.usage, completion.usage.output_tokens or 0
+        if completion.outcome is not Outcome.COMPLETE:
+            return decoded
+        if heard and not str(completion) and "audio" in usage.by_modality:
+            sent, billed = self._expected_media(heard.prompt)["audio"], usage.by_modality["audio"]
+            if billed < sent * (1 - MEDIA_TOLERANCE) - 1:
+                detail = f"nothing was heard, and {billed} s or tokens of sound billed for {sent} s that were sent"
+                return replace(decoded, completion=completion.changed(outcome=Outcome.TRUNCATED_INPUT, detail=detail))
+        if most is None or spoken < most:
             return decoded
         detail = f"the transcript has {spoken} tokens, all that the model can make: ask for shorter recordings"
         return replace(decoded, completion=completion.changed(outcome=Outcome.CUT_BY_OUTPUT_LIMIT, detail=detail))

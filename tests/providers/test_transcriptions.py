@@ -212,6 +212,34 @@ def test_what_was_not_heard_is_found_by_the_bill():
     assert decoded({"text": "a", "usage": {"seconds": 30}}, part=part).completion.outcome is Outcome.TRUNCATED_INPUT
 
 
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(60, "complete"), (45, "complete"), (30, "truncated_input"), (1, "truncated_input")]
+)
+def test_silence_counts_where_all_of_it_was_heard(seconds, outcome):
+    """An empty transcript is one of silence, unless the bill says that most of the recording was not heard."""
+    part = AudioPart("/nowhere", "1" * 64, "audio/flac", 60.0, 16000)
+    found = decoded({"text": "", "usage": {"type": "duration", "seconds": seconds}}, part=part).completion
+    assert found.outcome.value == outcome
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": 6000, "output_tokens": 9},
+        {"input_tokens": 40, "output_tokens": 9},
+        {"input_tokens": 6000, "input_token_details": {"audio_tokens": 9000}, "output_tokens": 9},
+        {"input_tokens": 6000, "input_token_details": {"audio_tokens": "many"}, "output_tokens": 9},
+        {"input_tokens": None, "input_token_details": {"audio_tokens": 3}},
+        {},
+        None,
+    ],
+)
+def test_a_bill_that_does_not_tell_sound_apart_takes_no_answer_back(usage):
+    """Without believable tokens of sound nobody can say that a recording was cut, and the transcript stands."""
+    part = AudioPart("/nowhere", "1" * 64, "audio/flac", 600.0, 16000)
+    assert decoded({"text": "a", "usage": usage}, part=part).completion.outcome is Outcome.COMPLETE
+
+
 def test_a_transcript_at_the_models_end_is_cut():
     """A transcript of as many tokens as the model can make did not end by itself."""
     usage = {"input_tokens": 9000, "input_token_details": {"audio_tokens": 9000}, "output_tokens": 2000}
