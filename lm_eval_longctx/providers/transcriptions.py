@@ -266,7 +266,7 @@ class TranscriptionsProvider(HostedProvider):
         return {"audio": int(sum(part.seconds for part in prompt.media() if isinstance(part, AudioPart)))}
 
     def decode(self, raw: Raw, request: Request | None = None) -> Decoded:
-        """Read a response: silence of which little was heard, and a transcript of all tokens that there are, are cut."""
+        """Read a response: silence of which little was heard is cut, and so is a transcript of all tokens there are."""
         heard = request and replace(request, prompt=Prompt.user(*request.prompt.media()))
         decoded = super().decode(raw, heard)
         completion, most = decoded.completion, self.declared.max_output
