@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from lm_eval_longctx.errors import ConfigError, LongctxError, UnknownOptionError
 from lm_eval_longctx.harness.listing import listed_tasks
 from lm_eval_longctx.papers import SCALES, chosen_parts, paper_names, read_paper
+from lm_eval_longctx.plugins.defaults import own_task_folder
 from lm_eval_longctx.plugins.manager import registry
 
 PAPER = {
@@ -110,3 +113,19 @@ def test_our_papers_name_what_there_is(name):
             assert {arm.metric, *part.by.get("metric", ())} <= set(metrics)
         assert not part.arms or {row.condition for row in part.published} <= conditions | {"internal recordings"}
         assert part.differences or not part.arms
+
+
+def test_the_group_of_short_tasks_is_the_papers_and_all_are_lm_evals_own():
+    """The group longctx-core has the tasks of the paper's core capabilities, and lm-eval knows each and the group."""
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks import __file__ as theirs
+
+    folders = ["gsm8k", "minerva_math", "bbh", "mmlu", "gpqa", "hellaswag", "benchmarks"]
+    group = yaml.safe_load((own_task_folder() / "longctx" / "longctx-core.yaml").read_text(encoding="utf-8"))
+    (core,) = [part for part in read_paper("gemini-1.5").parts if part.id == "core"]
+    assert group["task"] == [arm.task for arm in core.arms["full"]]
+    where = [own_task_folder(), *(Path(theirs).parent / folder for folder in folders)]
+    manager = TaskManager(include_defaults=False, include_path=list(map(str, where)))
+    assert set(group["task"]) <= set(manager.all_tasks)
+    assert "longctx-core" in manager.all_groups
+    assert not set(manager.match_tasks(["longctx_*"])) & {"longctx-core", *group["task"]}

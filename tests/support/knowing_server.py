@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.papers import Arm, Part
     from lm_eval_longctx.prompt import Prompt
+    from lm_eval_longctx.scorers.base import Scorer
     from lm_eval_longctx.testing.state import Asked
 
 MANNERS = ("right", "right", "wrong", "abstaining")
@@ -30,6 +31,7 @@ class Known:
 
     part: Part
     arm: Arm
+    scorer: Scorer
     sample: Mapping[str, Any]
     answer: str
     values: Mapping[str, Any]
@@ -59,12 +61,41 @@ class KnowingModel:
 
     def __call__(self, asked: Asked) -> str:
         """Return the answer to a question."""
-        text = "".join(content for kind, _, content in asked.pieces if kind == "text")
-        media = [content for kind, _, content in asked.pieces if kind != "text"]
-        found = self.known.get(_key(text, media))
+        found = self.found(asked)
         if found is None:
-            self.unknown.append(f"{text[:200]} ... {text[-200:]} {media}")
+            self.unknown.append(f"{asked.text[:200]} ... {asked.text[-200:]}")
         return found.answer if found else ""
+
+    def found(self, asked: Asked) -> Known | None:
+        """Return what is known of a question."""
+        return self.known.get(_key(asked.text, [content for kind, _, content in asked.pieces if kind != "text"]))
+
+    def rows(self, part: Part, *, without: frozenset[str] = frozenset()) -> dict[tuple[str, str], float]:
+        """Return what a table should have, by condition and length: its metric over what the model said.
+
+        Args:
+            part: The table.
+            without: Ids of samples that got no answer.
+        """
+        groups: dict[tuple[str, str], list[Any]] = {}
+        aggregates = {}
+        for one in (one for one in self.known.values() if one.part.id == part.id and one.sample["id"] not in without):
+            length = one.sample["context_label"] if part.by_length else ""
+            for metric, condition in _shown(part, one):
+                if (value := one.values.get(metric)) is not None:
+                    groups.setdefault((condition, length), []).append(value)
+                    aggregates[condition] = next(m.aggregate for m in one.scorer.METRICS if m.name == metric)
+        return {place: aggregates[place[0]](values) for place, values in groups.items()}
+
+
+def _shown(part: Part, one: Known) -> list[tuple[str, str]]:
+    """Return the metrics of a question that the table shows, each with what the table calls it."""
+    if metrics := part.by.get("metric"):
+        return list(metrics.items())
+    for factor, names in part.by.items():
+        value = dict(piece.partition("=")[::2] for piece in one.sample["variant"].split(","))[factor]
+        return [(one.arm.metric, names[value])]
+    return [(one.arm.metric, one.arm.condition)]
 
 
 def _known(part: Part, arm: Arm, task: LongctxTask, sample: Any) -> Known:
@@ -72,7 +103,7 @@ def _known(part: Part, arm: Arm, task: LongctxTask, sample: Any) -> Known:
     manner = Rng(f"manner|{sample['id']}").choice(MANNERS)
     answer = SAID.get(manner) or right_answers(revealed)[0]
     values = judge(task.scorer, revealed, answer).values
-    return Known(part, arm, sample, answer, values or {})
+    return Known(part, arm, task.scorer, sample, answer, values or {})
 
 
 def _sent(prompt: Prompt) -> tuple[str, list[str]]:
