@@ -72,6 +72,7 @@ class PlannedCall:
         answer: Output tokens expected, hidden reasoning included.
         budget: Output tokens at most, hidden reasoning included.
         refused: Why the model does not take it; empty if it does.
+        estimated: Whether tokens and bytes were reckoned rather than counted.
     """
 
     task: str
@@ -85,6 +86,7 @@ class PlannedCall:
     answer: int
     budget: int
     refused: str = ""
+    estimated: bool = False
 
     @property
     def prompt(self) -> int:
@@ -117,6 +119,7 @@ class Cell:
         expected: US dollars, or ``None`` where nobody knows the prices.
         most: US dollars at most, or ``None``.
         seconds: Time that the calls take together, at a guess.
+        estimated: Calls that will be paid whose prompt tokens were reckoned: only making the hay would count them.
     """
 
     task: str = ""
@@ -134,11 +137,12 @@ class Cell:
     expected: float | None = 0.0
     most: float | None = 0.0
     seconds: float = 0.0
+    estimated: int = 0
 
     def __add__(self, other: Cell) -> Cell:
         """Add numbers; names are this one's."""
         kinds = sorted({*self.tokens, *other.tokens})
-        counts = ("samples", "known", "beyond", "refused", "calls", "cached", "output", "bytes", "seconds")
+        counts = ("samples", "known", "beyond", "refused", "calls", "cached", "output", "bytes", "seconds", "estimated")
         return replace(
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in counts},
@@ -316,6 +320,7 @@ def cell_of(call: PlannedCall, cached: int, prices: Prices | None, written: int 
         expected=prices.cost(usage) if prices else None,
         most=prices.worst(bound, call.budget) if prices else None,
         seconds=seconds_of(call),
+        estimated=int(call.estimated),
     )
 
 

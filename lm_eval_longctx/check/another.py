@@ -65,13 +65,13 @@ def serve() -> None:
     """Answer each line with digests, or with what went wrong, until there are no more."""
     from lm_eval_longctx.check.sameness import digests
     from lm_eval_longctx.harness.planning import one_task
-    from lm_eval_longctx.hay.speech.voices import estimating
+    from lm_eval_longctx.hay.estimating import SPEECH, estimating
 
     out, sys.stdout = sys.stdout, sys.stderr  # nothing but answers may come out
     for line in sys.stdin:
         name, metadata, include_path, samples, prompts, reckoned = json.loads(line)
         try:
-            with estimating(on=reckoned):
+            with estimating(*([SPEECH] if reckoned else [])):
                 answer: Any = digests(one_task(name, metadata, include_path), samples, prompts)
         except Exception as error:  # noqa: BLE001 - whatever it is, the asking process tells it
             answer = f"{type(error).__name__}: {error}"

@@ -9,7 +9,7 @@ from lm_eval_longctx.check import answers, content, sameness, search, settings
 from lm_eval_longctx.check.subject import FAILED, OK, SKIPPED, Skipped, Verdict
 from lm_eval_longctx.errors import MissingExtraError
 from lm_eval_longctx.harness.instances import LIKELIHOOD
-from lm_eval_longctx.hay.speech.voices import estimating
+from lm_eval_longctx.hay.estimating import SPEECH, estimating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def _asked(row: Row, subject: Subject) -> Verdict:
     try:
         if row.about_answers and subject.task.OUTPUT_TYPE == LIKELIHOOD:
             return Verdict(row.name, SKIPPED, "nothing is answered: the likelihood of a text is told")
-        with estimating(on=not subject.effort.media):  # where no sound is made, nobody need speak
+        with estimating(*(() if subject.effort.media else (SPEECH,))):  # where no sound is made, nobody need speak
             return row.find(subject)
     except (Skipped, MissingExtraError) as reason:
         return Verdict(row.name, SKIPPED, str(reason))

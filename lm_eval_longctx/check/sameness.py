@@ -11,7 +11,7 @@ from lm_eval_longctx.check.another import another_process
 from lm_eval_longctx.check.subject import FAILED, OK, Skipped, Verdict, some
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.files import write_whole
-from lm_eval_longctx.hay.speech.voices import estimated, estimating
+from lm_eval_longctx.hay.estimating import SPEECH, estimated, estimating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ def same_bytes(subject: Subject) -> Verdict:
     samples = subject.looked_at if subject.is_text else subject.samples
     prompts = min(len(samples), subject.effort.prompts if subject.is_text else subject.effort.media)
     here = digests(subject.task, len(samples), prompts)
-    name, how = subject.listed.name, (len(samples), prompts, estimated())
+    name, how = subject.listed.name, (len(samples), prompts, estimated(SPEECH))
     there = another_process(name, subject.metadata, subject.include_path, how)
     wrong = [f"{s['id']} differs" for s, one, two in zip(samples, here, there, strict=True) if one != two]
     told = f"{len(samples)} samples, {prompts} of them with their prompts"
@@ -115,7 +115,7 @@ def frozen(subject: Subject) -> tuple[str, str]:
     from lm_eval_longctx.harness.planning import one_task
 
     task = one_task(subject.listed.name, {}, subject.include_path)
-    with estimating(on=False):  # kept is what is sent
+    with estimating():  # kept is what is sent
         plain = [task.builder.sample(plan) for plan, _ in zip(task.builder.plans(), range(FIRST), strict=False)]
     prompts = [task.builder.render(sample).digest for sample in plain] if task.builder.MODALITY == "text" else []
     return str(task.VERSION), _digest([plain, prompts])

@@ -75,7 +75,8 @@ def _row(cell: Cell, name: str = "") -> list[str]:
         name or cell.task,
         cell.label,
         str(cell.calls),
-        " ".join(f"{count:,} {kind}" for kind, count in cell.tokens.items() if count) or "0",
+        "~" * (cell.estimated > 0)
+        + (" ".join(f"{count:,} {kind}" for kind, count in cell.tokens.items() if count) or "0"),
         f"{100 * cell.cached / prompt:.0f} %" if prompt else "-",
         f"{cell.output:,}",
         money(cell.expected),
@@ -107,7 +108,10 @@ def _notes(plan: Plan, everything: Cell) -> list[str]:
     ]
     lines += [f"sent           {name}: {'; '.join(forms)}" for name, forms in plan.sent.items() if forms]
     if plan.estimated:
-        lines.append("estimated      what is said in speech of our voices, from its letters: nobody speaks for a plan")
+        lines += [
+            "estimated      where ~ stands: speech of our voices from its letters, endless text from its beginning;",
+            "               a run makes and counts everything, and what it costs at most is no more than said here",
+        ]
     for task, (budget, of) in plan.adaptive.items():
         lines.append(f"adaptive       {task}: {budget} of {of} calls at most; the table is of all of them")
     cap = plan.limits.max_cost

@@ -13,7 +13,7 @@ from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.instances import LIKELIHOOD
 from lm_eval_longctx.harness.likelihood import by_document, document_job
 from lm_eval_longctx.harness.lm import LongctxLM
-from lm_eval_longctx.hay.speech.voices import estimating
+from lm_eval_longctx.hay.estimating import SPEECH, TEXT, estimating
 from lm_eval_longctx.sweep import refuse_ignored
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def planned_calls(
     loaded = {task.config.task: task for task in _load(tasks, read_metadata(metadata), include_path)}
     aside = stand_aside(model, loaded)
     for task in (task for name, task in loaded.items() if name not in aside):
-        with estimating():  # an hour of speech is not made to be counted
+        with estimating(SPEECH, TEXT):
             task.build_all_requests(limit=limit, rank=model.rank, world_size=1)
         if task.OUTPUT_TYPE == LIKELIHOOD:
             yield from (

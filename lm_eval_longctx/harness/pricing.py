@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from lm_eval_longctx.backend.estimate import (
 )
 from lm_eval_longctx.backend.refusals import refusal, stand_ins
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.estimating import MARGIN
 from lm_eval_longctx.prompt import Prompt
 from lm_eval_longctx.providers.base import Request
 from lm_eval_longctx.providers.cascaded import Cascaded
@@ -52,7 +54,7 @@ class Plan:
         batch: Whether everything goes in batches.
         about: The provider's description of itself.
         sent: For each task and length, in which forms its media would be sent; what is refused is not among them.
-        estimated: Whether how long voices speak was only reckoned.
+        estimated: Whether any prompt tokens were reckoned rather than counted; each cell says of how many calls.
         adaptive: For each task with an adaptive sweep, the calls it makes at most, and those of its whole grid.
     """
 
@@ -129,7 +131,7 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
         backend.batch,
         provider.describe(),
         _sent(asked, calls, provider),
-        any(a.sample["haystack"].get("estimated") for a in asked),
+        any(call.estimated for call in calls),
         _adaptive(asked),
     )
 
@@ -160,4 +162,6 @@ def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
     names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
     text = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
-    return PlannedCall(*names, job.order, tokens, text, answer, budget, refusal(sample, job, provider))
+    reckoned = bool(sample["haystack"].get("estimated"))
+    text = math.ceil(text * (1 + MARGIN)) if reckoned else text
+    return PlannedCall(*names, job.order, tokens, text, answer, budget, refusal(sample, job, provider), reckoned)

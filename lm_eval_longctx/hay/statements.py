@@ -102,7 +102,7 @@ def statements(name: str, argument: str, world: World, version: str, *, lines: b
     texts = partial(_lines if lines else _prose, world, seed)
     spec = f"{name}:{argument}" if argument else name
     digest = hashlib.sha256(f"statements\0{seed}\0{lines}".encode()).hexdigest()
-    return FixedSource(spec, digest, texts, LINES if lines else PIECES, endless=True)
+    return FixedSource(spec, digest, texts, LINES if lines else PIECES, endless=True, even=True)
 
 
 def _lines(world: World, seed: str) -> Iterator[str]:

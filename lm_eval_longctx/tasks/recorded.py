@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
+from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.hay.records.source import SOURCE, RecordsSource, parse
 from lm_eval_longctx.hay.records.wording import filler
 from lm_eval_longctx.hay.records.world import World
@@ -36,6 +37,8 @@ KINDS_TOLD = (
 HEADER = f"Below are the records of a town, one entry a line, in order of time. {KINDS_TOLD}\n\n<context>\n"
 _TOKENS_A_RECORD = 32
 _ROUNDS = 8
+_ASKED_FOR_A_PLAN = 2048
+"""Records that a plan asks about, where there are more: the question and its answer are much the same in words."""
 
 
 class RecordsSample(Sample):
@@ -70,6 +73,7 @@ class RecordsBuilder(Builder[R]):
             raise ConfigError(f"{sweep.task} asks about records that it knows; set haystack to {SOURCE}:<form>:<seed>")
         self._form, self._seed = parse(argument)
         self._corpus = lru_cache(maxsize=8)(self._opened)
+        self._worlds = lru_cache(maxsize=8)(World)
 
     def corpus(self, plan: PlannedSample) -> Corpus:
         """Return the records of a sample's index."""
@@ -80,7 +84,7 @@ class RecordsBuilder(Builder[R]):
 
     def world(self, plan: PlannedSample) -> World:
         """Return whose records they are."""
-        return World(self._world(plan))
+        return self._worlds(self._world(plan))
 
     def _opened(self, seed: str) -> Corpus:
         source = RecordsSource.seeded(self._form, seed)
@@ -101,16 +105,17 @@ class RecordsBuilder(Builder[R]):
             LengthError: Not even the question fits.
         """
         limit, corpus, reserved = int(plan.length.amount), self.corpus(plan), question_room()
+        most = _ASKED_FOR_A_PLAN if estimated(TEXT) else limit
         for _ in range(_ROUNDS):
             whole = self._fitting(corpus, reserved).longest(0, limit) if self._bare(corpus, reserved) < limit else None
             if whole is None:
                 break
-            asked = ask(whole.units)
+            asked = ask(min(whole.units, most))
             words = question(asked)
             fitting = self._fitting(corpus, _footer(words))
             if fitting.tokens(whole) <= limit:
                 full = fitting.filled(whole, limit)
-                return asked, self._part(plan, full, fitting.tokens(full), words)
+                return asked, self._part(plan, full, fitting.tokens(full), words, reckoned=whole.units > most)
             reserved = _footer(words) + " and" * _TOKENS_A_RECORD
         raise LengthError(f"{limit} tokens are too short for records and a question about them; ask for more")
 
@@ -121,15 +126,16 @@ class RecordsBuilder(Builder[R]):
     def _fitting(corpus: Corpus, footer: str) -> Fitting:
         return Fitting(corpus, HEADER, footer, (), (), filler, _TOKENS_A_RECORD)
 
-    def _part(self, plan: PlannedSample, whole: Whole, tokens: int, question: str) -> Any:
+    def _part(self, plan: PlannedSample, whole: Whole, tokens: int, question: str, *, reckoned: bool) -> Any:
         """Return what a sample says of its records."""
-        source = self.corpus(plan).source
+        corpus = self.corpus(plan)
+        hay = corpus.described(0, corpus.unit_start(whole.units))
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {"spec": source.spec, "digest": source.digest, "repeats": 0, "overlap": 0.0},
+            "haystack": {**hay, "estimated": True} if reckoned else hay,
             "hay": {"units": whole.units, "filler": whole.filler},
             "question": question,
-            "cluster": source.spec,
+            "cluster": corpus.source.spec,
             "realised_length": tokens,
             "realised_depth": None,
         }

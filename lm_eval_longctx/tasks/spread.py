@@ -97,14 +97,9 @@ class Spread:
 
     def part(self, plan: PlannedSample, fitted: Fitted) -> HayPart:
         """Return what a sample says of its hay."""
-        layout, source = fitted.layout, self._corpus.source
+        layout, overlap = fitted.layout, self._corpus.stretch(plan.index, int(plan.length.amount))[1]
         return {
-            "haystack": {
-                "spec": source.spec,
-                "digest": source.digest,
-                "repeats": self._corpus.repeats(fitted.start, fitted.stop),
-                "overlap": self._corpus.stretch(plan.index, int(plan.length.amount))[1],
-            },
+            "haystack": self._corpus.described(fitted.start, fitted.stop, overlap),
             "hay": {"start": layout.start, "units": layout.units, "fill": layout.fill},
             "realised_length": fitted.tokens,
         }

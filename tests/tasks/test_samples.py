@@ -15,7 +15,7 @@ import pytest
 from lm_eval_longctx import sample as declared
 from lm_eval_longctx.harness.activation import activate_now
 from lm_eval_longctx.harness.listing import listed_tasks
-from lm_eval_longctx.hay.speech.voices import estimating
+from lm_eval_longctx.hay.estimating import SPEECH, estimating
 from lm_eval_longctx.plugins.manager import registry
 
 activate_now()
@@ -88,7 +88,7 @@ def test_samples_have_the_declared_form(name: str) -> None:
     metadata = {} if heard else {**plain, "context_lengths": [length]}
     task = TaskManager(include_defaults=False, metadata=metadata).load([name])["tasks"][name]
     form = forms()[task.config.metadata["builder"]]
-    with estimating(on=aggregate or heard):
+    with estimating(*([SPEECH] if aggregate or heard else [])):
         wrong = [line for plan in islice(task.builder.plans(), 6) for line in matches(task.builder.sample(plan), form)]
     assert wrong == []
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.errors import LengthError
 from lm_eval_longctx.hay.mixture.order import REACH, boundary, interleaved, surrounded, wanted_around
@@ -27,8 +28,7 @@ _LEAST = 24
 """A page is not begun for fewer tokens than this."""
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A piece in its place.
 
     Attributes:
@@ -103,8 +103,9 @@ class Mixture:
             seed: Names the order of kinds; the same for all lengths, depths and variants of an index.
         """
         self.pieces, self._tokenizer, self._seed = dict(pieces), tokenizer, seed
-        self._label_tokens = lru_cache(maxsize=1 << 12)(self._count_label)
+        self._label_tokens = lru_cache(maxsize=1 << 16)(self._count_label)
         self._sizes = {kind: some.usual() + _LABEL for kind, some in self.pieces.items()}
+        self._order = lru_cache(maxsize=16)(self._interleaved)
 
     def fit(self, limit: int, notes: Sequence[Note], around: str = "any") -> Fitted:
         """Find the context that takes no more than so many tokens, and hardly fewer.
@@ -118,7 +119,7 @@ class Mixture:
             LengthError: Notes and their neighbours take more.
         """
         own = sum(self._sizes[note.kind] for note in notes)
-        order = interleaved(Rng(f"{self._seed}|order"), self._sizes, limit - own) if limit > own else []
+        order = self._order(limit - own) if limit > own else []
         while order:
             fitted = self._filled(self._noted(order, notes, around), limit)
             if fitted is not None:
@@ -126,6 +127,9 @@ class Mixture:
             order = order[:-1]
         least = own + max(self._sizes.values(), default=0)
         raise LengthError(f"{limit} tokens are too few for what is hidden and one more item; ask for {least} or more")
+
+    def _interleaved(self, budget: int) -> list[str]:
+        return interleaved(Rng(f"{self._seed}|order"), self._sizes, budget)
 
     def _noted(self, order: list[str], notes: Sequence[Note], around: str) -> list[Item]:
         """Put the notes' items between the others, and number the pieces of each kind."""
@@ -153,38 +157,36 @@ class Mixture:
 
     @staticmethod
     def _numbered(items: list[Item]) -> list[Item]:
-        seen: Counter[str] = Counter()
-        numbered = []
-        for item in items:
-            numbered.append(replace(item, ordinal=seen[item.kind]))
-            seen[item.kind] += 1
-        return numbered
+        seen: dict[str, Iterator[int]] = defaultdict(count)
+        return [item._replace(ordinal=next(seen[item.kind])) for item in items]
 
     def _filled(self, items: list[Item], limit: int) -> Fitted | None:
         """Cut the last page to what is left; ``None`` if the items take too much without it."""
-        room = limit - sum(sum(self._cost(n, item).values()) for n, item in enumerate(items, 1) if item.units is None)
+        costs = [self._cost(number, item) for number, item in enumerate(items, 1)]
+        last = next((n for n, item in enumerate(items) if item.units is not None), None)
+        room = limit - sum(sum(cost.values()) for n, cost in enumerate(costs) if n != last)
         if room < 0:
             return None
-        last = next((n for n, item in enumerate(items) if item.units is not None), None)
         if last is not None:
             items = self._with_last(items, last, room - self._label_tokens(last + 1, "text"))
-        return self._measured(items)
+            costs[last:] = [self._cost(number, item) for number, item in enumerate(items[last:], last + 1)]
+        return self._measured(items, costs)
 
     def _with_last(self, items: list[Item], last: int, room: int) -> list[Item]:
         pages = self.pieces["text"]
         assert isinstance(pages, Pages)  # noqa: S101 - text is always pages
         units = pages.fitting(items[last].ordinal, room) if room >= _LEAST else 0
         if units:
-            return [*items[:last], replace(items[last], units=units), *items[last + 1 :]]
+            return [*items[:last], items[last]._replace(units=units), *items[last + 1 :]]
         return self._numbered([item for n, item in enumerate(items) if n != last])
 
-    def _measured(self, items: list[Item]) -> Fitted:
+    def _measured(self, items: list[Item], costs: list[dict[str, int]]) -> Fitted:
         """Add everything up, and say where the notes are."""
-        tokens: Counter[str] = Counter()
+        tokens = defaultdict[str, int](int)
         hay, before = 0, {}
-        for number, item in enumerate(items, 1):
-            cost = self._cost(number, item)
-            tokens.update(cost)
+        for number, (item, cost) in enumerate(zip(items, costs, strict=True), 1):
+            for kind, taken in cost.items():
+                tokens[kind] += taken
             before[number] = hay
             hay += 0 if item.note else sum(cost.values())
         noted = [(number, item.note) for number, item in enumerate(items, 1) if item.note]
@@ -198,15 +200,13 @@ class Mixture:
         place = self.pieces[item.kind].place(item.ordinal, note)
         return Placed(number, round(depth, 6), before, after, place)
 
-    def _cost(self, number: int, item: Item) -> Counter[str]:
+    def _cost(self, number: int, item: Item) -> dict[str, int]:
         """Return what an item takes with its label."""
-        pieces = self.pieces[item.kind]
-        cost = Counter({"text": self._label_tokens(number, item.kind)})
+        pieces, label = self.pieces[item.kind], self._label_tokens(number, item.kind)
         if item.units is not None and isinstance(pieces, Pages):
-            cost["text"] += pieces.counted(item.ordinal, None, item.units)
-        else:
-            cost.update(pieces.tokens(item.ordinal, item.note))
-        return cost
+            return {"text": label + pieces.counted(item.ordinal, None, item.units)}
+        tokens = pieces.tokens(item.ordinal, item.note)
+        return {**tokens, "text": tokens.get("text", 0) + label}
 
     def _count_label(self, number: int, kind: str) -> int:
         return self._tokenizer.count(self._label(number, kind))

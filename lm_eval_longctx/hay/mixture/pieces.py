@@ -146,6 +146,8 @@ class Pages(Pieces):
 
     def _counted(self, ordinal: int, note: Note | None, units: int | None = None) -> int:
         """Return the tokens of a page, or of only so many of its sentences."""
+        if note is None and units is None and self.corpus.begins_again(ordinal * self._size):
+            return self._size
         return count_tokens(self.corpus, self._arranged(ordinal, note, units))
 
     def usual(self) -> int:

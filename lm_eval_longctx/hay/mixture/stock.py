@@ -154,9 +154,8 @@ class Stock:
         del name
         tokens = self._share(limit) + 2 * self.wanted.page_tokens
         first, overlap = self.corpus.stretch(index, tokens)
-        pages, source = Pages(self.corpus, first, self.wanted.page_tokens), self.corpus.source
-        repeats = self.corpus.repeats(*pages.bytes(tokens // self.wanted.page_tokens))
-        return pages, {"spec": source.spec, "digest": source.digest, "repeats": repeats, "overlap": overlap}
+        pages = Pages(self.corpus, first, self.wanted.page_tokens)
+        return pages, self.corpus.described(*pages.bytes(tokens // self.wanted.page_tokens), overlap)
 
     def _image(self, name: str, index: int, limit: int) -> tuple[Pieces, Haystack]:
         look = replace(self.wanted.look, fps=SPACING)

@@ -76,13 +76,12 @@ class Minutes(World):
         dice = Dice(Rng(f"{self.identity}|minutes {VERSION}|{number}"))
         return [dice.pick(len(self.stock)) for _ in range(BLOCK)]
 
-    def block(self, number: int) -> list[Record]:
-        """Return the entries of a block."""
+    def _block(self, number: int) -> tuple[Record, ...]:
         first = number * BLOCK
-        return [
+        return tuple(
             replace(self.stock[place], number=first + i, day=1 + (first + i) // self.a_day)
             for i, place in enumerate(self.drawn(number))
-        ]
+        )
 
     def sentences(self, number: int) -> list[str]:
         """Return what is said for an entry: the statement, after the day if it is the day's first."""

@@ -32,6 +32,7 @@ class RecordsSource:
     form: str
     kind: str = PIECES
     endless: bool = True
+    even: bool = True
 
     @classmethod
     def seeded(cls, form: str, seed: str) -> RecordsSource:

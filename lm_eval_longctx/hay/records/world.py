@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.hay.chronicle.world import Dice
@@ -33,6 +34,9 @@ VERSION = "2"
 """Raised whenever a world would have other records; names the text together with the wording's own."""
 
 BLOCK = 64
+_KEPT = 512
+"""Blocks that a world keeps: about a million tokens of text, which every question about them reads several times."""
+
 DAYS_A_BLOCK = 4
 TRADES = ("delivery", "sale", "loan", "loss", "order")
 """Kinds of records about goods: somebody, an amount of something, a place."""
@@ -102,6 +106,7 @@ class World:
         boats: What is entered on lists.
         lists: Lists of boats.
         first_day: No record is older.
+        block: Returns the records of a block by its number, in order of time; those of a million tokens are kept.
     """
 
     def __init__(self, seed: str, *, said: bool = False) -> None:
@@ -129,16 +134,16 @@ class World:
             "where": wheel(self.places),
             "what": wheel(self.goods),
         }
+        self.block = lru_cache(maxsize=_KEPT)(self._block)
 
-    def block(self, number: int) -> list[Record]:
-        """Return the records of a block, in order of time."""
+    def _block(self, number: int) -> tuple[Record, ...]:
         dice = Dice(Rng(f"{self.identity}|block {number}"))
         times = sorted(dice.pick(DAYS_A_BLOCK * _MINUTES) for _ in range(BLOCK))
         day = self.first_day + number * DAYS_A_BLOCK
-        return [
+        return tuple(
             self._record(number * BLOCK + i, day + time // _MINUTES, _OPENING + time % _MINUTES, dice)
             for i, time in enumerate(times)
-        ]
+        )
 
     def records(self, start: int, stop: int) -> Iterator[Record]:
         """Yield the records with the numbers from ``start`` to before ``stop``."""

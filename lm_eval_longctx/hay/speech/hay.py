@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.estimating import SPEECH, estimated
 from lm_eval_longctx.hay.speech import codecs, floor
 from lm_eval_longctx.hay.speech.floor import Floor
 from lm_eval_longctx.hay.speech.pieces import PieceStore, packets_of
 from lm_eval_longctx.hay.speech.reading_matter import READINGS
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource
 from lm_eval_longctx.hay.speech.source_hub import HubSource
-from lm_eval_longctx.hay.speech.voices import estimated
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.units import Unit, parse_length
@@ -144,7 +144,7 @@ def described(pool: Pool, spec: str, repeats: float, shared: float = 0.0) -> Hay
         "pool_seconds": round(pool.samples / SAMPLE_RATE, 2),
         "licence": pool.licence,
     }
-    guessed = {"estimated": True} if estimated() else {}
+    guessed = {"estimated": True} if estimated(SPEECH) else {}
     return cast("Haystack", {**entry, **pool.details, **guessed})
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import write_whole
+from lm_eval_longctx.hay.estimating import SPEECH, estimated
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech import reading_matter
 from lm_eval_longctx.hay.speech.source import Pool, PoolSettings, SpeechSource, Utterance
 from lm_eval_longctx.hay.speech.voices import (
     Voice,
     default_voices,
-    estimated,
     speak,
     spoken_length,
     utterance_digest,
@@ -73,7 +73,7 @@ def _synthesised(
     made_of = [reading_matter.version(settings.reading), settings.language, *(v.name for v in chosen)]
     named = "|".join([*made_of, utterance_digest("Identity.", chosen[0])])
     index = cache_dir / "audio" / "pools" / f"{hashlib.sha256(named.encode()).hexdigest()[:24]}.json"
-    kept = json.loads(index.read_text(encoding="utf-8")) if index.is_file() and not estimated() else []
+    kept = json.loads(index.read_text(encoding="utf-8")) if index.is_file() and not estimated(SPEECH) else []
     known = {row[0]: row for row in kept}
     spoken: list[Utterance] = []
     total = 0
@@ -87,7 +87,7 @@ def _synthesised(
             if total >= samples:
                 break
     rows = {**known, **{u.digest: [u.digest, u.samples] for u in spoken}}
-    if len(rows) > len(known) and not estimated():
+    if len(rows) > len(known) and not estimated(SPEECH):
         write_whole(index, json.dumps(list(rows.values())).encode())
     return tuple(spoken)
 

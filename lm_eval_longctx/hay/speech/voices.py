@@ -12,7 +12,7 @@ there is no seed to give, so the two noise scales are set to zero; the same
 sentence then gives the same samples again, and it is also easier to
 understand (measured in docs/audio-needle.md). Every sentence is kept on disk
 under a digest of voice, weights, sounds and settings. Where only plans are made
-(``estimating``), nobody speaks: how long a sentence takes is reckoned from its
+(``hay.estimating``), nobody speaks: how long a sentence takes is reckoned from its
 letters.
 """
 
@@ -21,18 +21,16 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
 from lm_eval_longctx.files import shared
+from lm_eval_longctx.hay.estimating import SPEECH, estimated
 from lm_eval_longctx.hay.speech.programs import PROGRAMS
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_cached, write_cached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lm_eval_longctx.hay.speech.waveform import Waveform
@@ -180,29 +178,13 @@ def speak(text: str, of: Voice, cache_dir: Path) -> tuple[str, Waveform]:
     return digest, read_cached(path)
 
 
-_ESTIMATING: ContextVar[bool] = ContextVar("estimating", default=False)
 _SECONDS = (0.425, 0.0463)
 """Seconds that a sentence takes at tempo 1, and more for each letter: fitted to 301 sentences of the default voices."""
 
 
-@contextmanager
-def estimating(*, on: bool = True) -> Iterator[None]:
-    """Let nobody speak meanwhile: samples say how long speech is likely to be, and cannot be rendered."""
-    token = _ESTIMATING.set(on)
-    try:
-        yield
-    finally:
-        _ESTIMATING.reset(token)
-
-
-def estimated() -> bool:
-    """Whether durations of speech are only reckoned now."""
-    return _ESTIMATING.get()
-
-
 def spoken_length(text: str, of: Voice, cache_dir: Path) -> tuple[str, int]:
     """Return an utterance's digest and how many samples it takes: exactly, or within .3 s while ``estimating``."""
-    if not estimated():
+    if not estimated(SPEECH):
         digest, wave = speak(text, of, cache_dir)
         return digest, len(wave)
     start, letter = _SECONDS

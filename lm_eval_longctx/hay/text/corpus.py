@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.stretches import stretch
 from lm_eval_longctx.hay.text.index import Place, TokenIndex
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lm_eval_longctx.hay.text.sources import TextSource
+    from lm_eval_longctx.sample import Haystack
 
 _BYTES_A_TOKEN = 4.2
 _WIDEST, _PLENTY = 8, 64
@@ -31,6 +33,9 @@ _WIDEST, _PLENTY = 8, 64
 
 _BETWEEN = 256
 """Tokens between two stretches of an endless text: more than a unit has."""
+
+ENOUGH = 1 << 19
+"""Bytes, at least, of an even text that a plan writes; what lies beyond is taken to be like them."""
 
 FORMAT = "text-1"
 """Changes whenever the same source would be cut or stored in another way."""
@@ -85,17 +90,28 @@ class Corpus:
             self._index = index
         return index
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the text grows as far as it is asked for: plans let an endless one begin again after a while."""
+        return self.source.endless and self.store.period_bytes is None
+
     def _round(self, byte: int) -> tuple[int, int]:
         """Split an unrolled byte into the round and the byte of the stored text; an endless text grows to it."""
-        if self.source.endless:
-            self._grow(byte)
-            return 0, byte
-        return divmod(byte, self.store.size)
+        self._grow(byte)
+        return (0, byte) if self._goes_on else divmod(byte, self.store.size)
 
     def _grow(self, byte: int) -> None:
+        if not self._goes_on or byte < self.store.size:
+            return
         with self._lock:
-            while self.store.size <= byte and self.store.grow():
+            while self.store.size <= byte and self._write_on():
                 pass
+
+    def _write_on(self) -> bool:
+        """Add a segment to an endless text; say whether one was added."""
+        if estimated(TEXT) and getattr(self.source, "even", False) and self.store.size >= ENOUGH:
+            self.store.close()
+        return self._goes_on and self.store.grow()
 
     def _count_to(self, byte: int) -> None:
         """Tokenise until a byte of the stored text is reached, as far as there is text."""
@@ -109,22 +125,22 @@ class Corpus:
                 bar(len(self.store.segments[self.index.segments - 1].text))
 
     def _all_counted(self) -> bool:
-        return not self.source.endless and self.index.segments == len(self.store.segments)
+        return not self._goes_on and self.index.segments == len(self.store.segments)
 
     def _count_more(self) -> bool:
-        if self.index.segments == len(self.store.segments) and not self.store.grow():
+        if self.index.segments == len(self.store.segments) and not self._write_on():
             return False
         self.index.extend()
         return True
 
     def unit_start(self, unit: int) -> int:
         """Return the unrolled byte at which an unrolled unit begins."""
-        if not self.source.endless:
-            round_, rest = divmod(unit, self.store.units)
-            return round_ * self.store.size + self.store.unit_start(rest)
-        while self.store.units <= unit:
+        while self._goes_on and self.store.units <= unit:
             self._grow(self.store.size)
-        return self.store.unit_start(unit)
+        if self._goes_on:
+            return self.store.unit_start(unit)
+        round_, rest = divmod(unit, self.store.units)
+        return round_ * self.store.size + self.store.unit_start(rest)
 
     def unit_at(self, byte: int) -> int:
         """Return the unrolled unit that holds an unrolled byte."""
@@ -139,7 +155,7 @@ class Corpus:
         period = self.store.period_bytes
         if index == 0:
             return 0, 0.0
-        if period is None:
+        if period is None or self.source.endless:
             found = stretch(index, None, tokens + _BETWEEN)
             byte = self.advance(0, found.start)
         elif period >= _PLENTY * _WIDEST * tokens:
@@ -153,7 +169,22 @@ class Corpus:
     def repeats(self, start: int, stop: int) -> int:
         """Return how often the text begins again within a range of unrolled bytes; 0 if no sentence occurs twice."""
         period = self.store.period_bytes
-        return 0 if period is None else max(0, -(-(stop - start) // period) - 1)
+        return 0 if period is None or self.source.endless else max(0, -(-(stop - start) // period) - 1)
+
+    def begins_again(self, tokens: int) -> bool:
+        """Whether a plan has let the text, which has no end, begin again before so many tokens."""
+        return self.source.endless and not self._goes_on and tokens > self.index.last[1]
+
+    def described(self, start: int, stop: int, overlap: float = 0.0) -> Haystack:
+        """Return what a sample says of its hay, which lies within a range of unrolled bytes."""
+        hay: Haystack = {
+            "spec": self.source.spec,
+            "digest": self.source.digest,
+            "repeats": self.repeats(start, stop),
+            "overlap": overlap,
+        }
+        reckoned = self.source.endless and not self._goes_on and stop > self.store.size
+        return {**hay, "estimated": True} if reckoned else hay
 
     def views(self, start: int, stop: int) -> Iterator[memoryview]:
         """Yield the bytes between two unrolled bytes, without copying them."""
@@ -166,7 +197,7 @@ class Corpus:
             self._round(stop - 1)
         while start < stop:
             round_, low = self._round(start)
-            high = stop - start + low if self.source.endless else min(stop - round_ * self.store.size, self.store.size)
+            high = stop - start + low if self._goes_on else min(stop - round_ * self.store.size, self.store.size)
             yield low, high
             start += high - low
 
@@ -219,7 +250,7 @@ class Corpus:
         low = self.index.at_tokens(max(0, int(wanted)))
         density = self._density(low, self.index.after(low[0] + 1)) or 1.0
         place = low[0] + int((wanted - low[1]) / density)
-        if self.source.endless:
+        if self._goes_on:
             return place
         return round_ * self.store.size + min(place, self.store.size)
 

@@ -61,6 +61,9 @@ class TextSource(Protocol):
         endless: Whether ``texts`` never ends.
         kind: What a needle may stand between: ``sentences``, ``lines``, or
             ``pieces`` as they come.
+
+    A source may have ``even = True`` if its text never ends and a megabyte of it is much like the next: plans then
+    reckon how long it is from its beginning, instead of writing ten million tokens to count them.
     """
 
     spec: str
@@ -82,6 +85,7 @@ class ChronicleSource:
     seed: int
     kind: str = PIECES
     endless: bool = True
+    even: bool = True
 
     def texts(self) -> Iterator[str]:
         """Yield a sentence at a time, with the white space and headings before it."""
@@ -97,6 +101,7 @@ class FixedSource:
     open_texts: Callable[[], Iterable[str]] = field(repr=False)
     kind: str = SENTENCES
     endless: bool = False
+    even: bool = False
     documents: tuple[Document, ...] = ()
 
     def texts(self) -> Iterator[str]:
@@ -135,6 +140,11 @@ class ShuffledSource:
     def endless(self) -> bool:
         """As that of the other source."""
         return self.inner.endless
+
+    @property
+    def even(self) -> bool:
+        """As that of the other source."""
+        return getattr(self.inner, "even", False)
 
     @property
     def kind(self) -> str:

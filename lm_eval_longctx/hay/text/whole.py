@@ -81,6 +81,10 @@ class Fitting:
         pieces = whole.pieces(self.corpus, self.texts, self.fill)
         return count_tokens(self.corpus, [self.header, *pieces, self.footer])
 
+    def range(self, whole: Whole) -> tuple[int, int]:
+        """Return the unrolled bytes between which the hay lies."""
+        return self.corpus.unit_start(whole.start), self.corpus.unit_start(whole.start + whole.units)
+
     def bare(self) -> int:
         """Return the length without any hay."""
         return self.tokens(Whole(0, 0, (0,) * len(self.texts)))

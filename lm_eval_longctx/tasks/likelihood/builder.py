@@ -129,18 +129,12 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         if found is None:
             raise CorpusError(f"{corpus.source.spec} is too short for document {plan.index} at {plan.length.label}")
         start, stop, end = found
-        source = corpus.source
         if not start < stop < end:  # a place before the beginning may come out at the end of the text
             raise LengthError(f"{plan.length.label} has no room for anything before the window; give longer lengths")
         window = corpus.read(stop, end)
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {
-                "spec": source.spec,
-                "digest": source.digest,
-                "repeats": corpus.repeats(start, end),
-                "overlap": self._overlap(corpus, plan.index, start, end),
-            },
+            "haystack": corpus.described(start, end, self._overlap(corpus, plan.index, start, end)),
             "question": "",
             "target": window,
             "realised_length": count_tokens(corpus, [Span(start, end)]),
@@ -177,7 +171,7 @@ class LikelihoodBuilder(Builder[LikelihoodSample]):
         while end > start and count_tokens(corpus, [Span(start, end)]) > plan.length.amount:
             end = _word_end(corpus, start, end - 1)
         stop = _word_end(corpus, start, corpus.advance(end, -self.sweep.options["window"]))
-        period = corpus.store.period_bytes
+        period = None if corpus.source.endless else corpus.store.period_bytes
         return None if period is not None and end > period else (start, stop, end)
 
     def _overlap(self, corpus: Corpus, index: int, start: int, end: int) -> float:

@@ -126,12 +126,7 @@ class MrcrBuilder(Builder[ConversationSample]):
         found = fitting.fit(start, int(plan.length.amount))
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {
-                "spec": self.corpus.source.spec,
-                "digest": self.corpus.source.digest,
-                "repeats": 0,
-                "overlap": overlap,
-            },
+            "haystack": self.corpus.described(*fitting.range(found), overlap),
             "hay": {"start": found.start, "units": found.units, "filler": found.filler},
             "positions": list(found.positions),
             "request": [request.form, request.style, request.topic],

@@ -40,6 +40,7 @@ class RoundsSource:
         seed: Another seed is another conversation.
         kind: Nothing may stand within a round.
         endless: It never ends.
+        even: A megabyte of it is much like the next.
     """
 
     spec: str
@@ -47,6 +48,7 @@ class RoundsSource:
     seed: int
     kind: str = PIECES
     endless: bool = True
+    even: bool = True
 
     @classmethod
     def seeded(cls, seed: int) -> RoundsSource:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.hay.estimating import SPEECH, estimated
 from lm_eval_longctx.hay.language import book
 from lm_eval_longctx.hay.language.cldf import read_cldf
 from lm_eval_longctx.hay.language.grammar import read_grammar
@@ -22,7 +23,7 @@ from lm_eval_longctx.hay.language.tongue import Tongue
 from lm_eval_longctx.hay.speech import hay
 from lm_eval_longctx.hay.speech.source import PoolSettings, need_text
 from lm_eval_longctx.hay.speech.spoken import spoken
-from lm_eval_longctx.hay.speech.voices import default_voices, estimated
+from lm_eval_longctx.hay.speech.voices import default_voices
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, write_cached
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng
@@ -234,7 +235,7 @@ class HeardBuilder(Builder[HeardSample]):
             "repeats": 0,
             "overlap": float(plan.index > 0),  # one language has one book
         }
-        return {**found, "estimated": True} if estimated() else found
+        return {**found, "estimated": True} if estimated(SPEECH) else found
 
     def _shown(self, share: float) -> dict[str, tuple[str, ...]]:
         return {kind: texts[: round(len(texts) * share)] for kind, texts in self.lesson.texts.items()}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.errors import ConfigError, MediaError, MissingExtraError, UnknownOptionError
+from lm_eval_longctx.hay.estimating import SPEECH, estimated, estimating
 from lm_eval_longctx.hay.speech import engine_joe, programs, pronounce, reading_matter, voices
 from lm_eval_longctx.hay.speech.wordings import CLEAR, ENGLISH
 
@@ -196,10 +197,10 @@ def test_plans_reckon_how_long_voices_speak_and_nobody_does(tmp_path):
     """While only plans are made, sentences take about as long as when they are said, and no sound is made."""
     texts = list(islice(reading_matter.sentences("everyday", "en"), 2))
     for of in (voices.voice("joe"), voices.voice("joe-brisk")):
-        with voices.estimating():
-            assert voices.estimated()
+        with estimating(SPEECH):
+            assert estimated(SPEECH)
             guessed = [voices.spoken_length(text, of, tmp_path / "none") for text in texts]
-        assert not voices.estimated()
+        assert not estimated(SPEECH)
         exact = [voices.spoken_length(text, of, tmp_path) for text in texts]
         assert [digest for digest, _ in guessed] == [digest for digest, _ in exact]
         assert sum(n for _, n in guessed) == pytest.approx(sum(n for _, n in exact), rel=0.2)

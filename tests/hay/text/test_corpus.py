@@ -12,10 +12,14 @@ import pytest
 from text_kit import SOURCES, builder_for, written
 
 from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.estimating import MARGIN, TEXT, estimating
+from lm_eval_longctx.hay.records.source import RecordsSource
+from lm_eval_longctx.hay.text import corpus as corpus_module
 from lm_eval_longctx.hay.text import index, store
-from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.hay.text.corpus import ENOUGH, Corpus
 from lm_eval_longctx.hay.text.sources import FixedSource
 from lm_eval_longctx.hay.text.tokenizers import TiktokenTokenizer, load_tokenizer
+from lm_eval_longctx.tasks.mrcr.conversation import RoundsSource
 
 
 def corpus_of(folder, text: str, kind: str = "sentences", tokenizer: str = "o200k_base") -> Corpus:
@@ -216,3 +220,44 @@ def test_samples_of_an_endless_text_share_nothing(tmp_path):
         places = [corpus.tokens_before(corpus.unit_start(unit)) for unit, _ in found]
         assert {overlap for _, overlap in found} == {0}
         assert all(two - one > tokens for one, two in pairwise(places))
+
+
+def even_sources() -> list:
+    """Return sources without end, of which plans read the beginning alone."""
+    return [SOURCES["chronicle"]("", None), RecordsSource.seeded("mixed", "0.0.0"), RoundsSource.seeded(0)]
+
+
+@pytest.mark.parametrize("source", even_sources(), ids=lambda source: source.spec)
+def test_what_follows_in_even_text_is_like_its_beginning(source):
+    """Of even text a token has as many bytes farther on as in the beginning that plans read, to within the margin."""
+    text = load_tokenizer("o200k_base")
+    parts = [b"".join(units) for units in batched(source.texts(), 3 * ENOUGH // 2, 2)]
+    first, second = (len(part) / text.count(part.decode()) for part in parts)
+    assert source.even
+    assert first == pytest.approx(second, rel=MARGIN / 2)
+
+
+def batched(texts, size: int, count: int):
+    """Yield lists of encoded texts, each list of at least so many bytes."""
+    for _ in range(count):
+        left, units = size, []
+        while left > 0:
+            units.append(next(texts).encode())
+            left -= len(units[-1])
+        yield units
+
+
+def test_plans_let_even_text_begin_again_and_runs_do_not(tmp_path, monkeypatch):
+    """While plans are made, text without end stops growing, keeps its places, and says so; a run writes on."""
+    monkeypatch.setattr(corpus_module, "ENOUGH", 1 << 17)
+    planned, plain = chronicle_in(tmp_path / "planned"), chronicle_in(tmp_path / "plain")
+    with estimating(TEXT):
+        stop = planned.advance(0, 200_000)
+        assert planned.store.size < 300_000
+        assert planned.stretch(3, 50_000)[1] == 0
+        assert planned.described(0, stop) == {**plain.described(0, stop), "estimated": True}
+        assert planned.described(0, 1000) == plain.described(0, 1000)
+        assert planned.read(0, 90_000) == plain.read(0, 90_000)
+    anew = chronicle_in(tmp_path / "planned")
+    assert anew.read(0, 700_000) == plain.read(0, 700_000)
+    assert anew.advance(0, 200_000) == pytest.approx(stop, rel=MARGIN)
