@@ -72,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of one verdict, thoughts included (default: 1024)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws orders, false claims, bootstrap (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="draws orders, false claims, lines of sheets (0)"
+    )
     parser.add_argument("--output", metavar="DIR", help=f"where to write (default: {FOLDER} in the first folder)")
     parser.add_argument(
         "--dry-run", action="store_true", help="tell how many calls it takes and what they cost at most"
@@ -195,7 +197,7 @@ def _judge(work: _Work, judge: LongctxLM, settings: Settings, args: argparse.Nam
     found = record({"name": judge.name, **judge.provider.describe()}, work.field, known=work.known)
     if work.pairs:
         judged = judge_pairs(work.pairs, settings, ask, known=work.known)
-        found |= {"ranking": ranking(judged, work.field.players, args.seed), "pairs": pair_rows(judged)}
+        found |= {"ranking": ranking(judged, work.field.players), "pairs": pair_rows(judged)}
         found |= _people(judged, args.human, with_people)
     if work.claims:
         verdicts = check_claims(work.claims, settings, ask)

@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend import Job
-from lm_eval_longctx.judging.wording import pair_prompt, verdict
+from lm_eval_longctx.judging.verdicts import decided, pair_verdict
+from lm_eval_longctx.judging.wording import pair_prompt
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.stats.strengths import Duel, first_won, longer_wins, strengths
 
@@ -139,11 +140,8 @@ def _read(pair: Pair, first: Completion, second: Completion) -> Judged:
 
 def scored(completion: Completion) -> tuple[float | None, str]:
     """Return the score of the answer that was shown first, or why there is none."""
-    if not completion.outcome.answered:
-        return None, completion.outcome.value
-    said = verdict(completion)
-    score = _SCORES.get(said or "")
-    return score, "" if score is not None else "unreadable verdict"
+    said, why = decided(completion, pair_verdict)
+    return _SCORES.get(said), why
 
 
 def duels(judged: Sequence[Judged], players: Sequence[str]) -> list[Duel]:
@@ -162,7 +160,7 @@ def duels(judged: Sequence[Judged], players: Sequence[str]) -> list[Duel]:
     ]
 
 
-def ranking(judged: Sequence[Judged], players: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def ranking(judged: Sequence[Judged], players: Sequence[str]) -> dict[str, Any]:
     """Return what follows from verdicts, as plain values.
 
     ``players`` (strength and interval, the strongest first), ``beats`` (each
@@ -173,7 +171,7 @@ def ranking(judged: Sequence[Judged], players: Sequence[str], seed: int = 0) -> 
     met = sorted({player for duel in fought for player in (duel.one, duel.other)})
     place = {player: number for number, player in enumerate(met)}
     moved = [Duel(d.question, place[d.one], place[d.other], d.score, d.lengths) for d in fought]
-    found = strengths(moved, len(met), seed=str(seed)) if moved else []
+    found = strengths(moved, len(met)) if moved else []
     rows = [{"player": players[player], **one.to_dict()} for player, one in zip(met, found, strict=True)]
     return {
         "players": sorted(rows, key=lambda row: -row["value"]),

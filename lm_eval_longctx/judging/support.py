@@ -18,9 +18,11 @@ from lm_eval_longctx.answers.texts import answer_words
 from lm_eval_longctx.backend import Job
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.text.splitting import SENTENCES, unit_ends
-from lm_eval_longctx.judging.wording import claim_prompt, verdict
+from lm_eval_longctx.judging.verdicts import claim_verdict, decided
+from lm_eval_longctx.judging.wording import claim_prompt
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.preview.recipes import Recipes
+from lm_eval_longctx.stats.errors import Judge, Share, corrected
 from lm_eval_longctx.stats.intervals import bounded_mean
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def passages_for() -> Callable[[Claim], tuple[str, ...]]:
 def check_claims(claims: Sequence[Claim], settings: Settings, ask: Ask) -> list[float | None]:
     """Return for each claim whether the document supports it: 1, 0, or ``None`` without a verdict."""
     found = ask(claim_jobs(claims, settings))
-    return [_SUPPORTED.get(verdict(one) or "") if one.outcome.answered else None for one in found]
+    return [_SUPPORTED.get(decided(one, claim_verdict)[0]) for one in found]
 
 
 def claim_jobs(claims: Sequence[Claim], settings: Settings) -> list[Job]:
@@ -143,47 +145,46 @@ def supported(claims: Sequence[Claim], verdicts: Sequence[float | None], players
 
     Returns:
         ``players`` (share of claims with its interval, clustered by question; ``corrected`` by the judge's own errors
-        after Rogan and Gladen 1978), ``judge`` (``sensitivity``: known true claims that it supports; ``specificity``:
-        known false ones that it does not) and ``without_verdict``.
+        with ``corrected_interval``, see ``stats.errors``), ``judge`` (``sensitivity``: known true claims that it
+        supports; ``specificity``: known false ones that it does not; ``tells``: whether both together are surely
+        better than guessing, ``null`` where no claim is known) and ``without_verdict``.
     """
     judged = [(claim, value) for claim, value in zip(claims, verdicts, strict=True) if value is not None]
     sensitivity, specificity = _rate(judged, truth=True), _rate(judged, truth=False)
+    judge = Judge(sensitivity, specificity) if sensitivity and specificity else None
+    shares = {player: share for player in players if (share := _share(_own(judged, player))) is not None}
     return {
-        "players": [
-            row for player in players if (row := _player(player, judged, sensitivity, specificity)) is not None
-        ],
-        "judge": {"sensitivity": sensitivity, "specificity": specificity},
+        "players": [{"player": player, **_told(share), **_fixed(share, judge)} for player, share in shares.items()],
+        "judge": {
+            "sensitivity": sensitivity and _told(sensitivity),
+            "specificity": specificity and _told(specificity),
+            "tells": judge.tells if judge else None,
+        },
         "passages": PASSAGES,
         "without_verdict": len(claims) - len(judged),
     }
 
 
-def _rate(judged: Sequence[tuple[Claim, float]], *, truth: bool) -> dict[str, Any] | None:
+def _own(judged: Sequence[tuple[Claim, float]], player: str) -> list[tuple[Claim, float]]:
+    return [(claim, value) for claim, value in judged if claim.truth is None and claim.answer.player == player]
+
+
+def _rate(judged: Sequence[tuple[Claim, float]], *, truth: bool) -> Share | None:
     """Return how often the judge is right on claims that are known."""
-    right = [(claim, float(bool(value) == truth)) for claim, value in judged if claim.truth is truth]
-    return _share(right)
+    return _share([(claim, float(bool(value) == truth)) for claim, value in judged if claim.truth is truth])
 
 
-def _share(values: Sequence[tuple[Claim, float]]) -> dict[str, Any] | None:
+def _share(values: Sequence[tuple[Claim, float]]) -> Share | None:
     interval = bounded_mean([value for _, value in values], [claim.answer.question for claim, _ in values])
-    if interval is None:
-        return None
-    mean = sum(value for _, value in values) / len(values)
-    return {"value": mean, "interval": interval.to_dict(), "n": len(values)}
+    mean = sum(value for _, value in values) / max(1, len(values))
+    return Share(mean, interval, len(values)) if interval else None
 
 
-def _player(
-    player: str, judged: Sequence[tuple[Claim, float]], sensitivity: Any, specificity: Any
-) -> dict[str, Any] | None:
-    own = _share([(claim, value) for claim, value in judged if claim.truth is None and claim.answer.player == player])
-    if own is None:
-        return None
-    return {"player": player, **own, "corrected": corrected(own["value"], sensitivity, specificity)}
+def _told(share: Share) -> dict[str, Any]:
+    return {"value": share.value, "interval": share.interval.to_dict(), "n": share.n}
 
 
-def corrected(share: float, sensitivity: Any, specificity: Any) -> float | None:
-    """Return the share that a judge without errors would find; ``None`` for a judge that tells nothing."""
-    if not sensitivity or not specificity:
-        return None
-    power = sensitivity["value"] + specificity["value"] - 1
-    return min(1.0, max(0.0, (share + specificity["value"] - 1) / power)) if power > 0.0 else None
+def _fixed(share: Share, judge: Judge | None) -> dict[str, Any]:
+    found = corrected(share, judge) if judge else None
+    value, interval = found or (None, None)
+    return {"corrected": value, "corrected_interval": interval.to_dict() if interval else None}

@@ -1,4 +1,4 @@
-"""What a judge is asked, and what it said.
+"""What a judge is asked.
 
 Everything that is to be judged stands behind ``>`` at the beginning of each
 line, so that no answer can pass for an instruction or for the other answer,
@@ -7,10 +7,8 @@ and so that the judge without a model (``lexical``) finds it again.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.prompt import Prompt, TextPart
 
 if TYPE_CHECKING:
@@ -44,17 +42,6 @@ Do the passages support the claim? Reply with one line: "Verdict: supported" or 
 
 QUESTION, KNOWN, ANSWER_A, ANSWER_B = "Question:", "Known to be right:", "Answer A:", "Answer B:"
 CLAIM, PASSAGES = "Claim:", "Passages:"
-
-_SAID = re.compile(
-    r"verdict\W*\b(?:is\b\W*|answer\b\W*)*(not[ _-]supported|unsupported|supported|a|b|tie|neither|both)\b"
-    r"(?!\s*(?:or|/)\s*(?:not|unsupported|supported|a|b|tie)\b)"  # which of two, is no verdict
-)
-_BARE = re.compile(
-    r"\W*(?:answer\s+)?(a|b|tie|neither|not supported|unsupported|supported)"
-    r"(?:\s+is\s+(?:the\s+)?better(?:\s+answer)?)?\W*"
-)
-_WRAPPING = re.compile(r"\\(?:boxed|text|mathrm)\b|[*_`\"'\[\](){}\\]")
-_MEANING = {"neither": "tie", "both": "tie", "unsupported": "not supported"}
 
 
 def _quoted(text: str) -> str:
@@ -95,22 +82,3 @@ def sections(prompt: str) -> dict[str, str]:
         elif line.endswith(":"):
             head = line
     return {name: "\n".join(lines) for name, lines in found.items()}
-
-
-def verdict(answer: str) -> str | None:
-    """Return what a judge decided: ``a``, ``b``, ``tie``, ``supported`` or ``not supported``.
-
-    ``None`` if it cannot be read. The last verdict counts; two different ones in the last line count as none.
-    """
-    said = without_thoughts(answer)
-    text = "" if said.unclosed else _WRAPPING.sub(" ", said.text.lower())
-    found = [match[1] for match in _SAID.finditer(text)]
-    if found:
-        last = text.rstrip().splitlines()[-1]
-        if len({match[1] for match in _SAID.finditer(last)}) > 1:
-            return None
-    else:
-        lines = [line for line in text.splitlines() if line.strip()]
-        bare = [match[1] for line in lines[-1:] + lines[:1] if (match := _BARE.fullmatch(line))]
-        found = bare if len(set(bare)) == 1 else []
-    return _MEANING.get(word := re.sub(r"[ _-]+", " ", found[-1]), word) if found else None

@@ -20,9 +20,10 @@ def rows(record: Record) -> list[list[str]]:
     """Return a row for each player, the strongest first; empty where something was not asked for."""
     ranked = {row["player"]: row for row in record.get("ranking", {}).get("players", ())}
     held = {row["player"]: row for row in record.get("support", {}).get("players", ())}
+    tells = record.get("support", {}).get("judge", {}).get("tells")
     rated = {row["player"]: row for row in record.get("ratings", {}).get("players", ())}
     return [
-        [player, *_strength(ranked.get(player)), *_support(held.get(player)), _rating(rated.get(player))]
+        [player, *_strength(ranked.get(player)), *_support(held.get(player), tells=tells), _rating(rated.get(player))]
         for player in dict.fromkeys((*ranked, *rated, *held, *record["answers"]))
     ]
 
@@ -35,13 +36,23 @@ def _strength(row: Record | None) -> list[str]:
     if row is None:
         return ["··", "", ""]
     mark = " (all)" if row["boundless"] else ""
-    return [number(row["value"]), span(row["interval"]), f"{row['won']:.0%} of {row['duels']}{mark}"]
+    return [number(row["value"]), _ends(row["interval"]), f"{row['won']:.0%} of {row['duels']}{mark}"]
 
 
-def _support(row: Record | None) -> list[str]:
+def _ends(interval: Record | None) -> str:
+    """Write a strength's interval, which may have no upper end."""
+    if interval and interval["high"] is None:
+        return f"[{number(interval['low'])}, ∞)"
+    return span(interval)
+
+
+def _support(row: Record | None, *, tells: bool | None) -> list[str]:
+    """Return two cells; a judge that cannot tell true claims from false ones has no share to show."""
     if row is None:
         return ["", ""]
-    fixed = "··" if row["corrected"] is None else number(row["corrected"])
+    if tells is False:
+        return ["judge cannot tell", "··"]
+    fixed = f"{number(row['corrected'])} {span(row['corrected_interval'])}".rstrip()
     return [f"{number(row['value'])} {span(row['interval'])} of {row['n']}", fixed]
 
 
@@ -69,7 +80,7 @@ def sentences(record: Record) -> Iterator[str]:
 def _of_ranking(ranking: Record) -> Iterator[str]:
     yield (
         "Strengths are Bradley and Terry's, their geometric mean 1: the odds that one answer is found better than "
-        "another are those of the strengths. Intervals: bootstrap over questions."
+        "another are those of the strengths. Intervals: profile likelihood, with the spread between questions."
     )
     order, length = ranking["order"], ranking["length"]
     if order["consistent"] is not None:
@@ -94,8 +105,12 @@ def _of_support(support: Record) -> Iterator[str]:
     )
     yield (
         f"A claim is a sentence of an answer, checked against the {support['passages']} passages most like it. "
-        + (f"The judge is right on {sides}; the last column is corrected for that." if sides else "")
-    ).strip()
+        + (f"The judge is right on {sides}." if sides else "The judge was not measured: no claim is known.")
+    )
+    if support["judge"]["tells"]:
+        yield "Corrected is the share that a judge without these errors would find."
+    elif sides:
+        yield "This judge cannot tell: on known claims it is not surely better than guessing, so no share is shown."
     if support["without_verdict"]:
         yield f"Claims without a verdict: {support['without_verdict']}; they are left out."
 
@@ -126,7 +141,7 @@ def strength_figure(record: Record) -> Figure | None:
             "value": row["value"],
             "low": row["interval"]["low"] if row["interval"] else None,
             "high": row["interval"]["high"] if row["interval"] else None,
-            "shown": f"{number(row['value'])} {span(row['interval'])}".rstrip(),
+            "shown": f"{number(row['value'])} {_ends(row['interval'])}".rstrip(),
             "won": f"{row['won']:.0%}",
         }
         for row in players

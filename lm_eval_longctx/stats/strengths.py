@@ -2,7 +2,8 @@
 
 In their model (Biometrika 39, 1952) the answer of ``i`` is found better than that of ``j`` with probability
 ``s_i / (s_i + s_j)``; a tie counts as half a win for either. The Gemini 1.5 report ranks answers to questions
-about a whole novel so (arXiv 2403.05530, section 5.2.3). Strengths are scaled to a geometric mean of 1, as there.
+about a whole novel so (arXiv 2403.05530, section 5.2.3). Strengths are scaled to a geometric mean of 1, as there:
+of all, or where somebody won or lost everything, of the largest group that can be compared both ways.
 """
 
 from __future__ import annotations
@@ -13,21 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lm_eval_longctx.stats.intervals import LEVEL, Interval, bounded_mean, generator, jackknife, numbered
+from lm_eval_longctx.stats.intervals import LEVEL, Interval, bounded_mean, jackknife, numbered, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from lm_eval_longctx.stats.intervals import Array
 
-DRAWS = 1000
-"""Samples of the questions, drawn with replacement."""
-
 _VIRTUAL = 0.1
 """Wins of either over the other that every two are given beforehand, so that who always wins has a strength too."""
 
+_SLIGHT = 1e-4
+"""The same where ends are sought: so few that who always wins has no upper end."""
+
+_ALIKE, _PRIOR = 0.1, 8.0
+"""How alike verdicts on one question are taken to be, and how many questions outweigh that (found by simulation)."""
+
+_FAR = 14.0
+"""The logarithm of a strength that is as good as without end: a million to one."""
+
 _STEPS = 60
-_STILL = 1e-9
+_HALVINGS = 14
+_STILL, _NEARLY = 1e-9, 1e-4
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,11 @@ class Strength:
 
     Attributes:
         value: Relative to the geometric mean of all.
-        interval: Bootstrap over questions; ``None`` for a single question.
+        interval: By profile likelihood, with the spread between questions; 0 or infinite at an end that nobody knows;
+            ``None`` for a single question.
         won: Share of its comparisons won, ties as half.
         duels: How many comparisons it was in.
-        boundless: Whether it won or lost all of them: then its strength is known on one side only.
+        boundless: Whether it won or lost all of them, or all against some: its strength is known on one side only.
     """
 
     value: float
@@ -68,22 +77,20 @@ class Strength:
     boundless: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values; ``null`` is an end that nobody knows."""
         ends = self.interval.to_dict() if self.interval else None
+        if ends and math.isinf(ends["high"]):
+            ends["high"] = None
         return {**vars(self), "interval": ends}
 
 
-def strengths(
-    duels: Sequence[Duel], players: int, *, draws: int = DRAWS, level: float = LEVEL, seed: str = ""
-) -> list[Strength]:
+def strengths(duels: Sequence[Duel], players: int, *, level: float = LEVEL) -> list[Strength]:
     """Return the strength of each player.
 
     Args:
         duels: The comparisons, of any pairs.
         players: How many there are; each is in a comparison.
-        draws: Samples of the questions for the intervals.
         level: Confidence level.
-        seed: Names the draws; equal seeds give equal intervals.
 
     Raises:
         ValueError: Somebody is in no comparison.
@@ -93,19 +100,39 @@ def strengths(
     met = whole.sum(axis=1) + whole.sum(axis=0)
     if not met.all():
         raise ValueError(f"player {int(np.argmin(met))} is in no comparison")
-    value = fitted(whole[None])[0]
-    ends = _ends(wins, value, draws, level, seed)
+    bound = _comparable(whole)
+    inside = _scale(bound)
+    value = _scaled(fitted(whole[None])[0], inside)
+    ends = _ends(wins, value, bound, level)
     won = whole.sum(axis=1) / met
     return [
         Strength(
             math.exp(value[i]),
-            None if ends is None else Interval(math.exp(ends[0][i]), math.exp(ends[1][i]), level, "bootstrap"),
+            None if ends is None else Interval(*ends[i], level, "profile"),
             float(won[i]),
             round(float(met[i])),
-            bool(won[i] in {0.0, 1.0}),
+            not bound[i],
         )
         for i in range(players)
     ]
+
+
+def _comparable(wins: Array) -> Array:
+    """Return who is in the largest group in which nobody won everything against the rest of it."""
+    from scipy.sparse.csgraph import connected_components  # heavy
+
+    _, group = connected_components(wins > 0, directed=True, connection="strong")
+    sizes = np.bincount(group)
+    return np.asarray((group == sizes.argmax()) & (sizes.max() > 1))
+
+
+def _scale(bound: Array) -> Array:
+    """Return whose geometric mean is 1: of all, where nobody can be compared both ways."""
+    return bound if bound.any() else np.ones_like(bound)
+
+
+def _scaled(theta: Array, inside: Array) -> Array:
+    return np.asarray(theta - theta[..., inside].mean(axis=-1, keepdims=True))
 
 
 def _wins(duels: Sequence[Duel], players: int) -> Array:
@@ -117,42 +144,113 @@ def _wins(duels: Sequence[Duel], players: int) -> Array:
     return wins
 
 
-def _ends(wins: Array, value: Array, draws: int, level: float, seed: str) -> tuple[Array, Array] | None:
-    """Return both ends of the intervals of logarithms: the bootstrap's spread, times Student's factor.
+def _ends(wins: Array, value: Array, bound: Array, level: float) -> list[tuple[float, float]] | None:
+    """Return both ends of each interval: strengths that explain the verdicts nearly as well as the most likely ones.
 
-    Quantiles of the draws would be too narrow for few questions, and lopsided where somebody nearly always wins.
+    How nearly is Student's factor times the variance between questions, in units of that of independent verdicts.
     """
     from scipy.special import stdtrit  # heavy
 
     count = len(wins)
     if count < 2:  # noqa: PLR2004 - one question has no spread
         return None
-    drawn = generator(f"strengths {seed}").multinomial(count, np.full(count, 1 / count), size=draws)
-    found = fitted(np.einsum("dq,qij->dij", drawn.astype(float), wins))
-    spread = found.std(axis=0) * math.sqrt(count / (count - 1))
-    reach = float(stdtrit(count - 1, (1 + level) / 2)) * spread
-    return value - reach, value + reach
+    inside = _scale(bound)
+    allowed = float(stdtrit(count - 1, (1 + level) / 2)) ** 2 * _design_effect(wins, value, bound) / 2
+    whole = wins.sum(axis=0)
+    best = _scaled(fitted(whole[None], _SLIGHT)[0], inside)
+    least = _likelihood(whole, best[None])[0] - allowed
+    reach = [_reached(whole, best, inside, least, side) for side in (-1, 1)]
+    return [(math.exp(low), math.exp(high)) for low, high in zip(*reach, strict=True)]
 
 
-def fitted(wins: Array) -> Array:
+def _design_effect(wins: Array, value: Array, bound: Array) -> Array:
+    """Return the variance of each logarithm between questions, in units of that of independent verdicts.
+
+    Drawn towards that of verdicts which are somewhat alike, the more so the fewer questions it rests on: where a judge
+    says the same of every question, the spread is 0 and tells nothing of the next one. Of who always won or always lost
+    it is such verdicts' alone.
+    """
+    inside = _scale(bound)
+    players = len(value)
+    whole, each = wins.sum(axis=0), wins + wins.swapaxes(1, 2)
+    chance = 1 / (1 + np.exp(value[None, :] - value[:, None]))
+    centre = np.eye(players) - inside / inside.sum()
+    inverse = centre @ np.linalg.pinv(_hessian(whole + _VIRTUAL * (1 - np.eye(players)), chance)) @ centre.T
+    moves = inverse @ (wins - each * chance).sum(axis=2).T
+    moves -= moves.mean(axis=1, keepdims=True)
+    fought = each.sum(axis=2)
+    size = (fought**2).sum(axis=0) / fought.sum(axis=0)
+    assumed = 1 + _ALIKE * (size - 1)
+    return np.where(bound, shrunk(moves, np.diag(inverse), assumed, _PRIOR), assumed)
+
+
+def _hessian(wins: Array, chance: Array) -> Array:
+    bend = (wins + wins.swapaxes(-1, -2)) * chance * (1 - chance)
+    return np.asarray(np.eye(wins.shape[-1]) * bend.sum(axis=-1)[..., None, :] - bend)
+
+
+def _likelihood(wins: Array, theta: Array) -> Array:
+    """Return the logarithm of the likelihood of some strengths, one a row."""
+    beaten = wins + _SLIGHT * (1 - np.eye(len(wins)))
+    return np.asarray(-(beaten * np.logaddexp(0, theta[:, None, :] - theta[:, :, None])).sum(axis=(1, 2)))
+
+
+def _reached(wins: Array, best: Array, inside: Array, least: Array, side: int) -> Array:
+    """Return for each player the last logarithm of its strength on one side that is likely enough, by bisection."""
+    near, far = best.copy(), best + side * _FAR
+    free = np.stack([_free(player, inside) for player in range(len(best))])
+    endless = _likelihood(wins, _profile(wins, best, inside, far, free)) >= least
+    for _ in range(_HALVINGS):
+        middle = (near + far) / 2
+        likely = _likelihood(wins, _profile(wins, best, inside, middle, free)) >= least
+        near, far = np.where(likely, middle, near), np.where(likely, far, middle)
+    return np.where(endless, side * math.inf, near)
+
+
+def _free(player: int, inside: Array) -> Array:
+    """Return the directions in which the others may move while one strength and the scale stand still."""
+    fixed = np.stack([np.eye(len(inside))[player], inside.astype(float)])
+    return np.asarray(np.linalg.svd(fixed)[2][2:].T)
+
+
+def _profile(wins: Array, best: Array, inside: Array, at: Array, free: Array) -> Array:
+    """Return the most likely strengths of all where each player's own is held: a row for each player."""
+    players = len(best)
+    beaten = wins + _SLIGHT * (1 - np.eye(players))
+    own = np.eye(players, dtype=bool)
+    others = (inside[None, :] & ~own) * inside[:, None]
+    theta = best + others * ((best - at) / np.maximum(1, others.sum(axis=1)))[:, None]
+    theta = np.where(own, at[:, None], theta)
+    for _ in range(_STEPS if players > 2 else 0):  # noqa: PLR2004 - of two players, one decides the other
+        chance = 1 / (1 + np.exp(theta[:, None, :] - theta[:, :, None]))
+        slope = (beaten - (beaten + beaten.T) * chance).sum(axis=2)
+        turned = free.swapaxes(1, 2)
+        bend = turned @ _hessian(beaten, chance) @ free + 1e-9 * np.eye(players - 2)
+        step = (free @ np.linalg.solve(bend, turned @ slope[..., None]))[..., 0]
+        theta += step * np.minimum(1, 2 / np.maximum(1e-12, np.abs(step).max(axis=1, keepdims=True)))
+        if np.abs(step).max() < _NEARLY:
+            break
+    return np.asarray(theta)
+
+
+def fitted(wins: Array, virtual: float = _VIRTUAL) -> Array:
     """Return the most likely logarithms of strengths, for many tables of wins at once.
 
     Args:
         wins: Of the row's player over the column's; tables on the first axis.
+        virtual: Wins that either of two players is given over the other beforehand.
 
     Returns:
         A row for each table; each row's mean is 0.
     """
     players = wins.shape[-1]
-    beaten = wins + _VIRTUAL * (1 - np.eye(players))
+    beaten = wins + virtual * (1 - np.eye(players))
     games = beaten + beaten.swapaxes(1, 2)
     theta = np.zeros(wins.shape[:2])
     for _ in range(_STEPS):  # Newton's steps: the likelihood has one summit
         chance = 1 / (1 + np.exp(theta[:, None, :] - theta[:, :, None]))
         slope = (beaten - games * chance).sum(axis=2)
-        bend = games * chance * (1 - chance)
-        hessian = np.eye(players) * bend.sum(axis=2)[:, None, :] - bend
-        step = np.linalg.solve(hessian + 1 / players, slope[..., None])[..., 0]  # the sum stays 0
+        step = np.linalg.solve(_hessian(beaten, chance) + 1 / players, slope[..., None])[..., 0]  # the sum stays 0
         theta += np.clip(step, -2, 2)
         if np.abs(step).max() < _STILL:
             break

@@ -1,74 +1,167 @@
 """How often the intervals of Bradley-Terry strengths hold the truth, by simulation.
 
-    python tests/benchmarks/bench_strengths.py [--sets 500]
+    python tests/benchmarks/bench_strengths.py [--intervals 1000] [--write docs/judging.md]
 
-Players of known strength answer questions; verdicts are drawn, with ties, and with questions that suit some players
-better than others. Printed: the share of intervals that hold the truth, over all players and for the worst one.
+Players of known strength answer questions; verdicts are drawn in every way that could upset an interval. The truth is
+what the same judge would find over endless questions. Printed: the share of intervals that hold it, over all players
+and, in brackets, for the player where it is least. With ``--write`` the table is put into a page, between its marks.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import time
+from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
-from lm_eval_longctx.stats.strengths import Duel, strengths
+from lm_eval_longctx.stats.strengths import Duel, fitted, strengths
 
-FIELDS = {
-    "the report's seven": (6.24, 1.77, 1.30, 0.30, 1.37, 1.64, 0.10),
-    "two alike": (1.0, 1.0),
-    "two, 9 to 1": (3.0, 1 / 3),
-    "three": (2.0, 1.0, 0.5),
-    "three, far apart": (9.0, 1.0, 1 / 9),
-}
-QUESTIONS = (25, 40, 87, 200)
-KINDS = {"no ties": (0.0, 0.0), "ties": (0.5, 0.0), "ties, uneven questions": (0.5, 0.4)}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+QUESTIONS = (20, 87, 500)
+HEADS = ("players", "verdicts", *(f"{count} questions" for count in QUESTIONS))
+_FEWEST = 125
+_BEGIN, _END = "<!-- table: made by tests/benchmarks/bench_strengths.py -->", "<!-- end of table -->"
 
 
-def drawn(rng: np.random.Generator, true: np.ndarray, questions: int, ties: float, uneven: float) -> list[Duel]:
-    """Draw every two players' comparison for each question; what is uneven is so around the true chance."""
+@dataclass(frozen=True)
+class Field:
+    """Who plays, in logarithms of strength."""
+
+    name: str
+    theta: tuple[float, ...]
+
+
+def evenly(players: int, step: float) -> Field:
+    """Return players each of which is stronger than the next by the same factor."""
+    return Field(f"{players}, each {np.exp(step):.2g} times the next", tuple(-step * np.arange(players)))
+
+
+REPORT = Field("the report's seven", tuple(np.log((6.24, 1.77, 1.30, 0.30, 1.37, 1.64, 0.10))))
+FIELDS = (
+    evenly(2, 0.0),
+    Field("2, 9 to 1", (np.log(9.0), 0.0)),
+    evenly(3, np.log(2)),
+    evenly(4, np.log(3)),
+    evenly(5, np.log(1.5)),
+    REPORT,
+    evenly(8, np.log(1.5)),
+)
+
+
+class Kind(NamedTuple):
+    """How verdicts come about.
+
+    Attributes:
+        name: In the table.
+        margin: Answers nearer than this are a tie.
+        order: What being shown first is worth.
+        uneven: How much questions suit some players better than others (standard deviation).
+        answered: Share of the questions that the last player answers; the others' shares lie evenly up to 1.
+    """
+
+    name: str
+    margin: float = 0.0
+    order: float = 0.0
+    uneven: float = 0.0
+    answered: float = 1.0
+
+
+KINDS = (
+    Kind("no ties"),
+    Kind("many ties", margin=1.0),
+    Kind("shown first wins 2 in 3 alike", order=0.7),
+    Kind("uneven questions", uneven=1.0),
+    Kind("unequal numbers", answered=0.3),
+    Kind("all of that", margin=0.5, order=0.5, uneven=0.7, answered=0.4),
+)
+EDGES = (
+    (evenly(2, np.log(60)), Kind("nearly always won")),
+    (evenly(3, np.log(60)), Kind("nearly always won")),
+    (evenly(2, 0.0), Kind("ties only", margin=50.0)),
+    (evenly(4, 0.0), Kind("ties only", margin=50.0)),
+    (evenly(3, 0.0), Kind("only the order counts", order=50.0)),
+)
+
+
+def drawn(rng: np.random.Generator, theta: np.ndarray, questions: int, kind: Kind) -> list[Duel]:
+    """Draw every two players' comparison for each question that both answer; where the orders differ, it is a tie."""
+    share = np.linspace(1.0, kind.answered, len(theta))
+    there = rng.random((questions, len(theta))) < share
+    suits = theta + rng.normal(0, kind.uneven, (questions, len(theta)))
     found = []
-    for question in range(questions):
-        suits = rng.normal(0, uneven, len(true))
-        for one, other in combinations(range(len(true)), 2):
-            chance = true[one] / (true[one] + true[other])
-            chance = min(1.0, max(0.0, chance + (suits[one] - suits[other]) * min(chance, 1 - chance)))
-            tie = 2 * ties * min(chance, 1 - chance)
-            level = rng.random()
-            score = 1.0 if level < chance - tie / 2 else 0.5 if level < chance + tie / 2 else 0.0
-            found.append(Duel(question, one, other, score))
+    for one, other in combinations(range(len(theta)), 2):
+        better = suits[:, one] - suits[:, other] + rng.logistic(size=questions)
+        calls = [np.sign(better + turn) * (np.abs(better + turn) > kind.margin) for turn in (kind.order, -kind.order)]
+        scores = np.where(calls[0] == calls[1], (calls[0] + 1) / 2, 0.5)
+        both = there[:, one] & there[:, other]
+        found += [Duel(int(q), one, other, float(scores[q])) for q in np.flatnonzero(both)]
     return found
 
 
-def coverage(true: np.ndarray, questions: int, ties: float, uneven: float, sets: int) -> np.ndarray:
+def endless(theta: np.ndarray, kind: Kind) -> np.ndarray:
+    """Return the strengths that the same judge would find over endless questions."""
+    rng = np.random.default_rng(5)
+    wins = np.zeros((len(theta), len(theta)))
+    for duel in drawn(rng, theta, 100_000, kind):
+        wins[duel.one, duel.other] += duel.score
+        wins[duel.other, duel.one] += 1 - duel.score
+    return np.asarray(np.exp(fitted(wins[None])[0]))
+
+
+def coverage(field: Field, questions: int, kind: Kind, sets: int) -> np.ndarray:
     """Return for each player how often its interval held its strength."""
+    theta = np.asarray(field.theta)
+    true = endless(theta, kind)
     rng = np.random.default_rng(11)
-    held = np.zeros(len(true))
-    for number in range(sets):
-        found = strengths(drawn(rng, true, questions, ties, uneven), len(true), draws=300, seed=str(number))
+    held, met = np.zeros(len(theta)), np.zeros(len(theta))
+    for _ in range(sets):
+        duels = drawn(rng, theta, questions, kind)
+        if len({player for duel in duels for player in (duel.one, duel.other)}) < len(theta):
+            continue
+        found = strengths(duels, len(theta))
+        inside = [number for number, one in enumerate(found) if not one.boundless] or range(len(theta))
+        scaled = true / np.exp(np.log(true[inside]).mean())  # strengths are told relative to these
         ends = [one.interval for one in found]
-        held += [end is not None and end.low <= value <= end.high for end, value in zip(ends, true, strict=True)]
-    return held / sets
+        held += [end is not None and end.low <= value <= end.high for end, value in zip(ends, scaled, strict=True)]
+        met += 1
+    return held / met
+
+
+def rows(intervals: int) -> Iterator[tuple[str, ...]]:
+    """Yield the table, row by row: share of intervals that hold, and that of the player whose intervals hold least."""
+    cells = [(field, kind) for field in FIELDS for kind in KINDS] + list(EDGES)
+    for field, kind in tqdm(cells, leave=False):
+        sets = max(_FEWEST, intervals // len(field.theta))
+        held = [coverage(field, questions, kind, sets) for questions in QUESTIONS]
+        yield field.name, kind.name, *(f"{one.mean():.3f} ({one.min():.3f})" for one in held)
+
+
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """Return a table as a page shows it."""
+    lines = [HEADS, ["---"] * len(HEADS), *table]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and put it into a page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--sets", type=int, default=500, help="simulated judgements a row (default: 500)")
-    sets = parser.parse_args().sets
-    print(f"{'players':20} {'questions':>9}  {'verdicts':24} {'held':>5} {'worst':>6} {'ms a fit':>9}")
-    for name, strength in FIELDS.items():
-        true = np.asarray(strength) / math.exp(np.log(strength).mean())
-        for questions in QUESTIONS:
-            for kind, (ties, uneven) in KINDS.items():
-                began = time.process_time()
-                held = coverage(true, questions, ties, uneven, sets)
-                spent = (time.process_time() - began) / sets * 1000
-                told = f"{held.mean():5.3f} {held.min():6.3f} {spent:9.1f}"
-                print(f"{name:20} {questions:9}  {kind:24} {told}", flush=True)
+    parser.add_argument("--intervals", type=int, default=1000, help="simulated intervals a cell (default: 1000)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page")
+    args = parser.parse_args()
+    table = []
+    for row in rows(args.intervals):
+        print(" | ".join(row), flush=True)
+        table.append(row)
+    if args.write:
+        before, _, rest = args.write.read_text(encoding="utf-8").partition(_BEGIN)
+        after = rest.partition(_END)[2]
+        args.write.write_text(f"{before}{_BEGIN}\n\n{markdown(table)}\n\n{_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

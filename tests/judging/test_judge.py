@@ -22,7 +22,6 @@ from lm_eval_longctx.judging.support import (
     all_claims,
     check_claims,
     claims_of,
-    corrected,
     known_claims,
     passages_for,
     supported,
@@ -101,7 +100,7 @@ def test_a_judge_that_prefers_length_is_told_apart(players) -> None:
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        ({"outcome": "refused", "text": "I will not."}, "unreadable verdict"),
+        ({"outcome": "refused", "text": "I will not. Verdict: A"}, "refused"),
         ({"outcome": "transport_failed"}, "transport_failed"),
         ("Both have merits.", "unreadable verdict"),
     ],
@@ -181,28 +180,12 @@ def test_a_sheet_goes_to_people_and_comes_back(players, tmp_path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, rows[0], delimiter=delimiter)
             writer.writeheader()
-            writer.writerows({**row, COLUMN: better[row["name"]]} for row in rows)
+            writer.writerows({**row, COLUMN: better[row["name"].removeprefix("n-")]} for row in rows)
     judged = judge_pairs(found, SETTINGS, asking(by_words)[0])
     told = with_people(judged, list(filled.values()))
     assert [row["equal"] for row in told["judge"]] == [1.0, 1.0]
     assert told["people"][0]["kappa"] == pytest.approx(1.0)
     assert told["people"][0]["n"] == len(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("name,verdict\nabc,3\n", "line 2: '3' is none of"),
-        ("name,verdict\nzzz,1\n", "of other runs"),
-        ("a,b\n1,2\n", "lacks the columns"),
-    ],
-)
-def test_a_sheet_that_cannot_be_meant_is_refused(tmp_path, text, why) -> None:
-    """Other words, other runs and other files are errors that name the line."""
-    path = tmp_path / "sheet.csv"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=why):
-        read_sheet(path, COLUMN, MEANINGS, ["abc"])
 
 
 def test_lines_left_empty_are_left_out(tmp_path) -> None:
@@ -226,7 +209,7 @@ def knowing(prompt: str) -> str:
 
 
 def test_supported_claims_are_told_from_others(players) -> None:
-    """Right answers of one passage are supported by it, wrong ones are not, and the judge's own errors are measured."""
+    """Right answers are supported by their passage, wrong ones are not; a few known claims prove no judge."""
     field = read_answers([players(good=right, bad=wrong)])
     single = {
         key: answers for key, answers in field.answers.items() if answers["good"].logged.sample["kind"] == "single"
@@ -239,7 +222,8 @@ def test_supported_claims_are_told_from_others(players) -> None:
     assert rows["bad"]["value"] == 0.0
     assert found["judge"]["sensitivity"]["value"] == 1.0
     assert found["judge"]["specificity"]["value"] == 1.0
-    assert rows["good"]["corrected"] == 1.0
+    assert found["judge"]["tells"] is False
+    assert rows["good"]["corrected"] is None
     assert found["without_verdict"] == 0
 
 
@@ -268,16 +252,6 @@ def test_claims_are_the_sentences_that_say_something(players) -> None:
     answer = next(iter(field.answers.values()))["good"]
     assert claims_of(answer)[:2] == ["It was Mr. Stone.", "He came in 1312!"]
     assert len(claims_of(answer)) == 2
-
-
-@pytest.mark.parametrize(
-    ("share", "sensitivity", "specificity", "true"),
-    [(0.8, 0.9, 0.9, 0.875), (0.5, 1.0, 1.0, 0.5), (0.95, 0.9, 0.9, 1.0), (0.6, 0.5, 0.5, None)],
-)
-def test_shares_are_corrected_for_the_judges_errors(share, sensitivity, specificity, true) -> None:
-    """Rogan and Gladen's estimate, within [0, 1]; none for a judge that tells nothing."""
-    found = corrected(share, {"value": sensitivity}, {"value": specificity})
-    assert found == (None if true is None else pytest.approx(true))
 
 
 def test_the_command_prints_writes_and_repeats(players, tmp_path, capsys, monkeypatch) -> None:

@@ -1,0 +1,301 @@
+"""What judges write is read in the ways in which they write it; what cannot be read is no verdict and never a tie."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.judging.verdicts import claim_verdict, decided, pair_verdict
+
+PAIRS = [
+    ("Verdict: A", "a"),
+    ("Verdict: B.", "b"),
+    ("verdict: tie", "tie"),
+    ("**Verdict: A**", "a"),
+    ("**Verdict:** B", "b"),
+    ("**Verdict**: B", "b"),
+    ("### Verdict\n\nAnswer A is better because it names the year.", "a"),
+    ("### Verdict: **Answer B**", "b"),
+    ("| Verdict | A |", "a"),
+    ("> Verdict: A", "a"),
+    ("__Verdict:__ A", "a"),
+    ("`Verdict: A`", "a"),
+    ("Verdict：A", "a"),
+    ("Verdict: Ａ", "a"),
+    ("VERDICT - B", "b"),
+    ("Verdict = A", "a"),
+    ("Verdict → B", "b"),
+    ("Verdict (final): A", "a"),
+    ("Final verdict after comparing both answers: B", "b"),
+    ("My verdict is A.", "a"),
+    ("Final verdict is: Answer B", "b"),
+    ("<verdict>A</verdict>", "a"),
+    ("<verdict>tie</verdict>", "tie"),
+    ("Verdict: A\n\nAnswer A names the bridge, whereas B is vague. My verdict is based on the year.", "a"),
+    ("Verdict: A\n\nB is longer, but order and length do not count.", "a"),
+    ("Both answers name the bridge, but B adds a mistake.\n\nVerdict: A", "a"),
+    ("A is wrong about the year.\nB is right.\nVerdict: B", "b"),
+    ("Verdict: A or B? A is wrong about the year, so:\nVerdict: B", "b"),
+    ("Wait, verdict: A? No.\nVerdict: B", "b"),
+    ("Verdict: A? No, rather: Verdict: B", "b"),
+    ("<think>Verdict: A? No, wait.</think>Verdict: B", "b"),
+    ("<think>Verdict: A", None),
+    ("<think>Verdict: A</think>", None),
+    ("Verdict: A, but B also has merits.", "a"),
+    ("Verdict: A (slightly better than B)", "a"),
+    ("Verdict: A over B", "a"),
+    ("Verdict: A. B is wrong about the mill.", "a"),
+    ("Verdict: B, although A is longer", "b"),
+    ("Verdict: B because A is wrong", "b"),
+    ("Verdict: A because it is right.", "a"),
+    ("Verdict: A wins", "a"),
+    ("Verdict: a tie", "tie"),
+    ("Verdict: A tie", "tie"),
+    ("Verdict: A tie, since both name it.", "tie"),
+    ("Verdict: It's a tie.", "tie"),
+    ("Verdict: draw", "tie"),
+    ("Verdict: Tied", "tie"),
+    ("Verdict: Equal", "tie"),
+    ("Verdict: Both answers are equally good.", "tie"),
+    ("Verdict: both", "tie"),
+    ("Verdict: Neither", "tie"),
+    ("Verdict: neither is better", "tie"),
+    ("Verdict: no clear winner", "tie"),
+    ("Verdict: No difference", "tie"),
+    ("Verdict: The answers are equivalent", "tie"),
+    ("Verdict: tie (both wrong)", "tie"),
+    ("Verdict: A = B", "tie"),
+    ("Verdict: even", "tie"),
+    ("Verdict: both have merits, but A is better", "a"),
+    ("Verdict: Both have merits, but B", None),
+    ("Verdict: A > B", "a"),
+    ("Verdict: B > A", "b"),
+    ("[[A>>B]]", "a"),
+    ("Verdict: A < B", "b"),
+    ("[[B>A]]", "b"),
+    ("Verdict: [[A]]", "a"),
+    ("\\boxed{B}", "b"),
+    ("Verdict: $\\boxed{\\text{A}}$", "a"),
+    ("Verdict: A is worse", None),
+    ("Verdict: not A", None),
+    ("Verdict: A is not better", None),
+    ("Verdict: B is wrong", None),
+    ("Verdict: A or B", None),
+    ("Verdict: A/B", None),
+    ("Verdict: A and B", None),
+    ("Verdict: A (B is better)", None),
+    ("Verdict: A, Verdict: B", None),
+    ("Verdict: unclear", None),
+    ("Verdict: a close call", None),
+    ("Verdict: A close call", None),
+    ("Verdict: A slight preference", None),
+    ("Verdict: A\nVerdict: unclear", None),
+    ("Verdict:", None),
+    ("Verdict: C", None),
+    ("Verdict: Answer C", None),
+    ("Verdict: A tie or B", None),
+    ("Verdict: tie or A", None),
+    ('{"verdict": "A"}', "a"),
+    ('{"verdict": "tie", "reason": "Both name B."}', "tie"),
+    ('```json\n{"reason": "B is wrong, A is better", "verdict": "A"}\n```', "a"),
+    ('{"winner": "B"}', "b"),
+    ('{"Verdict": "Answer A"}', "a"),
+    ('Here is my judgement:\n{"verdict": "B", "confidence": 0.9}', "b"),
+    ('{"verdict": null}', None),
+    ('{"verdict": "A or B"}', None),
+    ('{"verdict": ["A","B"]}', None),
+    ('{"better_answer": "A"}', "a"),
+    ('{"scores": {"A": 3, "B": 5}}', None),
+    ("{'verdict': 'A'}", "a"),
+    ("Verdict: Answer 1", "a"),
+    ("Verdict: the second answer", "b"),
+    ("Verdict: Response B", "b"),
+    ("Verdict: Option A", "a"),
+    ("Verdict: Assistant B", "b"),
+    ("Verdict: 2", None),
+    ("Verdict: First", None),
+    ("Urteil: A", "a"),
+    ("Urteil: unentschieden", "tie"),
+    ("Verdict : A", "a"),
+    ("Verdict : égalité", "tie"),
+    ("Veredicto: B", "b"),
+    ("Veredicto: empate", "tie"),
+    ("Verdetto: pareggio", "tie"),
+    ("Verdetto: B", "b"),
+    ("Вердикт: A", "a"),
+    ("Вердикт: В", "b"),
+    ("Вердикт: ничья", "tie"),
+    ("判定：A", "a"),
+    ("判定：A更好", "a"),
+    ("結論：引き分け", "tie"),
+    ("结论：B", "b"),
+    ("결론: 무승부", "tie"),
+    ("판정: B", "b"),
+    ("Urteil: Antwort B ist besser", "b"),
+    ("Verdict: Antwort A ist schlechter", None),
+    ("A", "a"),
+    ("B", "b"),
+    ("a", "a"),
+    ("Answer A is better.", "a"),
+    ("Answer B", "b"),
+    ("Tie.", "tie"),
+    ("It's a tie.", "tie"),
+    ("**B**", "b"),
+    ("A.", "a"),
+    ("Neither", "tie"),
+    ("Both answers are equally good.", "tie"),
+    ("The better answer is A.", "a"),
+    ("I prefer Answer B.", "b"),
+    ("I choose A", "a"),
+    ("Winner: B", "b"),
+    ("Better answer: B", "b"),
+    ("Final answer: A", "a"),
+    ("Answer A wins.", "a"),
+    ("Both have merits, but Answer A is better.", "a"),
+    ("Both have merits, but B is slightly better on dates.", "b"),
+    ("Both have merits.", None),
+    ("Both have strengths and weaknesses.", None),
+    ("A is better on dates. B is better on names.", None),
+    ("If the year matters, A is better.", None),
+    ("I don't think A is better.", None),
+    ("A good question; both are wrong.", None),
+    ("I cannot compare these answers.", None),
+    ("I'm sorry, but I can't help with that.", None),
+    ("", None),
+    ("  \n ", None),
+    ("I am unable to determine which answer is better.", None),
+    ("Neither answer can be verified without the document.", None),
+    ('Reply with one line: "Verdict: A", "Verdict: B", or "Verdict: tie" if neither is.', None),
+    (
+        'Reply with one line: "Verdict: A", "Verdict: B", or "Verdict: tie" if neither is.\nVerdict: B',
+        "b",
+    ),
+    ("Answer A:\n> The bridge.\n\nAnswer B:\n> A mill.\n", None),
+    ("Verdict: supported", None),
+    ("The verdict of the court in the story is B.", None),
+    ("Verdict: Answer A\n\nReason: Answer B is wrong.", "a"),
+    ("Verdict: A\nConfidence: 4/5", "a"),
+    ("Verdict: A\n\nIf you need anything else, ask.", "a"),
+    ("Verdict: A\n\nVerdict explanation: B is wrong about the year.", "a"),
+    ("Verdict: A.\nThe final answer of B is wrong.", "a"),
+]
+
+CUT = [
+    ("Verdict: A", None),
+    ("Verdict: A\n\nAnswer A names the bridge, and it says so in the third of", "a"),
+    ("Answer A names the bridge, and B", None),
+    ("Verdict: A is", None),
+    ("", None),
+    ("Verdict: not", None),
+]
+
+CLAIMS = [
+    ("Verdict: supported", "supported"),
+    ("Verdict: not supported", "not supported"),
+    ('"Verdict: not supported"', "not supported"),
+    ("Verdict: unsupported", "not supported"),
+    ("Not supported", "not supported"),
+    ("Supported.", "supported"),
+    ("The passages say so.\nVerdict: **Supported**", "supported"),
+    ("verdict - not_supported", "not supported"),
+    ("Verdict: not-supported", "not supported"),
+    ("Verdict: partially supported", "not supported"),
+    ("Verdict: Only partly supported.", "not supported"),
+    ("Verdict: The claim is supported.", "supported"),
+    ("Verdict: The claim is not fully supported.", "not supported"),
+    ("Verdict: The passages do not support the claim.", "not supported"),
+    ("Verdict: isn't supported", "not supported"),
+    ("Verdict: fully supported by passage 2", "supported"),
+    ("Verdict: supported or not supported", None),
+    ("Verdict: supported / not supported", None),
+    ("Verdict: supported, but not the year", None),
+    ("Verdict: unclear", None),
+    ("Verdict: cannot be determined", None),
+    ("Verdict: contradicted by the passages", "not supported"),
+    ("Verdict: not contradicted", None),
+    ("Verdict: not unsupported", None),
+    ("Yes", "supported"),
+    ("No.", "not supported"),
+    ("Yes, the passages support the claim.", "supported"),
+    ("No, the claim is not supported.", "not supported"),
+    ("No, it is supported.", None),
+    ("Verdict: Yes", "supported"),
+    ('{"verdict": "not supported"}', "not supported"),
+    ('{"verdict": "supported", "reason": "not needed"}', "supported"),
+    ("Verdict: supported\n\nIt is not contradicted anywhere.", "supported"),
+    ("The claim is not supported by passage 1, so\nVerdict: supported", "supported"),
+    ('Reply with one line: "Verdict: supported" or "Verdict: not supported".', None),
+    ("", None),
+    ("I cannot say.", None),
+    ("Urteil: nicht belegt", "not supported"),
+    ("Urteil: belegt", "supported"),
+    ("判定：不支持", "not supported"),
+    ("判定：支持", "supported"),
+    ("Verdict: A", None),
+    ("<think>supported", None),
+    ("Verdict: supported. Verdict: not supported", None),
+    ("The claim is supported.", "supported"),
+    ("Not enough information is given.", None),
+    ("Verdict: no support", "not supported"),
+]
+
+
+@pytest.mark.parametrize(("said", "meant"), PAIRS)
+def test_which_answer_is_better_is_read_however_it_is_written(said, meant) -> None:
+    """First or last, in JSON, Markdown and other languages, hedged or not; alternatives and contradictions are none."""
+    assert pair_verdict(said) == meant
+
+
+@pytest.mark.parametrize(("said", "meant"), CUT)
+def test_what_the_end_of_the_output_may_have_halved_is_no_verdict(said, meant) -> None:
+    """``Verdict: A`` at the very end of an output that was cut may have been ``A tie``; before more words it stands."""
+    assert pair_verdict(said, cut=True) == meant
+
+
+@pytest.mark.parametrize(("said", "meant"), CLAIMS)
+def test_whether_a_claim_is_supported_is_read_however_it_is_written(said, meant) -> None:
+    """Supported in part is not supported; hedges and two negations are no verdict."""
+    assert claim_verdict(said) == meant
+
+
+plain = st.text("Verdict: ABtie, or not better\n.?*|", max_size=60)
+
+
+@given(st.sampled_from(["a", "b", "tie"]), plain)
+def test_a_plain_last_line_counts_whatever_stands_before(meant, before) -> None:
+    """The line that was asked for is read after any text at all."""
+    assert pair_verdict(f"{before}\n\nVerdict: {meant.upper() if len(meant) == 1 else meant}") == meant
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_verdict_or_none(text) -> None:
+    """No text upsets the reading, and what comes out is one of the words that count."""
+    assert pair_verdict(text) in {None, "a", "b", "tie"}
+    assert claim_verdict(text) in {None, "supported", "not supported"}
+
+
+@pytest.mark.parametrize(
+    ("completion", "said"),
+    [
+        (Completion("Verdict: A", Outcome.COMPLETE), ("a", "")),
+        (Completion("Verdict: A", Outcome.CUT_BY_OUTPUT_LIMIT), ("", "unreadable verdict")),
+        (Completion("Verdict: A", Outcome.REFUSED), ("", "refused")),
+        (Completion("", Outcome.BLOCKED), ("", "blocked")),
+        (Completion("Hm.", Outcome.COMPLETE), ("", "unreadable verdict")),
+    ],
+)
+def test_why_there_is_no_verdict_is_said(completion, said) -> None:
+    """How the call ended, or that nobody can read it; a refusal's own words decide nothing."""
+    assert decided(completion, pair_verdict) == said
+
+
+@pytest.mark.parametrize(
+    "loop", ["verdict ", "verdict: A or ", "A is better. ", "both ", "x", "\n", "is the same a tie "]
+)
+def test_a_judge_in_a_loop_is_read_as_any_text_is(loop) -> None:
+    """Tens of thousands of characters of a loop are no verdict, and upset nothing (a slow reading would time out)."""
+    text = loop * (30_000 // len(loop))
+    assert pair_verdict(text + "\nI cannot say.") in {None, "a"}
+    assert claim_verdict(text) is None
