@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         )
     settings = judge.settings({"max_gen_toks": args.max_tokens, "temperature": 0.0})
     if args.dry_run:
-        return _tell_cost(work.jobs(settings), judge.backend, settings)
+        return _tell_cost(work.jobs(settings), judge.backend)
     return _judge(work, judge, settings, args)
 
 
@@ -175,16 +175,21 @@ def _with_ratings(found: dict[str, Any], field: Field, args: argparse.Namespace)
     return {**found, "ratings": ratings(field, args.ratings)} if args.ratings else found
 
 
-def _tell_cost(jobs: Sequence[Job], backend: Backend, settings: Settings) -> int:
-    prices = backend.prices
-    tokens = sum(job.tokens for job in jobs)
-    print(f"{len(jobs):,} calls, about {tokens:,} prompt tokens")
-    if prices is None:
+def _tell_cost(jobs: Sequence[Job], backend: Backend) -> int:
+    """Tell how many calls it takes, and what is set aside for them; calls with the same words are one."""
+    from lm_eval_longctx.backend.verdict import worst_case
+    from lm_eval_longctx.providers.base import Request
+
+    print(f"{len(jobs):,} calls, about {sum(job.tokens for job in jobs):,} prompt tokens")
+    requests = {request.prompt.digest: request for job in jobs for request in (Request(job.render(), job.settings),)}
+    if backend.prices is None:
         print("the judge's price is not known: give price_in= and price_out= (US dollars per million tokens)")
-    else:
-        most = settings.max_output_tokens + settings.reasoning_tokens
-        worst = sum(prices.worst(job.size, most) for job in jobs)
-        print(f"at most {worst:,.2f} USD, if every verdict used all of its {most:,} tokens")
+        return 0
+    worst = [worst_case(backend.provider, backend.prices, request, 0) or 0.0 for request in requests.values()]
+    print(f"at most {sum(worst):,.2f} USD, if each of {len(worst):,} different calls used all of its output")
+    cap = backend.limits.max_cost
+    if cap is not None and sum(worst) > cap:
+        print(f"max_cost={cap:g} is below that: it ends the judging if calls come to that much; what is paid is kept")
     return 0
 
 

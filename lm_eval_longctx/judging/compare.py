@@ -181,6 +181,7 @@ def ranking(judged: Sequence[Judged], players: Sequence[str]) -> dict[str, Any]:
         "pairs": len(judged),
         "same_text": sum(one.pair.same for one in judged),
         "without_verdict": _missing(judged),
+        "pairs_without_verdict": sum(one.score is None for one in judged),
     }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _KEYS = ("verdict", "final_verdict", "winner", "decision", "judgment", "judgement", "better", "better_answer", "choice")
 _LABELS = (
     r"verdict|judge?ment|decision|winner|(?:better|best|preferred) (?:answer|response)|(?:my|final) (?:answer|choice)"
+    r"|answer(?=[ \t]*[:=])"
     r"|urteil|entscheidung|veredicto|verdetto|veredito|вердикт|решение|oordeel|werdykt|karar|الحكم|निर्णय"
     r"|判定|判断|裁定|结论|結論|評決|判決|판정|결론"
 )
@@ -52,6 +53,9 @@ _CYRILLIC = re.compile(r"(?<!\w)[АВ](?!\w)")
 _NEGATION = re.compile(r"n['’]t\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!;。；！]+(?=\s|$|[^\x00-\x7f])|\n")
 _QUESTION = re.compile(r"[^.!;\n]{0,60}?[?？]")
+_SHORT = 9
+"""Words of a line that is a verdict without saying so; what is longer tells more than that."""
+
 _HALF = 6
 """Words at the end of an output that was cut which may have gone on to say the opposite."""
 
@@ -101,6 +105,11 @@ _TIE = re.compile(
     r"|平局|平手|引き分け|同点|무승부|gelijkspel|remis|berabere|تعادل|बराबर)(?![a-z])",
     re.IGNORECASE,
 )
+_AFTER_TIE = re.compile(
+    r"[ ]*(?:$|[^\w\s/|&]|(?:since|because|as|in|between|good|bad|wrong|right|correct|valid|answers?|here|overall"
+    r"|for|on|with|both)(?![a-z]))",
+    re.IGNORECASE,
+)
 _COMPARED = re.compile(
     rf"(?:{_ANSWER}[ ]*)?([AB])[ ]*(>+|<+|=+|≈|≻)[ ]*(?:{_ANSWER}[ ]*)?([AB])(?![a-z0-9])", re.IGNORECASE
 )
@@ -116,6 +125,7 @@ _SUPPORT = re.compile(
     r"|apoyad[oa]|sostenut[oa]"
     r"|suportad[oa]|подтвержд\w+|支持|裏付け\w*|지지"
 )
+_AFTER_SUPPORT = re.compile(r"\W*(?:$|(?:by|in|the|this|it|at|on|only|with|from|for)\b)")
 _AGAINST = re.compile(r"(?:is |are )?(?:contradicted|refuted|false claim)(?![a-z])")
 _HEDGE = re.compile(r"\b(?:but|except|however|although|though|or|aber|mais|pero|но)\b|/")
 
@@ -164,12 +174,16 @@ def _read(answer: str, meaning: Meaning, *, cut: bool) -> str | None:
     if stated:
         last = [meaning(phrase) for line, phrase in stated if line == stated[-1][0]]
         return last[-1] if len(set(last)) == 1 else None
-    found = {
-        meant for line in (lines[0], lines[-1]) if not line.endswith(":") and (meant := meaning(line.lstrip("> -|")))
-    }
+    bare = [line.lstrip("> -|") for line in (lines[0], lines[-1]) if _bare(line)]
+    found = {meant for line in bare if (meant := meaning(line)) is not None}
     if not found and meaning is _preferred:
         found = set(_claimed(text))
     return found.pop() if len(found) == 1 else None
+
+
+def _bare(line: str) -> bool:
+    """Return whether a line without a label may say nothing but a verdict, as far as its form shows."""
+    return len(line.split()) <= _SHORT and not re.search(r":(?:\s|$)", line)
 
 
 def _plain(text: str) -> str:
@@ -218,8 +232,8 @@ def _preferred(phrase: str) -> str | None:
     claimed = set(_claimed(phrase))
     if _MERITS.match(phrase):
         return claimed.pop() if len(claimed) == 1 else None
-    if (match := _TIE.match(phrase)) and not _OR.match(phrase, match.end()):
-        return None if claimed else "tie"
+    if (match := _TIE.match(phrase)) and _AFTER_TIE.match(phrase, match.end()):
+        return None if claimed or re.search(r"\bbut\b", phrase) else "tie"
     return _lettered(phrase)
 
 
@@ -265,6 +279,8 @@ def _held(phrase: str) -> str | None:
     if found is None:
         return "not supported" if _AGAINST.match(head) else None
     if _HEDGE.search(phrase.lower()):
+        return None
+    if not _AFTER_SUPPORT.match(head, found.end()):
         return None
     nots = len(_NOT.findall(head)) or (1 if _PART.search(head) else 0)
     meant = {0: "supported", 1: "not supported"}.get(nots)

@@ -94,7 +94,8 @@ def _of_ranking(ranking: Record) -> Iterator[str]:
     if ranking["same_text"]:
         yield f"{ranking['same_text']} of {ranking['pairs']} pairs say the same to the letter: ties without a call."
     if ranking["without_verdict"]:
-        yield f"Calls without a verdict: {counts(ranking['without_verdict'])}; their pairs are left out."
+        lost = f"{ranking['pairs_without_verdict']} of {ranking['pairs']} pairs are left out"
+        yield f"Calls without a verdict: {counts(ranking['without_verdict'])}; {lost}."
 
 
 def _of_support(support: Record) -> Iterator[str]:

@@ -180,6 +180,21 @@ PAIRS = [
     ("Verdict: A\n\nIf you need anything else, ask.", "a"),
     ("Verdict: A\n\nVerdict explanation: B is wrong about the year.", "a"),
     ("Verdict: A.\nThe final answer of B is wrong.", "a"),
+    ("Even so, A names the year.", None),
+    ("The same question was asked in both.", None),
+    ("The answers are the same length.", None),
+    ("Verdict: the same length, so A", None),
+    ("Equal in length, but A is right.", None),
+    ("A draw is unlikely.", None),
+    ("In both answers the bridge is named.", None),
+    ("One thing is clear: A names it.", None),
+    ("Answer A: names it. Answer B: does not.", None),
+    ("No, A is not better", None),
+    ("I would say that A wins", "a"),
+    ("The first answer is better.", "a"),
+    ("I prefer the second one.", "b"),
+    ("Answer: A", "a"),
+    ("Answer: tie", "tie"),
 ]
 
 CUT = [
@@ -239,6 +254,7 @@ CLAIMS = [
     ("The claim is supported.", "supported"),
     ("Not enough information is given.", None),
     ("Verdict: no support", "not supported"),
+    ("Supported claims are rare here.", None),
 ]
 
 
@@ -291,11 +307,9 @@ def test_why_there_is_no_verdict_is_said(completion, said) -> None:
     assert decided(completion, pair_verdict) == said
 
 
-@pytest.mark.parametrize(
-    "loop", ["verdict ", "verdict: A or ", "A is better. ", "both ", "x", "\n", "is the same a tie "]
-)
+@pytest.mark.parametrize("loop", ["verdict ", "verdict: A or ", "both ", "x", "\n", "is the same a tie "])
 def test_a_judge_in_a_loop_is_read_as_any_text_is(loop) -> None:
     """Tens of thousands of characters of a loop are no verdict, and upset nothing (a slow reading would time out)."""
     text = loop * (30_000 // len(loop))
-    assert pair_verdict(text + "\nI cannot say.") in {None, "a"}
+    assert pair_verdict(text + "\nI cannot say.") is None
     assert claim_verdict(text) is None
