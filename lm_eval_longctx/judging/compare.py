@@ -167,7 +167,10 @@ def ranking(judged: Sequence[Judged], players: Sequence[str]) -> dict[str, Any]:
     two players' shares), ``order`` and ``length`` (what the judge minds beside
     the content), and what could not be judged.
     """
-    fought = duels(judged, players)
+    asked = [one for one in judged if not one.pair.same]
+    # Equal texts alone would make everybody equal where the judge said nothing
+    silent = asked and all(one.score is None for one in asked)
+    fought = [] if silent else duels(judged, players)
     met = sorted({player for duel in fought for player in (duel.one, duel.other)})
     place = {player: number for number, player in enumerate(met)}
     moved = [Duel(d.question, place[d.one], place[d.other], d.score, d.lengths) for d in fought]

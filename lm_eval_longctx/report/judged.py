@@ -96,6 +96,8 @@ def _of_ranking(ranking: Record) -> Iterator[str]:
     if ranking["without_verdict"]:
         lost = f"{ranking['pairs_without_verdict']} of {ranking['pairs']} pairs are left out"
         yield f"Calls without a verdict: {counts(ranking['without_verdict'])}; {lost}."
+        if ranking["same_text"] and ranking["players"]:
+            yield "Pairs of the same text are all in, so that strengths lean towards 1 until the judge has been heard."
 
 
 def _of_support(support: Record) -> Iterator[str]:

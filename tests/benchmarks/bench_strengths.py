@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 QUESTIONS = (20, 87, 500)
 HEADS = ("players", "verdicts", *(f"{count} questions" for count in QUESTIONS))
-_FEWEST = 125
+_MANY, _SETS = 5, 60
+"""Of more players than this, so many sets are drawn: their fits take long."""
+
 _BEGIN, _END = "<!-- table: made by tests/benchmarks/bench_strengths.py -->", "<!-- end of table -->"
 
 
@@ -137,7 +139,7 @@ def rows(intervals: int) -> Iterator[tuple[str, ...]]:
     """Yield the table, row by row: share of intervals that hold, and that of the player whose intervals hold least."""
     cells = [(field, kind) for field in FIELDS for kind in KINDS] + list(EDGES)
     for field, kind in tqdm(cells, leave=False):
-        sets = max(_FEWEST, intervals // len(field.theta))
+        sets = intervals // len(field.theta) if len(field.theta) <= _MANY else _SETS
         held = [coverage(field, questions, kind, sets) for questions in QUESTIONS]
         yield field.name, kind.name, *(f"{one.mean():.3f} ({one.min():.3f})" for one in held)
 

@@ -113,6 +113,16 @@ def test_what_has_no_verdict_is_left_out_and_counted(players, reply, why) -> Non
     assert found["without_verdict"] == {why: 2 * len(field.answers)}
 
 
+def test_equal_texts_alone_rank_nobody_where_the_judge_is_silent(players) -> None:
+    """If no call has a verdict there are no strengths, though some pairs are ties without a call."""
+    models = {"one": right, "other": lambda sample: right(sample) if sample["index"] else wrong(sample)}
+    field = read_answers([players(**models)])
+    found = ranking(judge_pairs(pairs(field), SETTINGS, asking([{"outcome": "transport_failed"}])[0]), field.players)
+    assert found["same_text"] > 0
+    assert found["players"] == []
+    assert found["pairs_without_verdict"] == found["pairs"] - found["same_text"]
+
+
 def test_failed_answers_are_not_judged(players) -> None:
     """A call that failed is left out with its reason; a player without answers is in no pair."""
     field = read_answers([players(good=right, bad=lambda sample: wrong(sample) if sample["index"] else None)])
