@@ -25,7 +25,13 @@ _SHOWN = 240
 
 
 class Outcome(str, Enum):
-    """How a call ended."""
+    """How a call ended.
+
+    Attributes:
+        answered: Whether the text is the model's own and final answer.
+        final: Whether asking again within the run would be useless.
+        mendable: Whether the cause may lie in server or account rather than the question: a later run asks again.
+    """
 
     COMPLETE = "complete"
     CUT_BY_OUTPUT_LIMIT = "cut_by_output_limit"
@@ -42,20 +48,9 @@ class Outcome(str, Enum):
     NO_ANSWER = "no_answer"
     NOT_ASKED = "not_asked"
 
-    @property
-    def answered(self) -> bool:
-        """Whether the text is the model's own and final answer."""
-        return self in _ANSWERED
-
-    @property
-    def final(self) -> bool:
-        """Whether asking again within the run would be useless."""
-        return self in _ANSWERED or self in _FINAL
-
-    @property
-    def mendable(self) -> bool:
-        """Whether the cause may lie in server or account rather than the question, so that a later run asks again."""
-        return self in _MENDABLE
+    answered: bool
+    final: bool
+    mendable: bool
 
 
 _MEANINGS = {
@@ -83,6 +78,10 @@ _FINAL = frozenset(
     }
 )
 _MENDABLE = frozenset({Outcome.CONTEXT_EXCEEDED, Outcome.TRUNCATED_INPUT, Outcome.UNSUPPORTED})
+for _outcome in Outcome:  # plain attributes, since they are looked at a dozen times a call
+    _outcome.answered = _outcome in _ANSWERED
+    _outcome.final = _outcome in _ANSWERED or _outcome in _FINAL
+    _outcome.mendable = _outcome in _MENDABLE
 
 
 def whole(value: Any) -> int | None:
@@ -139,14 +138,21 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """Add field by field; unknown plus known is known."""
-        merged = {name: _add(getattr(self, name), getattr(other, name)) for name in _USAGE if name != "by_modality"}
         keys = sorted({*self.by_modality, *other.by_modality})
-        return Usage(**merged, by_modality={k: self.by_modality.get(k, 0) + other.by_modality.get(k, 0) for k in keys})
+        return Usage(
+            _add(self.prompt_tokens, other.prompt_tokens),
+            _add(self.cached_tokens, other.cached_tokens),
+            _add(self.cache_write_tokens, other.cache_write_tokens),
+            _add(self.output_tokens, other.output_tokens),
+            _add(self.reasoning_tokens, other.reasoning_tokens),
+            {kind: self.by_modality.get(kind, 0) + other.by_modality.get(kind, 0) for kind in keys},
+            _add(self.cost, other.cost),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the known fields as plain values."""
-        told = {name: getattr(self, name) for name in _USAGE}  # vars() would leave a dictionary with each
-        return {name: value for name, value in told.items() if value is not None and value != {}}
+        told = ((name, getattr(self, name)) for name in _USAGE)  # vars() would leave a dictionary with each
+        return {name: value for name, value in told if value is not None and (value or name != "by_modality")}
 
 
 _USAGE = tuple(f.name for f in fields(Usage))

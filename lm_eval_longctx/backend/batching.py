@@ -323,7 +323,7 @@ class BatchRun:
                 continue
             prepared = await self.session.in_thread(caller.prepare)
             request = replace(prepared.request, counted=prepared.standing.counted)
-            prepared = replace(prepared, request=request)
+            prepared = prepared._replace(request=request)
             verdict = await caller.record(prepared, entry.attempt, 1, raw, entry.reservation)
             self._end(entry, verdict.completion if isinstance(verdict, Verdict) else verdict)
             if caller.recorded is not None:

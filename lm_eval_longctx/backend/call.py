@@ -226,7 +226,7 @@ class Caller:
         except LongctxError as error:
             return unrenderable(error, session.secrets)
         counted = await self._count(prepared)
-        return prepared if counted is None else replace(prepared, request=replace(prepared.request, counted=counted))
+        return prepared if counted is None else prepared._replace(request=replace(prepared.request, counted=counted))
 
     async def _count(self, prepared: Prepared) -> int | None:
         """Ask the provider how long the prompt is, where it counts and has not counted before."""
@@ -297,7 +297,7 @@ class Caller:
         stamped = self._stamped(verdict, prepared, n, counted)
         if str(stamped) != str(verdict.completion):  # a secret in pieces, which nobody finds in the response itself
             session.ledger.empty(number)
-        verdict = replace(verdict, completion=await self._compared(stamped, prepared, number, verdict))
+        verdict = verdict._replace(completion=await self._compared(stamped, prepared, number, verdict))
         session.tally.attempted(verdict, worst)
         self.recorded = session.ledger.decided(number, verdict.completion, verdict.billing, verdict.cost)
         return verdict  # its bytes are on the disk, so nobody needs to wait for what was made of them

@@ -71,8 +71,8 @@ _SMALL = 64 * 1024
 _QUICK = 0.001
 """Seconds of processor time below which handing a prompt to a thread costs more than making it."""
 
-_BLOCKING = 0.02
-"""Seconds by the clock likewise; of some of them another thread may be the cause."""
+_BLOCKING = 0.01
+"""Seconds by the clock, for some of which another thread may be the cause, that end its making in the event loop."""
 
 
 def _renderers() -> ThreadPoolExecutor:
@@ -164,19 +164,15 @@ class Session:
     async def prepared(self, job: Job, work: Callable[[], T]) -> T:
         """Make a job's prompt, beside the event loop unless the task's last one was too quick to be worth a thread."""
         if self._quick.get(job.task) and job.size <= _SMALL and job.modalities == ("text",):
-            began = time.perf_counter()
-            try:
-                return self._timed(job.task, work)
-            finally:
-                self._quick[job.task] &= time.perf_counter() - began < _BLOCKING
-        return await self.in_thread(partial(self._timed, job.task, work))
+            return self._timed(job.task, work, time.perf_counter, _BLOCKING)
+        return await self.in_thread(partial(self._timed, job.task, work, time.thread_time, _QUICK))
 
-    def _timed(self, task: str, work: Callable[[], T]) -> T:
-        began = time.thread_time()
+    def _timed(self, task: str, work: Callable[[], T], clock: Callable[[], float], limit: float) -> T:
+        began = clock()
         try:
             return work()
         finally:
-            self._quick[task] = time.thread_time() - began < _QUICK
+            self._quick[task] = clock() - began < limit
 
     async def written(self, future: Future[T] | Promise[T]) -> T:
         """Wait for a record to be on the disk; it is written even if we are cancelled meanwhile."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.ledger.schema import BILLED, FREE, UNKNOWN
@@ -30,8 +30,7 @@ MEDIA_MOST = {"text": 1, "audio": 2, "image": 5, "video": 5}
 """How many times what was planned media may be billed for: pictures are counted by size and level, in many ways."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One response, read and priced.
 
     Attributes:

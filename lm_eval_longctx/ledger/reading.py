@@ -62,6 +62,8 @@ class Reading:
     ) -> None:
         """Let the connection go."""
         self._lock.release()
+        if error is None:
+            return
         if isinstance(error, sqlite3.ProgrammingError):
             raise LedgerError("the ledger is closed; open it again") from error
         lasting = isinstance(error, sqlite3.OperationalError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -24,8 +24,7 @@ _NEVER_KEPT = frozenset({"authorization", "proxy-authorization", "cookie", "set-
 _NEVER_KEPT |= {"x-goog-api-key"}
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A question that is about to be asked.
 
     Attributes:
@@ -49,7 +48,7 @@ class Call:
     repeat: int = 0
     tokens: int = 0
     counted: int | None = None
-    request: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = {}
     despite: int = 0
 
 
@@ -100,8 +99,7 @@ class Standing:
         return None if self.final is None else self.final.completion
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(NamedTuple):
     """What came of the wish to send.
 
     Attributes:
@@ -180,7 +178,7 @@ def plain_json(values: Mapping[str, Any]) -> str:
 
 def dump_completion(completion: Completion) -> bytes:
     """Write a completion as JSON."""
-    fields = {"text": str(completion), **completion.to_dict(), "seconds": completion.seconds}
+    fields = {**completion.to_dict(), "text": str(completion), "seconds": completion.seconds}
     try:
         return orjson.dumps(fields)
     except TypeError:  # half a surrogate pair, which UTF-8 cannot hold

@@ -9,8 +9,8 @@ make no failure: they are unknown, with a note.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.prompt import TextPart
@@ -46,8 +46,7 @@ _ROUND = 1024
 """Tokens: windows are multiples of it, unless a server says otherwise."""
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """What a call should have been billed for, as far as anybody knows.
 
     Attributes:
@@ -62,7 +61,7 @@ class Expected:
         window: Tokens of the context window, or ``None`` if unknown.
     """
 
-    media: Mapping[str, int] = field(default_factory=dict)
+    media: Mapping[str, int] = {}
     output_budget: int | None = None
     exact_budget: bool = False
     model: str = ""
@@ -71,8 +70,7 @@ class Expected:
     window: int | None = None
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """A response as a dialect read it.
 
     Attributes:
@@ -112,7 +110,7 @@ def accept(reply: Reply, raw: Raw, request: Request | None, expected: Expected) 
     if other and expected.no_other_model:
         return _decoded(reply, raw, Outcome.MALFORMED, other, Retry("never", billed=True))
     if more := tuple(filter(None, (other, _capped(reply, expected)))):
-        reply = replace(reply, notes=(*reply.notes, *more))
+        reply = reply._replace(notes=(*reply.notes, *more))
     cut = _cut(reply, request, expected) if outcome.answered else None
     if cut is not None:
         return _decoded(reply, raw, *cut)
@@ -124,7 +122,7 @@ def _marked(reply: Reply) -> Reply:
     """Take a text without a finish marker for an answer where the response itself came whole."""
     if reply.outcome is not None or reply.words or not reply.ended or not (reply.text or "").strip():
         return reply
-    return replace(reply, outcome=Outcome.COMPLETE, notes=(*reply.notes, UNMARKED))
+    return reply._replace(outcome=Outcome.COMPLETE, notes=(*reply.notes, UNMARKED))
 
 
 def _believed(reply: Reply, request: Request | None, expected: Expected) -> Reply:
@@ -138,7 +136,7 @@ def _believed(reply: Reply, request: Request | None, expected: Expected) -> Repl
         notes = (*notes, "halves of surrogate pairs in the answer were joined or replaced")
     if not notes and usage is reply.usage:  # a text that was mended has a note
         return reply
-    return replace(reply, text=None if reply.text is None else text, usage=usage, notes=(*reply.notes, *notes))
+    return reply._replace(text=None if reply.text is None else text, usage=usage, notes=(*reply.notes, *notes))
 
 
 def in_tier(decoded: Decoded, served: str, expected: Expected) -> Decoded:

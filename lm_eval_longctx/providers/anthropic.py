@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -75,7 +74,7 @@ class AnthropicProvider(HostedProvider):
 
     def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
         marks = {"marks": parts, "cache_ttl": self.cache_ttl} if self.cache_ttl != "off" else {}
-        return replace(wire, options={**wire.options, **marks})
+        return wire._replace(options={**wire.options, **marks})
 
     async def _count(self, ready: Ready) -> int | None:
         tree = messages.counted(ready.request, self.declared, self._wire(ready))

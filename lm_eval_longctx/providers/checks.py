@@ -26,21 +26,23 @@ class SentSettings(NamedTuple):
     Attributes:
         settings: With the provider's own filled in.
         budget: Output tokens to ask for, hidden reasoning included.
+        changed: Whether anything was filled in.
         left_out: Which settings are not sent, and why.
         named: The settings as they stand in a request's identity.
     """
 
     settings: Settings
     budget: int
+    changed: bool
     left_out: tuple[str, ...]
     named: dict[str, Any]
 
     @classmethod
-    def of(cls, settings: Settings, budget: int, capabilities: WireCapabilities) -> SentSettings:
+    def of(cls, asked: Settings, settings: Settings, budget: int, capabilities: WireCapabilities) -> SentSettings:
         """Work out what a model with these capabilities is sent."""
         unsent = left_out(settings, capabilities)
         named = {**settings.to_dict(), "output_budget": budget, **{n.partition("=")[0]: None for n in unsent}}
-        return cls(settings, budget, unsent, named)
+        return cls(settings, budget, settings != asked, unsent, named)
 
 
 def filled(settings: Settings, reasoning: str | None, reasoning_tokens: int) -> Settings:
@@ -61,6 +63,8 @@ def check_content(prompt: Prompt, capabilities: WireCapabilities, model: str, vi
         model: Its name, for the message.
         video: ``native``, ``sequence`` or ``frames``: how film is sent.
     """
+    if not any(prompt.media()):
+        return
     for part in prompt.media():
         _check_kind(part, capabilities, model, video)
         _check_mime(part, capabilities, model, video)

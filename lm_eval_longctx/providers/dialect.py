@@ -8,8 +8,8 @@ decides about retries twice.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import UnsupportedError
@@ -65,8 +65,7 @@ _BAD_INPUT = ("invalid_", "image_", "unsupported_", "empty_")
 """How the codes begin that blame the request."""
 
 
-@dataclass(frozen=True)
-class Wire:
+class Wire(NamedTuple):
     """How this provider is set up; part of no prompt.
 
     Attributes:
@@ -83,11 +82,11 @@ class Wire:
     model: str
     stream: bool = False
     output_budget: int = 256
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    handles: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = {}
+    handles: Mapping[str, str] = {}
     cached: str = ""
     cached_parts: int = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ def decode(
     if not isinstance(value, dict):
         return _unreadable(raw)
     reply = dialect.read(value)
-    reply = replace(reply, ended=not raw.error and _ended(body.events), notes=(*body.notes, *reply.notes))
+    reply = reply._replace(ended=not raw.error and _ended(body.events), notes=(*body.notes, *reply.notes))
     return in_tier(accept(reply, raw, request, expected), served_tier(value), expected)
 
 

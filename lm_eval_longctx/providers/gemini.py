@@ -204,7 +204,7 @@ class GeminiProvider(HostedProvider):
         body = generate_content.cache_body(ready.request, wire, parts, self.caches.seconds)
         name, written = await self.caches.ensure(marks[-1].name, body)
         recorded = {_WRITTEN: str(written)} if written else {}
-        return (replace(wire, cached=name, cached_parts=parts), recorded) if name else (wire, recorded)
+        return (wire._replace(cached=name, cached_parts=parts), recorded) if name else (wire, recorded)
 
     def _forget(self, ready: Ready, wire: Wire) -> None:
         super()._forget(ready, wire)

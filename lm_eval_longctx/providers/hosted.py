@@ -208,7 +208,7 @@ class HostedProvider(HttpProvider):
         found = self._sent.get(asked)
         if found is None:
             settings = filled(asked, self.args["reasoning"], self.args["reasoning_tokens"])
-            found = self._sent[asked] = SentSettings.of(settings, self._budget(settings), self.declared)
+            found = self._sent[asked] = SentSettings.of(asked, settings, self._budget(settings), self.declared)
         return found
 
     def mendable(self, outcome: Outcome) -> bool:
@@ -238,8 +238,8 @@ class HostedProvider(HttpProvider):
 
     def _settled(self, request: Request) -> Request:
         """Return the request with our own settings filled in."""
-        settings = self._sent_settings(request.settings).settings
-        return request if settings == request.settings else replace(request, settings=settings)
+        sent = self._sent_settings(request.settings)
+        return replace(request, settings=sent.settings) if sent.changed else request
 
     @property
     def samples(self) -> bool:
@@ -362,7 +362,7 @@ class HostedProvider(HttpProvider):
         """Return a request's JSON tree as a batch carries it."""
         ready = await self._ready(request)
         wire = self._wire(ready)
-        return self._tree(ready, replace(wire, stream=False, options={**wire.options, "background": False}))
+        return self._tree(ready, wire._replace(stream=False, options={**wire.options, "background": False}))
 
     async def start(self) -> None:
         """Make sure of the key, and ask the server what it knows about the model.

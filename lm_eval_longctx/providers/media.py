@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lm_eval_longctx.errors import MediaError, UnsupportedError
 from lm_eval_longctx.files import default_cache_dir
@@ -27,8 +27,7 @@ _WAV_SAMPLE = 2
 """Bytes of one sample of one channel, as sound is converted."""
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A request as it will be sent.
 
     Attributes:
@@ -134,6 +133,8 @@ class MediaRoute:
             takes: What the model takes.
             model: Its name, for the message.
         """
+        if not any(prompt.media()):
+            return
         try:
             files = self.uploads.wanted(prompt) if self.uploads else []
             away = {part.digest for part in files}
@@ -177,6 +178,8 @@ class MediaRoute:
             UploadFailed: A file could not be uploaded.
         """
         prompt = without_empty(request.prompt)
+        if not any(prompt.media()):
+            return Ready(request if prompt is request.prompt else replace(request, prompt=prompt), {})
         if self.video == "frames" and any(isinstance(part, VideoPart) for part in prompt.media()):
             prompt = await asyncio.to_thread(with_frames, prompt, self._frames, self.cache)
         if converted_kinds(prompt, self._mimes):

@@ -6,7 +6,6 @@ take, through Chat Completions.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -109,7 +108,7 @@ class OpenAIProvider(HostedProvider):
         return {**options, "cache_key": start_name(request.prompt, self.known.cache_minimum)[:32]}
 
     def _marked(self, wire: Wire, parts: tuple[int, ...]) -> Wire:
-        return replace(wire, options={**wire.options, "marks": parts})
+        return wire._replace(options={**wire.options, "marks": parts})
 
     def _streams(self, request: Request) -> bool:
         return not self.background and super()._streams(request)

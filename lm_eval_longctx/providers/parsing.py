@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -43,8 +43,7 @@ class Event:
     data: Any
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A response's body, read.
 
     Attributes:
@@ -76,7 +75,7 @@ def parsed(raw: Raw) -> Parsed:
 
 def _is_text(body: bytes) -> bool:
     """Whether all bytes mean something, in UTF-8 or in the Unicode that a body is written in."""
-    if json.detect_encoding(body[:4]) != "utf-8":
+    if body.isascii() or json.detect_encoding(body[:4]) != "utf-8":
         return True
     try:
         body.decode()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 import time
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -28,8 +29,7 @@ from lm_eval_longctx.providers.redact import secrets, without_secrets
 from lm_eval_longctx.providers.unfolding import ACCEPTED, MOST, Received
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-    from typing import Any
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from lm_eval_longctx.providers.segments import Body, Chunk
 
@@ -128,6 +128,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ways: dict[str, _Way] = {}
+        self._clock: _Clock
 
     async def close(self) -> None:
         """Close all connections."""
@@ -155,44 +156,27 @@ class Transport:
             total: Another limit for the whole attempt, in seconds.
             most: Bytes that are kept of what comes back; what is beyond them is not read.
         """
-        attempt = _Attempt(self.timeouts, body, most)
-        exchange = self._exchange(attempt, method, url, headers, total or self.timeouts.total)
-        await (exchange if attempt.whole else self._watched(attempt, exchange))
+        attempt = _Attempt(self.timeouts, total or self.timeouts.total, body, most)
+        await self._exchange(attempt, method, url, headers)
         return without_secrets(attempt.raw(), secrets(self.secrets) if self.secrets else ())
 
-    async def _watched(self, attempt: _Attempt, exchange: Coroutine[Any, Any, None]) -> None:
-        """End an exchange whose sending side makes no progress: aiohttp watches the receiving side only."""
-        task = asyncio.ensure_future(exchange)
-        attempt.on_stall = task.cancel
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not attempt.stalled:
-                task.cancel()
-                raise
-            attempt.error = f"no progress for {self.timeouts.idle:g} s while sending"
-        finally:
-            attempt.stop_watch()
-
-    async def _exchange(
-        self, attempt: _Attempt, method: str, url: str, headers: Mapping[str, str], total: float
-    ) -> None:
+    async def _exchange(self, attempt: _Attempt, method: str, url: str, headers: Mapping[str, str]) -> None:
         """Fill the attempt in; what goes wrong on the wire ends up in it."""
-        timeout = aiohttp.ClientTimeout(total=total, sock_connect=self.timeouts.connect, sock_read=self.timeouts.idle)
+        session = self._connected()
+        self._clock.start(attempt)
         try:
-            session, way = self._connected(), self._way(url)
+            way = self._way(url)
             async with session.request(
                 method,
                 url,
                 headers=attempt.headers(headers),
                 data=attempt.data(),
-                timeout=timeout,
                 allow_redirects=False,
                 proxy=way.proxy,
                 ssl=way.trust,
             ) as response:
                 attempt.begin(response)
-                async for chunk in response.content.iter_any():
+                while chunk := await response.content.readany():
                     attempt.received.add(chunk)
                     if attempt.received.full:
                         attempt.error = attempt.received.overflow()
@@ -200,7 +184,14 @@ class Transport:
                         return
                 attempt.received.end()
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, MediaError) as error:
-            attempt.fail(error, total)
+            attempt.fail(error)
+        except asyncio.CancelledError:
+            if not attempt.late or attempt.cancelled_by_others():
+                raise
+            attempt.error = attempt.late
+        finally:
+            self._clock.stop(attempt)
+            attempt.stop_watch()
 
     def _way(self, url: str) -> _Way:
         """Look up once how a server is reached."""
@@ -214,13 +205,15 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._session is None or self._session.closed or self._loop is not loop:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15)
+            limits = self.timeouts
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle),
                 read_bufsize=1 << 18,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # which holds all that a piece unfolds to
             )
-            self._loop, self._ways = loop, {}
+            self._loop, self._ways, self._clock = loop, {}, _Clock(loop)
         return self._session
 
 
@@ -231,11 +224,43 @@ class _Way(NamedTuple):
     trust: ssl.SSLContext | bool
 
 
+class _Clock:
+    """Ends exchanges that are out of time, by one timer for all: one for each costs more than the rest of our wire."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ends: dict[_Attempt, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, attempt: _Attempt) -> None:
+        """Watch an exchange."""
+        self._ends[attempt] = end = self._loop.time() + attempt.total
+        if self._timer is None or end < self._timer.when():
+            self._wake_at(end)
+
+    def stop(self, attempt: _Attempt) -> None:
+        """Leave an exchange that has ended alone."""
+        del self._ends[attempt]
+
+    def _wake_at(self, end: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(end, self._look)
+
+    def _look(self) -> None:
+        self._timer, now = None, self._loop.time()
+        for attempt, end in self._ends.items():
+            if end <= now:
+                attempt.end(explain(asyncio.TimeoutError(), attempt.timeouts, attempt.total))
+        if later := [end for end in self._ends.values() if end > now]:
+            self._wake_at(min(later))
+
+
 class _Attempt:
     """One request under way; a small body is sent whole, and a large one is drawn from piece by piece."""
 
-    def __init__(self, timeouts: Timeouts, body: Body | None, most: int) -> None:
-        self.timeouts = timeouts
+    def __init__(self, timeouts: Timeouts, total: float, body: Body | None, most: int) -> None:
+        self.timeouts, self.total = timeouts, total
         self.most = most
         self.body = body
         self.whole = body is None or body.length <= _WHOLE
@@ -244,10 +269,10 @@ class _Attempt:
         self.status = 0
         self.response_headers: dict[str, str] = {}
         self.received = Received(most)
-        self.error = ""
-        self.stalled = False
-        self.on_stall: Callable[[], object] = bool
+        self.error = self.late = ""
         self._watch: asyncio.TimerHandle | None = None
+        self._task = asyncio.current_task()
+        self._cancelled = self._cancellations()
 
     def headers(self, given: Mapping[str, str]) -> dict[str, str]:
         """Add the exact length, and how an answer may be folded."""
@@ -276,9 +301,25 @@ class _Attempt:
         self.stop_watch()
         self._watch = asyncio.get_running_loop().call_later(self.timeouts.idle, self._stall)
 
-    def _stall(self) -> None:
-        self.stalled = True
-        self.on_stall()
+    def _stall(self) -> None:  # aiohttp watches the receiving side only
+        self.end(f"no progress for {self.timeouts.idle:g} s while sending")
+
+    def end(self, words: str) -> None:
+        """Break the exchange off where it waits, and say why."""
+        if not self.late and self._task is not None:
+            self.late = words
+            self._task.cancel()
+
+    def cancelled_by_others(self) -> bool:
+        """Take our own wish back that the task end; tell whether somebody else wants that too."""
+        if sys.version_info >= (3, 11) and self._task is not None:
+            self._task.uncancel()
+        return self._cancellations() > self._cancelled
+
+    def _cancellations(self) -> int:
+        if sys.version_info >= (3, 11) and self._task is not None:
+            return self._task.cancelling()
+        return 0
 
     def stop_watch(self) -> None:
         """Stop the clock of the sending side."""
@@ -291,14 +332,13 @@ class _Attempt:
         self.stop_watch()
         self.status = response.status
         self.received = Received(self.most, response.headers.get("Content-Encoding", ""))
-        names = {name.lower(): value for name, value in response.headers.items()}
-        self.response_headers = {n: v for n, v in names.items() if n in KEPT_HEADERS or n.startswith(KEPT_PREFIXES)}
-        if "retry-after" in names and not names.get("date"):
+        self.response_headers = {kept: value for name, value in response.headers.items() if (kept := _kept(name))}
+        if "retry-after" in self.response_headers and not self.response_headers.get("date"):
             self.response_headers[ARRIVED] = formatdate(usegmt=True)
 
-    def fail(self, error: BaseException, total: float) -> None:
+    def fail(self, error: BaseException) -> None:
         """Note what went wrong; a small body was sent unless there was no connection to send it through."""
-        self.error = explain(error, self.timeouts, total)
+        self.error = explain(error, self.timeouts, self.total)
         self.sent = self.sent and not isinstance(error, _before_sending())
 
     def raw(self) -> Raw:
@@ -306,6 +346,13 @@ class _Attempt:
         seconds = time.perf_counter() - self.start
         sent = self.sent or self.body is None or self.status == 200  # noqa: PLR2004 - an answer proves it
         return Raw(self.status, self.response_headers, bytes(self.received.body), seconds, self.error, sent)
+
+
+@lru_cache(maxsize=256)
+def _kept(name: str) -> str:
+    """Return the name under which a response header is recorded; empty for one that is not."""
+    lower = name.lower()
+    return lower if lower in KEPT_HEADERS or lower.startswith(KEPT_PREFIXES) else ""
 
 
 @lru_cache(maxsize=1)

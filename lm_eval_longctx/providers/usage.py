@@ -7,8 +7,8 @@ nobody claims that its input was checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.completion import Usage, whole
 from lm_eval_longctx.prompt import TextPart
@@ -25,8 +25,7 @@ _ROOM = 1_000_000
 """Tokens that any report may hold beside: the least of what counts as far off."""
 
 
-@dataclass(frozen=True)
-class Most:
+class Most(NamedTuple):
     """What a call can have used at most, with a wide margin.
 
     Attributes:
