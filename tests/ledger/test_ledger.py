@@ -15,6 +15,7 @@ from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.errors import LedgerError, UnknownOptionError
 from lm_eval_longctx.ledger import Call, Ledger, schema
 from lm_eval_longctx.ledger.records import dump_completion, load_completion
+from lm_eval_longctx.ledger.writer import Promise
 from lm_eval_longctx.providers.base import Raw
 
 
@@ -108,6 +109,25 @@ def test_many_users_ask_each_call_once(place):
     assert sum(sent) == 50
     for ledger in ledgers:
         ledger.close()
+
+
+def test_a_listener_that_fails_stops_no_other(caplog):
+    """Whoever waits for a record hears of it once, in order, or at once if it is there; one that raises is logged."""
+    heard: list[object] = []
+    promise: Promise[int] = Promise()
+    with ThreadPoolExecutor(1) as elsewhere:
+        waiting = elsewhere.submit(promise.result)
+        for listener in (lambda p: heard.append(p.result()), lambda _: 1 / 0, lambda _: heard.append("second")):
+            promise.add_done_callback(listener)
+        promise.settle(7)
+        assert waiting.result(timeout=10) == 7
+    promise.add_done_callback(lambda _: heard.append("late"))
+    assert heard == [7, "second", "late"]
+    assert "ZeroDivisionError" in caplog.text
+    failed: Promise[int] = Promise()
+    failed.settle(None, LedgerError("no room"))
+    with pytest.raises(LedgerError, match="no room"):
+        failed.result()
 
 
 def test_many_users_may_open_a_new_ledger_at_once(place):

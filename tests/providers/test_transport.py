@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sys
 import time
 import tracemalloc
 
@@ -240,3 +242,59 @@ def test_the_environments_certificates_are_no_concern_of_plain_http(monkeypatch,
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", os.devnull)
     _, decoded = run(lambda: server.provider("openai-compatible", "tiny"), lambda p: ask(p, question()))
     assert str(decoded.completion).startswith("answer")
+
+
+@contextlib.asynccontextmanager
+async def slow_server():
+    """Start a server that takes as many seconds as a header asks for; gives a wire, and the server's address."""
+
+    async def handler(request):
+        await asyncio.sleep(float(request.headers["X-Takes"]))
+        return web.Response(text="in time")
+
+    app = web.Application()
+    app.router.add_route("*", "/", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    transport = Transport(Timeouts(30, 30, 5))
+    try:
+        yield transport, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await transport.close()
+        await runner.cleanup()
+
+
+def test_each_exchange_ends_at_its_own_limit():
+    """Of exchanges side by side each ends when its own time is up, whichever began first; one in time answers."""
+
+    async def whole():
+        async with slow_server() as (transport, url):
+            limits = ((20.0, "0.2"), (0.3, "20"), (0.1, "20"), (0.2, "20"))
+            sending = [transport.send("POST", url, {"X-Takes": takes}, total=total) for total, takes in limits]
+            raws = await asyncio.gather(*sending)
+            return [*raws, await transport.send("POST", url, {"X-Takes": "20"}, total=0.05)]
+
+    found = asyncio.run(whole())
+    late = "out of time ({:g} s for the whole attempt)"
+    assert [raw.error for raw in found] == ["", *(late.format(total) for total in (0.3, 0.1, 0.2, 0.05))]
+    assert found[0].body == b"in time"
+    assert all(total <= raw.seconds < total + 5 for total, raw in zip((0.3, 0.1, 0.2), found[1:], strict=False))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 does not tell how often a task was cancelled")
+def test_whoever_is_cancelled_while_out_of_time_is_cancelled():
+    """An exchange that somebody else ends at the moment when its time is up is ended, and its caller with it."""
+
+    async def whole():
+        async with slow_server() as (transport, url):
+            sending = asyncio.ensure_future(transport.send("POST", url, {"X-Takes": "20"}, total=20.0))
+            await asyncio.sleep(0.1)
+            (attempt,) = transport._clock._ends
+            attempt.end("out of time")
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert not transport._clock._ends
+
+    asyncio.run(whole())
