@@ -50,6 +50,9 @@ _MIXED = 2
 _NEW_OBJECTS = 20_000
 """How many more objects there are, while a run lasts, before Python looks for garbage among them."""
 
+_THRESHOLDS: list[tuple[int, int, int]] = []
+"""What held before each run that goes on: the last of those side by side brings back what held before the first."""
+
 _POLL = (0.05, 2.0)
 """Seconds between looks at a call that another process is asking: first and longest."""
 
@@ -165,12 +168,13 @@ class Backend:
 def _seldom_collecting() -> Iterator[None]:
     """Look for garbage less often: a call makes hundreds of objects and no cycles, and looking is 5 % of its time."""
     before = gc.get_threshold()
+    _THRESHOLDS.append(before)
     if before[0]:
         gc.set_threshold(max(before[0], _NEW_OBJECTS), *before[1:])
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*_THRESHOLDS.pop())
 
 
 class _Run:

@@ -16,11 +16,12 @@ from urllib.parse import quote
 import pytest
 
 from lm_eval_longctx.backend import Backend, Job, Limits
-from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.backend.jobs import named
+from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import CorpusError, LedgerError, UnsupportedError
-from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.ledger import Call, Ledger
 from lm_eval_longctx.prompt import Prompt, TextPart
-from lm_eval_longctx.providers.base import Capabilities, Raw, Settings
+from lm_eval_longctx.providers.base import Capabilities, Raw, Request, Settings
 from lm_eval_longctx.providers.scripted import ScriptedProvider
 
 LOST = {"outcome": "possibly_billed", "detail": "the connection broke"}
@@ -449,3 +450,45 @@ def test_without_a_ledger_everything_works_but_nothing_is_kept(run, scripted, jo
     run(provider, jobs(2) * 2, ledger=False)
     run(provider, jobs(2), ledger=False)
     assert len(provider.requests) == 4
+
+
+def test_questions_that_others_ask_hold_up_none_behind_them(tmp_path, jobs, scripted):
+    """While another user asks the first ten questions, the rest are asked, one at a time, and its answers are taken."""
+    path, asked = tmp_path / "ledger", list[str]()
+    with Ledger.open(path) as other:
+        claimed: list[tuple[str, int]] = []
+
+        def script(text):
+            asked.append(text)
+            for key, attempt in claimed if len(asked) == 5 else ():
+                other.decided(attempt, Completion("theirs", key=key), "billed", 0.0)
+            return "ours"
+
+        provider, questions = scripted(script), jobs(15)
+        for job in questions[:10]:
+            key, identity, _ = named(job, Request(job.render(), job.settings), provider, other)
+            begun = other.begin(Call(key, provider.NAME, provider.model, request=identity), 1).result()
+            claimed.append((key, begun.attempt))
+        with Ledger.open(path) as ledger:
+            found = Backend(provider, ledger=ledger, limits=Limits(concurrency=1), progress=False).run(questions)
+    assert found == ["theirs"] * 10 + ["ours"] * 5
+    assert len(asked) == 5
+
+
+def test_garbage_is_looked_for_as_before_when_runs_have_ended(run, jobs, scripted):
+    """During a run, and one inside it, Python looks for garbage less often; afterwards as often as before."""
+    before, during = gc.get_threshold(), list[int]()
+
+    def inner(_):
+        during.append(gc.get_threshold()[0])
+        return "yes"
+
+    def outer(_):
+        Backend(scripted(inner), ledger=None, progress=False).run(jobs(1))
+        during.append(gc.get_threshold()[0])
+        return "yes"
+
+    run(scripted(outer), jobs(1), ledger=False)
+    assert all(threshold > before[0] for threshold in during)
+    assert len(during) == 2
+    assert gc.get_threshold() == before
