@@ -180,7 +180,8 @@ def _interval(run: Run, metric: str, length: str, value: float | None) -> Mappin
     lines = lines_of(run.samples_file) if run.samples_file else ()
     some = [line for line in lines if not length or line["doc"]["context_label"] == length]
     found = _mean(some, metric)
-    return {"low": found.low, "high": found.high} if value is not None and _alike(found.value, value) else None
+    known = found.low is not None and _alike(found.value, value)
+    return {"low": found.low, "high": found.high} if known else None
 
 
 def _by_factor(run: Run, metric: str, factor: str, names: Mapping[str, str]) -> list[Row]:

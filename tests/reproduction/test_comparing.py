@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from made_sweeps import make_sample, make_sweep, write_results
@@ -57,6 +58,15 @@ def test_error_rates_by_share_of_the_book_are_pooled(tmp_path, variants, metric)
     assert [row.ours.value for row in rows] == pytest.approx([wanted] * 2)
     assert {(row.ours.n, row.ours.scored) for row in rows} == {(len(variants), len(variants))}
     assert metric == "cer" or all(row.ours.low < wanted < row.ours.high for row in rows)
+
+
+def test_rates_above_one_that_are_not_the_main_metric_have_no_interval(tmp_path, monkeypatch):
+    """A rate above 1 has no interval of a share; where it is not the main metric the row stands without one."""
+    monkeypatch.setitem(SAID, 0, ("ab", "xxxxxx"))
+    monkeypatch.setitem(SAID, 1, ("ab", "xxxxxx"))
+    part, ran = dictation(tmp_path, ["book=0", "book=1"])
+    (row,) = table_rows(replace(part, by={}), [ran])
+    assert (row.ours.value, row.ours.low) == (3.0, None)
 
 
 def test_a_pooled_rate_that_the_file_does_not_tell_is_an_error(tmp_path):
