@@ -44,7 +44,6 @@ def results(url):
     return found, lm
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_fits_is_scored_and_what_does_not_is_grey(results):
     """512 and 1k are answered, counted as they are billed, and scored; 4k is beyond the window that the server tells.

@@ -48,7 +48,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     return lambda **arguments: Reader(pretrained=str(folder), device="cpu", dtype="float32", **arguments)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"apply_chat_template": True, "system_instruction": "Be brief."}])
 def test_hf_is_scored_up_to_its_window_and_no_further(
     niah: Any, evaluate: Any, reader: Any, settings: dict[str, Any]
@@ -66,7 +65,6 @@ def test_hf_is_scored_up_to_its_window_and_no_further(
     assert (effective["length_label"], effective["at_least"], effective["beyond"]) == ("1k", False, "2k")
 
 
-@pytest.mark.slow
 def test_hf_loses_needles_where_it_is_let_cut(niah: Any, evaluate: Any, reader: Any) -> None:
     """With ``truncate=allow`` lm-eval cuts from the left: a needle at the start is gone, and the record says why."""
     result = evaluate(reader(), niah(context_lengths=["256", "2k"], truncate="allow"))
@@ -76,7 +74,6 @@ def test_hf_loses_needles_where_it_is_let_cut(niah: Any, evaluate: Any, reader: 
     assert rows["2k"]["metrics"]["recall"]["value"] < 1.0
 
 
-@pytest.mark.slow
 def test_an_argument_of_hf_is_its_own(reader: Any, evaluate: Any, niah: Any) -> None:
     """A window that is given by hand is the one that counts, as lm-eval itself goes by it."""
     result = evaluate(reader(max_length=2048), niah(context_lengths=["256", "1k"]))
@@ -85,7 +82,6 @@ def test_an_argument_of_hf_is_its_own(reader: Any, evaluate: Any, niah: Any) -> 
     assert [row["scored"] for row in block["lengths"]] == [3, 0]
 
 
-@pytest.mark.slow
 def test_an_interface_that_cuts_by_itself_is_held_to_its_window(
     niah: Any, evaluate: Any, reader: Any, tmp_path: Path
 ) -> None:

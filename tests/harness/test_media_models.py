@@ -191,7 +191,6 @@ def test_more_pictures_than_a_class_keeps_are_not_sent(evaluate: Any) -> None:
     assert "say max_images=90 in --model_args" in lost["arguments"][0][2]["completions"][0]["detail"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"apply_chat_template": True}])
 def test_lm_evals_own_class_that_sees(evaluate: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
     """``hf-multimodal`` itself answers blind questions and some with frames in one run, counted with its processor."""
@@ -206,7 +205,6 @@ def test_lm_evals_own_class_that_sees(evaluate: Any, tmp_path: Path, settings: d
     assert (block["window"]["tokens"], block["window"]["unsure"]) == (tiny_media_models.WINDOW, [])
 
 
-@pytest.mark.slow
 def test_lm_evals_own_class_that_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``hf-audiolm-qwen`` on a model of its kind tells 16 kHz and 30 s, of which it reads no more."""
     tiny_llama.torch_or_skip()

@@ -136,7 +136,6 @@ def hf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     return made
 
 
-@pytest.mark.slow
 def test_hf_with_a_template_that_opens_a_thought(asked: Any, evaluate: Any, hf: Callable[..., Any]) -> None:
     """Through lm-eval's real ``hf``: after a closing mark the answer is scored, without one nothing was answered."""
     task = {"context_lengths": ["256"], "depths": 2}
@@ -148,7 +147,6 @@ def test_hf_with_a_template_that_opens_a_thought(asked: Any, evaluate: Any, hf: 
         assert sample["exact"] is None
 
 
-@pytest.mark.slow
 def test_hf_that_takes_thoughts_off_itself_is_believed_with_a_warning(
     asked: Any, evaluate: Any, hf: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -105,7 +105,6 @@ def test_tasks_of_others_are_left_alone(folder):
     assert seen == [{"task": "theirs", "metadata": {"a": 1}}, {"task": "unheard_of"}]
 
 
-@pytest.mark.slow
 def test_the_command_line_runs_a_changed_group(folder):
     """lm-eval's own command runs the group, and --metadata wins over what the group says."""
     out = folder / "out"

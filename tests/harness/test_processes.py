@@ -140,7 +140,6 @@ HF = {"tasks": ["longctx_text_niah"], "limit": 5, "gen_kwargs": {"max_gen_toks":
 HF_METADATA = {"context_lengths": [256, 512], "haystack": "repeat"}
 
 
-@pytest.mark.slow
 def test_hf_shares_samples_out_under_torchrun(tiny_model: Path, repo_root: Path, tmp_path: Path) -> None:
     """lm-eval's own class with torch's own gathering: two processes say what one says."""
     script = str(repo_root / "tests" / "support" / "torch_processes.py")
@@ -161,7 +160,6 @@ def test_hf_shares_samples_out_under_torchrun(tiny_model: Path, repo_root: Path,
     assert kept[0] == kept[1]
 
 
-@pytest.mark.slow
 def test_where_every_process_answers_all_one_result_is_written(
     tiny_model: Path, repo_root: Path, tmp_path: Path
 ) -> None:

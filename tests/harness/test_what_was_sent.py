@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import other_eyes
@@ -13,7 +14,7 @@ from lm_eval_longctx.harness.planning import one_task
 from lm_eval_longctx.testing.server import LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MODELS = {
@@ -25,6 +26,12 @@ MODELS = {
 TAKES = {"openai-compatible": {"modalities": "text+image+audio+video"}}
 READ = ("longctx_image_niah", "longctx_video_niah", "longctx_video_niah_multi", "longctx_text_niah")
 """Tasks that the oracle can answer: it reads writing, and needles in text."""
+
+SEEN = ("longctx_image_niah", "longctx_video_niah", "longctx_video_niah_multi", "longctx_video_qa")
+"""Tasks whose pictures are compared with what was planned."""
+
+ALL = [("longctx_*",)]
+"""All tasks of ours: the same claim at length."""
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +52,13 @@ def server(monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any]) -> Iterator[tu
         yield running, oracle
 
 
-def tasks(**metadata: Any) -> dict[str, Any]:
-    """Load all tasks of ours that this machine can make samples of, as ``--tasks 'longctx_*'`` does."""
+def tasks(names: Sequence[str], **metadata: Any) -> dict[str, Any]:
+    """Load the tasks of these names that this machine can make samples of, as ``--tasks 'longctx_*'`` does."""
     from lm_eval.tasks.manager import TaskManager
 
     manager = TaskManager(include_defaults=False, metadata={"preset": "smoke", **metadata})
     loaded = {}
-    for name in manager.match_tasks(["longctx_*"]):
+    for name in manager.match_tasks([*names]):
         try:
             (task,) = manager.load([name])["tasks"].values()
             task.named = False
@@ -77,6 +84,9 @@ SPOKEN = {
 }
 """Tasks whose sound is sent, small ones."""
 
+SPOKEN_ONE = {"longctx_audio_niah": {"context_lengths": ["20s"], "depths": 1, "distractors": 1}}
+"""The smallest: one recording with a needle, and a distractor that must not be taken for it."""
+
 DEAF = {
     "openai": ("openai", "gpt-6.1-terra", {}),
     "anthropic": ("anthropic", "claude-sonnet-5-5", {}),
@@ -85,11 +95,17 @@ DEAF = {
 """Models that take no sound."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("form", ["native", "frames"])
-@pytest.mark.parametrize("provider", MODELS)
+@pytest.mark.parametrize(
+    ("names", "form", "provider"),
+    [
+        *(({*READ, *SEEN}, "frames", provider) for provider in MODELS),
+        ({*READ, *SEEN}, "native", "gemini"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in product(ALL, ["native", "frames"], MODELS)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)} names",
+)
 def test_what_reached_each_provider_is_what_was_planned(
-    server: tuple[LocalServer, other_eyes.Oracle], tmp_path: Path, provider: str, form: str
+    server: tuple[LocalServer, other_eyes.Oracle], tmp_path: Path, provider: str, form: str, names: Sequence[str]
 ) -> None:
     """All media decode whole; needles are in their picture and in no other; who reads only that scores 1.0."""
     from lm_eval.evaluator import evaluate
@@ -98,15 +114,15 @@ def test_what_reached_each_provider_is_what_was_planned(
     address, more = running.base_url(provider), TAKES.get(provider, {})
     record = str(tmp_path / "ledger.sqlite3")
     lm = LongctxLM(f"{provider}/{MODELS[provider]}", base_url=address, progress=False, ledger=record, **more)
-    loaded = tasks(longctx_video_niah={"form": form}, longctx_video_niah_multi={"form": form})
-    assert {*READ, "longctx_video_qa", "longctx_image_niah_shape"} <= loaded.keys()
+    loaded = tasks(names, longctx_video_niah={"form": form}, longctx_video_niah_multi={"form": form})
+    assert {*READ, *SEEN} <= loaded.keys()
     found = evaluate(lm=lm, task_dict={"tasks": loaded, "groups": {}}, limit=1, bootstrap_iters=0, log_samples=True)
     for name, results in found["results"].items():
         assert "unsupported,none" in results or results["coverage,none"] == 1.0, name
     for name in READ:
         main = found["configs"][name]["metadata"]["longctx"]["metrics"][0]["name"]
         assert found["results"][name][f"{main},none"] == 1.0, name
-    for name in ("longctx_image_niah", "longctx_video_niah", "longctx_video_niah_multi", "longctx_video_qa"):
+    for name in SEEN:
         for sample in found["samples"][name]:
             check(sample["doc"], oracle)
 
@@ -134,24 +150,31 @@ def asked_aloud(running: LocalServer, provider: str, model: str, loaded: dict[st
     return dict(evaluate(lm=lm, task_dict={"tasks": loaded, "groups": {}}, bootstrap_iters=0, log_samples=True))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("wire", HEARD)
+@pytest.mark.parametrize(
+    ("wire", "spoken"),
+    [
+        ("gemini, opus", SPOKEN_ONE),
+        ("openai-compatible", SPOKEN_ONE),
+        *(pytest.param(wire, SPOKEN, marks=pytest.mark.slow) for wire in HEARD),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)} tasks",
+)
 def test_sound_that_reached_each_provider_is_what_was_planned(
-    server: tuple[LocalServer, other_eyes.Oracle], wire: str
+    server: tuple[LocalServer, other_eyes.Oracle], wire: str, spoken: dict[str, Any]
 ) -> None:
     """Sound is as long as planned; keywords are said at their seconds and at no other; who hears only that is right."""
     running, oracle = server
     provider, model, more, codec = HEARD[wire]
     loaded = {
         name: one_task(name, {"preset": "smoke", "pool": "30s", "codec": codec, **metadata})
-        for name, metadata in SPOKEN.items()
+        for name, metadata in spoken.items()
     }
     found = asked_aloud(running, provider, model, loaded, **more)
     for samples in found["samples"].values():
         for sample in samples:
             check_sound(sample["doc"], oracle)
-    for name in SPOKEN:
+    for name in spoken:
         main = found["configs"][name]["metadata"]["longctx"]["metrics"][0]["name"]
         score = found["results"][name][f"{main},none"]
         assert score < 0.2 if main == "wer" else score == 1.0, name  # the ear is a small one

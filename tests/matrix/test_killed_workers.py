@@ -28,7 +28,6 @@ CHILD = b"lm_eval_longctx.matrix.child"
 SOON = 120.0
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray leaves files to the collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

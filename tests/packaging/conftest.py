@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import kept_index
 import pytest
 from environments import CLEAN, Environment, borrow, make_environment
 from stand_in import write_stand_in
@@ -26,6 +28,12 @@ def build_wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pa
         return next(folder.glob("*.whl"))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, str]:
+    """Variables with which the real lm-eval does not read its 14,000 task files again (tests/support/at_start)."""
+    return {name: os.environ[name] for name in ("PYTHONPATH", kept_index.PLACE)}
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,15 @@ def made(wheel, all_libraries, build_wheel, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_own_tests_pass_and_its_task_runs(made, kind):
+def test_its_own_tests_pass_and_its_task_runs(made, kept, kind):
     """The package's tests pass where it is installed, and lm-eval prints the table of its task."""
     environment, folder = made
     tests = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / f"my_{kind}"))
     assert " passed" in tests.stdout
     task, model = task_name(kind, f"my_{kind}"), "my_provider/any" if kind == "provider" else "cascade"
     arguments = f"model={model},ledger=none,progress=False"
-    done = environment.run("-m", "lm_eval", "run", "--model", "longctx", "--model_args", arguments, "--tasks", task)
+    command = ("-m", "lm_eval", "run", "--model", "longctx", "--model_args", arguments, "--tasks", task)
+    done = environment.run(*command, **kept)
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
     assert task in table[2]
     assert any("coverage" in line and "|    1|" in line for line in table)

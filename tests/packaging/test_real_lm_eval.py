@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from environments import TIMEOUT, make_environment
 
-pytestmark = [pytest.mark.install, pytest.mark.slow]
+pytestmark = pytest.mark.install
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def real(wheel, all_libraries, tmp_path_factory):
 def lm_eval(real, tmp_path):
     """Runs the command ``lm-eval`` in an empty folder."""
 
-    def run(*arguments):
+    def run(*arguments, **variables):
         done = subprocess.run(
             [str(real.python.with_name("lm-eval")), *arguments],
-            env=dict(real.variables),
+            env={**real.variables, **variables},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -47,20 +47,23 @@ def lm_eval(real, tmp_path):
     return run
 
 
-def test_ls_tasks_lists_ours(lm_eval):
+def test_ls_tasks_lists_ours(lm_eval, kept):
     """``lm-eval ls tasks`` lists our tasks among lm-eval's own."""
-    printed = lm_eval("ls", "tasks")
+    printed = lm_eval("ls", "tasks", **kept)
     assert "longctx_text_niah" in printed
     assert "hellaswag" in printed
 
 
-def test_validate_passes(lm_eval):
+def test_validate_passes(lm_eval, kept):
     """``lm-eval validate`` accepts our task."""
-    assert "longctx_text_niah" in lm_eval("validate", "--tasks", "longctx_text_niah")
+    assert "longctx_text_niah" in lm_eval("validate", "--tasks", "longctx_text_niah", **kept)
 
 
 def test_run_needs_no_flag(lm_eval, tmp_path):
-    """``lm-eval run --model longctx --tasks 'longctx_text_*'`` works in quotes and leaves a result file."""
+    """``lm-eval run --model longctx --tasks 'longctx_text_*'`` works in quotes and leaves a result file.
+
+    Here lm-eval reads its own task files itself.
+    """
     arguments = ["--tasks", "longctx_text_*", "--limit", "2", "--output_path", "out"]
     printed = lm_eval("run", "--model", "longctx", *arguments)
     assert "|longctx_text_niah" in printed

@@ -125,7 +125,6 @@ def test_positions_beyond_the_window_are_an_outcome_and_the_rest_is_measured(mon
     assert math.isclose(lines["200"]["nll"] * lines["200"]["doc"]["window_tokens"], sum(letters))
 
 
-@pytest.mark.slow
 @needs_the_model
 def test_the_small_models_numbers_are_those_of_its_own_server():
     """Forced to write the text token by token, the server of the same library finds each as likely."""
@@ -144,7 +143,6 @@ def test_the_small_models_numbers_are_those_of_its_own_server():
         assert math.isclose(nats, -one["logprob"], abs_tol=0.05)  # one step at a time is rounded in another way
 
 
-@pytest.mark.slow
 @needs_the_model
 def test_what_follows_changes_no_number(monkeypatch):
     """A window is as likely in a longer text, read in other chunks, as at the end of its own."""

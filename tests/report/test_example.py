@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import draw_example
-import pytest
 
 
-@pytest.mark.slow
 def test_the_page_shows_what_the_command_prints(tmp_path):
     """The table on the page is what its script and ``report`` print today (``draw_example.py`` renews it)."""
     out = draw_example.made(tmp_path)

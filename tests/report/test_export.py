@@ -111,7 +111,6 @@ def test_tables_for_papers_hold_their_columns(tmp_path):
     assert "<i>" not in markdown
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-latex-recommended)")
 def test_latex_compiles(tmp_path, runs):
     """The tables compile with pdflatex and booktabs."""

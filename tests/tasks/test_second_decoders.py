@@ -51,7 +51,6 @@ def test_recordings_are_what_their_samples_say(context: BuildContext) -> None:
     assert len(list(prove_media.recordings(context, 3, "bursts"))) == 3
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed (Debian: tesseract-ocr)")
 @pytest.mark.parametrize("scale", sorted(prove_media.SCALES))
 def test_needles_are_legible_to_a_reader_that_the_product_does_not_use(context: BuildContext, scale: str) -> None:
