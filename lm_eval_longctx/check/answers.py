@@ -65,9 +65,9 @@ def _text(target: Any) -> str:
 
 def blind(subject: Subject) -> Verdict:
     """What does an answer get that never reads the context, by kind of question and by length?"""
-    floors = _floors(subject, subject.seed, subject.effort.questions)
+    floors = floors_of(subject, subject.seed, subject.effort.questions)
     if any(floor.exceeds for floor in floors):  # luck is told from a fault by asking more, of other seeds
-        floors = _floors(subject, subject.seed + 2, subject.effort.questions * _AGAIN)
+        floors = floors_of(subject, subject.seed + 2, subject.effort.questions * _AGAIN)
     if not floors:
         raise Skipped("nobody knows the right answers")
     worst = max(floors, key=lambda floor: floor.score - floor.bound)
@@ -83,7 +83,8 @@ def blind(subject: Subject) -> Verdict:
     return Verdict("blind floor", state, f"{told}, {sum(floor.samples for floor in floors)} questions", tuple(lines))
 
 
-def _floors(subject: Subject, seed: int, count: int) -> list[Floor]:
+def floors_of(subject: Subject, seed: int, count: int) -> list[Floor]:
+    """Return the blind floors over so many questions of a seed, by kind of question and by length."""
     return blind_floor(*_pupils(subject, seed, count), subject.score)
 
 
