@@ -69,6 +69,9 @@ LENGTHS = {
 MODELS = {"embedded": ("model=cascade", 8), "small LM": ("model=cascade/lm", 4)}
 """Arguments of each model, and how many questions it is asked at the least."""
 
+NOT_ASKED = {("longctx_video_day", "small LM"): "no text to read"}
+"""What a model cannot be asked: films show no text, and the small model sees text only."""
+
 COLUMNS = ("oracle", "blind", "BM25", "embeddings", *MODELS)
 QUESTIONS = 300
 PROMPTS = 24
@@ -105,6 +108,8 @@ class Asked:
 
 def cell(asked: Asked, column: str, ledger: str) -> dict[str, Any]:
     """Return what stands in a cell: ``said``, and for blind solvers each kind of question."""
+    if said := NOT_ASKED.get((asked.listed.name, column)):
+        return {"said": said}
     if column in MODELS:
         return {"said": modelled(asked, column, ledger)}
     with estimating():  # speech is planned and not made: nothing here listens
