@@ -109,6 +109,7 @@ def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, t
     assert driven(OnRay(LOCAL, 2), plan, server, kill) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["{host}:{port}", "ray://{host}:{client}"])
 def test_cells_run_on_a_cluster_of_the_users(server, tmp_path, postgres, monkeypatch, way):
     """A cluster that was started outside runs a matrix that names its address, directly or through Ray's client."""
