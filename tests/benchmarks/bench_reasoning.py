@@ -39,7 +39,7 @@ from lm_eval_longctx.check.search import by_meaning, by_words
 from lm_eval_longctx.check.subject import Effort, Subject
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.harness.listing import listed_tasks
-from lm_eval_longctx.hay.speech.voices import estimating
+from lm_eval_longctx.hay.estimating import SPEECH, estimating
 from lm_eval_longctx.hay.text.splitting import SENTENCES, unit_ends
 from lm_eval_longctx.report.wording import number
 from lm_eval_longctx.results import read_runs
@@ -101,7 +101,7 @@ class Asked:
     def subject(self) -> Subject:
         """The task as ``check`` looks at it, with enough samples for a search."""
         found = Subject(self.listed, self.metadata, Effort(PROMPTS, 0, QUESTIONS, "smoke"))
-        with estimating():
+        with estimating(SPEECH):
             each = math.ceil(PROMPTS / len(found.samples))
         return Subject(self.listed, {**self.metadata, "samples_per_cell": each}, found.effort)
 
@@ -112,7 +112,7 @@ def cell(asked: Asked, column: str, ledger: str) -> dict[str, Any]:
         return {"said": said}
     if column in MODELS:
         return {"said": modelled(asked, column, ledger)}
-    with estimating():  # speech is planned and not made: nothing here listens
+    with estimating(SPEECH):  # speech is planned and not made: nothing here listens
         if column == "oracle":
             return {"said": oracle(asked.subject).said.replace(" right answers", "")}
         if column == "blind":
@@ -162,7 +162,7 @@ def modelled(asked: Asked, column: str, ledger: str) -> str:
         LongctxError: It cannot run; the message is the run's own last line.
     """
     model, least = MODELS[column]
-    with estimating():
+    with estimating(SPEECH):
         subject = Subject(asked.listed, asked.metadata, Effort(1, 0, 1, "smoke"))
         kinds, least = len(subject.samples), least if subject.is_text else MEDIA
     metadata = {**asked.metadata, "samples_per_cell": math.ceil(least / kinds)}
