@@ -80,7 +80,8 @@ def planned_calls(
         UnsupportedError: The model takes nothing of what a group or a pattern has.
     """
     loaded = {task.config.task: task for task in _load(tasks, read_metadata(metadata), include_path)}
-    aside = stand_aside(model, loaded)
+    with estimating(SPEECH, TEXT):  # whether a task is taken is told by its samples, too
+        aside = stand_aside(model, loaded)
     for task in (task for name, task in loaded.items() if name not in aside):
         with estimating(SPEECH, TEXT):
             task.build_all_requests(limit=limit, rank=model.rank, world_size=1)

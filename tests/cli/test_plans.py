@@ -8,6 +8,7 @@ import pytest
 
 from lm_eval_longctx.cli.parser import main
 from lm_eval_longctx.harness.listing import listed_tasks
+from lm_eval_longctx.hay.film.codec import Coder
 from lm_eval_longctx.hay.text import corpus, store
 from lm_eval_longctx.hay.text.tokenizers import TiktokenTokenizer
 
@@ -47,7 +48,7 @@ def planned(capsys, task: str, metadata: dict) -> dict:
 def _nothing_is_made(monkeypatch):
     """Fail where a plan speaks, or encodes a film."""
     monkeypatch.setattr("lm_eval_longctx.hay.speech.engine_joe.say", lambda *_: pytest.fail("a plan spoke"))
-    monkeypatch.setattr("lm_eval_longctx.hay.film.codec.av", None, raising=False)
+    monkeypatch.setattr(Coder, "__init__", lambda *_: pytest.fail("a plan filmed"))
 
 
 @pytest.fixture
@@ -72,6 +73,13 @@ def test_plans_of_sound_make_none(task, preset, capsys):
     assert plan["estimated"] is True
     audio = plan["total"]["tokens"].get("audio", 0)
     assert (audio == 0) == (preset == "blind")
+
+
+@pytest.mark.usefixtures("_nothing_is_made")
+def test_a_plan_of_many_tasks_makes_no_sound_either(capsys, tmp_path, monkeypatch):
+    """Which of a pattern's tasks the model takes is told without a word being spoken, from an empty cache."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path))
+    assert {cell["task"] for cell in planned(capsys, "longctx_audio_*", {})["cells"]} > {"longctx_audio_qa"}
 
 
 @pytest.mark.parametrize(("task", "preset"), LONG)
