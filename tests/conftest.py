@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from pathlib import Path
@@ -13,7 +14,7 @@ import kept_index
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +35,18 @@ kept_index.install()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the type checker: at the end, where it would stand, one processor works and the others wait."""
     items.sort(key=lambda item: item.path.name != "test_static.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    """Let no test leave where our log goes: a run in this process shares lm-eval's log for good."""
+    ours = logging.getLogger("lm_eval_longctx")
+    handlers, level = list(ours.handlers), ours.level
+    try:
+        return (yield)
+    finally:
+        ours.handlers[:] = handlers
+        ours.setLevel(level)
 
 
 class NetworkBlockedError(RuntimeError):

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _NANO = 1_000_000_000
 
+_HOLD = "UPDATE attempt SET decided=decided"
+_RESERVED = "SELECT budget, reserved FROM attempt"
+_LOST = "WHERE key=? AND budget IS NOT NULL AND received IS NULL AND decided IS NULL AND batch IS NULL AND owner<>?"
+"""Attempts of others than an owner that were sent and never answered."""
+
 
 @dataclass(frozen=True)
 class Funds:
@@ -67,6 +72,8 @@ def reserve(connection: sqlite3.Connection, name: str, worst: float | None) -> b
 
 def settle(connection: sqlite3.Connection, attempt: int, billing: str, cost: float | None) -> None:
     """Count what an attempt cost instead of what was set aside for it, or of what it was taken to have cost before."""
+    # Holds the row until the end: two processes may read one answer at once, and on a server both would count it.
+    connection.execute(f"{_HOLD} WHERE id=? AND budget IS NOT NULL", (attempt,))
     row = connection.execute(
         "SELECT budget, reserved, decided, billing, cost FROM attempt WHERE id=? AND budget IS NOT NULL", (attempt,)
     ).fetchone()
@@ -79,11 +86,8 @@ def settle(connection: sqlite3.Connection, attempt: int, billing: str, cost: flo
 
 def give_up(connection: sqlite3.Connection, key: str, but: str) -> None:
     """Count as spent what ended processes had set aside for a call, before its attempts are marked as lost."""
-    held = connection.execute(
-        """SELECT budget, reserved FROM attempt WHERE key=? AND budget IS NOT NULL
-        AND received IS NULL AND decided IS NULL AND batch IS NULL AND owner<>?""",
-        (key, but),
-    ).fetchall()
+    connection.execute(f"{_HOLD} {_LOST}", (key, but))  # as in settle
+    held = connection.execute(f"{_RESERVED} {_LOST}", (key, but)).fetchall()
     for name, worst in held:
         _change(connection, name, _nano(worst or 0.0), -_nano(worst or 0.0), 1.0)
 

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import bleurt_kit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from lm_eval_longctx.answers.thoughts import MOST, both_ends, without_thoughts
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.scorers.base import judge
+from lm_eval_longctx.scorers.bleurt import TranslationBleurtScorer
 from lm_eval_longctx.scorers.choice import ChoiceScorer
 from lm_eval_longctx.scorers.choice_or_time import ChoiceOrTimeScorer
 from lm_eval_longctx.scorers.exact_f1 import ExactF1Scorer
@@ -172,10 +174,12 @@ def test_every_scorer_scores_what_the_model_answered(scorer, sample, perfect, he
     assert scorer.details(sample, "").get("unparsed") == 1
 
 
-def test_every_scorer_reports_abstentions_and_what_cannot_be_read():
+def test_every_scorer_reports_abstentions_and_what_cannot_be_read(tmp_path, monkeypatch):
     """All scorers of words that are plugged in have the metric ``abstained`` and the detail ``unparsed``."""
     known = {type(scorer): (scorer, sample) for scorer, sample, *_ in SCORERS}
     known[TranscriptScorer] = (TranscriptScorer({"language": "en"}), {"target": "The cat sat on the mat."})
+    bleurt = TranslationBleurtScorer({"bleurt": bleurt_kit.googles(tmp_path, monkeypatch)})
+    known[TranslationBleurtScorer] = (bleurt, {"target": "The cat sat on the mat."})
     of_words = [record for record in registry().scorers() if record.name != "likelihood"]  # nothing is answered there
     for record in of_words:
         scorer, sample = known[registry().load(record)]

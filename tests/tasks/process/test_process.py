@@ -95,6 +95,13 @@ def test_who_follows_the_procedure_gets_every_row(cache, seed, form, length, row
         assert TableRowsScorer({}).score(sample, sample["target"])["exact"] == 1
 
 
+def test_a_short_context_asks_about_its_fullest_list(cache):
+    """At the shortest length, where some seeds fill no list with three rows, the fullest is asked about."""
+    samples = [one for seed in (76, 232, 327) for one in make(cache, seed=seed, kinds=["edits"]).samples()]
+    assert [sample["kind"] for sample in samples] == ["edits"] * 3
+    assert min(sample["rows"] for sample in samples) in {1, 2}
+
+
 def test_results_are_as_long_as_asked_at_every_length(cache):
     """From a hundred to thousands of records, tables have at least half the rows that are asked for, traces nearly."""
     samples = make(cache, context_lengths=["8k", "32k", "128k"], rows=16, kinds=["extract", "trace"]).samples()
