@@ -178,7 +178,7 @@ def test_published_rows_are_of_known_families():
             assert "arXiv" in row.source
             assert row.tasks or part.mean_of
             assert all(difference(task) for task in row.tasks)
-            assert all(0 < point.value <= high and point.bound in {"", ">", "~"} for point in row.points)
+            assert all(0 <= point.value <= high and point.bound in {"", ">", "~"} for point in row.points)
             assert not part.short or all(point.value > 1 for point in row.points)  # per cent, as the paper has it
 
 
