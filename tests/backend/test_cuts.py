@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_eval_longctx.backend import Job
-from lm_eval_longctx.backend.cuts import SHORTEST, Cuts, Reading, counted, reading
+from lm_eval_longctx.backend.cuts import SHORTEST, Cuts, Reading, _chain, counted, reading
 from lm_eval_longctx.backend.verdict import Verdict
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.hay.chronicle import pieces
@@ -222,3 +223,29 @@ def test_a_bill_for_the_uncached_part_only_is_unknown_and_no_cut(scripted, share
     else:
         assert {outcome for outcome, noted in judged_as if not noted} == {Outcome.TRUNCATED_INPUT}
         assert not any(noted for _, noted in judged_as)
+
+
+@given(st.lists(st.integers(0, 90_000), min_size=2, max_size=4), st.integers(0, 80_000))
+@settings(max_examples=20, deadline=None)
+def test_what_two_prompts_have_in_common_is_told_to_a_kilobyte(places, changed):
+    """However a text lies in parts, what follows the beginning that two prompts share is told to a kilobyte."""
+    hay = prose()[:45_000] + "\N{EM DASH}" + prose()[45_000:90_000]
+    bounds, other = [0, *sorted(places), len(hay)], hay[:changed] + "\0" + hay[changed + 1 :]
+    in_parts = Prompt.user(*(TextPart(hay[a:b]) for a, b in pairwise(bounds)))
+    one, two = (
+        Reading("x", "t", *counted(prompt), 20_000, ROOM, chain=_chain(prompt))
+        for prompt in (in_parts, Prompt.user(TextPart(other)))
+    )
+    same = len(hay[:changed].encode()) // 1024 * 1024
+    assert two.after(one) == pytest.approx(two.own * (1 - same / two.size) if same else 0.0)
+
+
+def test_what_is_kept_of_a_prompt_does_not_grow_with_it(scripted):
+    """To the end of a run only numbers are kept of each prompt, whatever its length."""
+    cuts, provider, sizes = Cuts(), scripted(), []
+    for key, tokens in (("short", 1000), ("long", 100_000)):
+        answer = Completion("x", usage=Usage(tokens), key=key)
+        request = Request(Prompt.user(TextPart(prose()[: 4 * tokens])), Settings(ROOM))
+        cuts.judge(reading(provider, request, answer, "t"), answer, 1, Verdict(answer, Retry(), "billed", None))
+        sizes.append(len(pickle.dumps(cuts._readings[key])))
+    assert sizes[1] < sizes[0] + 64

