@@ -218,8 +218,7 @@ def _people(judged: Sequence[Judged], sheets: Sequence[str], compared: Any) -> d
 def _show(found: dict[str, Any], args: argparse.Namespace) -> int:
     """Print and write; 1 if some verdict is missing: asked again, only those are paid."""
     from lm_eval_longctx.cli.table import table
-    from lm_eval_longctx.report.figures import save
-    from lm_eval_longctx.report.figures.figure import available
+    from lm_eval_longctx.report.figures import available, save
     from lm_eval_longctx.report.judged import HEADS, rows, sentences, strength_figure
     from lm_eval_longctx.report.writing import write_files
     from lm_eval_longctx.screen import fitted

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import string
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -15,7 +19,19 @@ from made_sweeps import block, write_results
 from PIL import Image
 
 from lm_eval_longctx.errors import MissingExtraError, UnknownOptionError
-from lm_eval_longctx.report.figures import FORMATS, KINDS, LOOKS, Figure, available, drawn, figure, figures, save, whole
+from lm_eval_longctx.report.figures import (
+    FORMATS,
+    KINDS,
+    LOOKS,
+    Figure,
+    available,
+    drawn,
+    figure,
+    figures,
+    fonts,
+    save,
+    whole,
+)
 from lm_eval_longctx.report.palette import UNSCORED, colour, hexadecimal, ink
 from lm_eval_longctx.results import read_runs
 
@@ -143,7 +159,7 @@ def test_large_grids_fit(tmp_path, look):
 
 def test_without_what_draws_the_extra_is_named(runs, monkeypatch):
     """Where nothing can draw, the error names the extra; a specification is saved all the same."""
-    monkeypatch.setattr(figure, "find_spec", lambda _: None)
+    monkeypatch.setattr(fonts, "find_spec", lambda _: None)
     one = heatmaps(runs)[0]
     assert not available()
     for form in ("svg", "pdf", "png", "html"):
@@ -322,3 +338,53 @@ def test_limits_that_a_text_may_reach_stay(every, part, name, change, letter):
     limit = LOOKS["light"].config[part][name]
     one, long = every["lengths"], letter * (int(limit / (10 * (1.0 if letter.isascii() else 2.0))) + 1)
     assert whole(replace(one, spec=change(one.spec, long)))["config"][part][name] == limit
+
+
+def font_file(folder, family, letters):
+    """Write a font in which each letter is an empty box three times as wide as it is high."""
+    builder = pytest.importorskip("fontTools.fontBuilder").FontBuilder(1000)
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 700), (3000, 700), (3000, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    names = [".notdef", *(f"uni{ord(letter):04X}" for letter in letters)]
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord(letter): f"uni{ord(letter):04X}" for letter in letters})
+    builder.setupGlyf(dict.fromkeys(names, pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (3000, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": family, "styleName": "Regular", "psName": family.replace(" ", "")})
+    builder.setupOS2(sTypoAscender=800, sTypoDescender=-200)
+    builder.setupPost()
+    builder.save(folder / f"{family}.ttf")
+
+
+ELSEWHERE = """
+import sys
+from lm_eval_longctx.report.figures import Figure, drawn
+for text in sys.argv[1:]:
+    mark = {"mark": "text", "encoding": {"text": {"field": "text"}}, "data": {"name": "told"}}
+    one = Figure("one", "one", "one", {**mark, "title": text}, {"told": [{"text": text}]})
+    print(drawn(one, "svg").decode().partition(' width="')[2].partition('"')[0])
+"""
+
+
+def test_fonts_of_the_machine_come_after_our_own(tmp_path):
+    """A machine's other font of our font's name changes no picture; a letter that only its fonts have is measured."""
+    home = tmp_path / "of the machine"
+    home.mkdir()
+    (tmp_path / "fonts.conf").write_text(f'<fontconfig><dir prefix="default">{home}</dir></fontconfig>')
+    widths = {}
+    for fonts_there in (False, True):
+        if fonts_there:
+            font_file(home, "Liberation Sans", string.ascii_letters + " ")
+            font_file(home, "Elsewhere", "\ue000 ")
+        command = [sys.executable, "-c", ELSEWHERE, "words and more words " * 5, "\ue000" * 40]
+        environment = {**os.environ, "FONTCONFIG_FILE": str(tmp_path / "fonts.conf")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        widths[fonts_there] = [*map(float, done.stdout.split())]
+    assert widths[True][0] == widths[False][0]
+    assert widths[True][1] > 2 * widths[False][1]

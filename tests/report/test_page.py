@@ -17,7 +17,7 @@ from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.errors import ResultsError, UnknownOptionError
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.report import write_report
-from lm_eval_longctx.report.figures import figure
+from lm_eval_longctx.report.figures import fonts
 from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.published import difference, published_for, published_parts
 from lm_eval_longctx.results import read_runs
@@ -132,7 +132,7 @@ def test_pictures_are_written_and_inside(written):
 
 def test_without_what_draws_there_is_still_a_page(runs, tmp_path, monkeypatch):
     """Without what draws figures the page is written, and one line says how to get pictures."""
-    monkeypatch.setattr(figure, "find_spec", lambda _: None)
+    monkeypatch.setattr(fonts, "find_spec", lambda _: None)
     written = write_report(runs, tmp_path)
     assert written.pictures == ()
     assert "pip install 'lm-eval-longctx[report]'" in written.note

@@ -15,12 +15,12 @@ import re
 import textwrap
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import MissingExtraError, unknown_option
+from lm_eval_longctx.errors import unknown_option
 from lm_eval_longctx.files import default_cache_dir, write_whole
+from lm_eval_longctx.report.figures.fonts import engine
 from lm_eval_longctx.report.figures.looks import LOOKS, Look
 from lm_eval_longctx.report.figures.room import without_idle_limits
 
@@ -61,11 +61,6 @@ class Figure:
     task: str = ""
     model: str = ""
     notes: tuple[str, ...] = field(default=())
-
-
-def available() -> bool:
-    """Whether figures can be drawn; without it, specifications can still be saved."""
-    return find_spec("vl_convert") is not None
 
 
 def save(figure: Figure, path: str | Path, look: str = "light") -> Path:
@@ -171,16 +166,12 @@ def _fewer_columns(part: Any, look: Look) -> None:
 
 def _svg_text(figure: Figure, look: str) -> str:
     """Draw a figure; where it came out wider than its look allows, once more and narrower."""
-    if not available():
-        raise MissingExtraError("drawing figures", "report")
-    import vl_convert
-
     spec = whole(figure, look)
-    svg = str(vl_convert.vegalite_to_svg(spec, _VEGA_LITE))
+    svg = str(engine().vegalite_to_svg(spec, _VEGA_LITE))
     over = _over(svg, LOOKS[look])
     if over > 0:
         columns = _columns(figure.spec, LOOKS[look])
-        svg = str(vl_convert.vegalite_to_svg(_whole(figure, LOOKS[look], -over / columns), _VEGA_LITE))
+        svg = str(engine().vegalite_to_svg(_whole(figure, LOOKS[look], -over / columns), _VEGA_LITE))
     return _numbered(svg)
 
 
@@ -202,15 +193,11 @@ def _svg(figure: Figure, look: str) -> bytes:
 
 
 def _png(figure: Figure, look: str) -> bytes:
-    import vl_convert
-
-    return bytes(vl_convert.svg_to_png(_svg_text(figure, look), ppi=_DPI))
+    return bytes(engine().svg_to_png(_svg_text(figure, look), ppi=_DPI))
 
 
 def _pdf(figure: Figure, look: str) -> bytes:
-    import vl_convert
-
-    return bytes(vl_convert.svg_to_pdf(_svg_text(figure, look)))
+    return bytes(engine().svg_to_pdf(_svg_text(figure, look)))
 
 
 def _json(figure: Figure, look: str) -> bytes:
@@ -244,13 +231,10 @@ def bundle() -> str:
     Raises:
         MissingExtraError: What holds it is not installed.
     """
-    if not available():
-        raise MissingExtraError("drawing figures", "report")
-    import vl_convert
-
+    drawing = engine()
     kept = default_cache_dir() / "vega" / f"vl-convert-{version('vl-convert-python')}.js"
     if not kept.is_file():
-        write_whole(kept, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _VEGA_LITE).encode())
+        write_whole(kept, drawing.javascript_bundle("window.vegaEmbed = vegaEmbed;", _VEGA_LITE).encode())
     return kept.read_text(encoding="utf-8")
 
 
