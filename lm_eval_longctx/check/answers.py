@@ -54,7 +54,8 @@ def right_answers(sample: Sample) -> list[str]:
     text = _text(target)
     text = text if text.startswith(lead) else lead + text
     short = len(text) <= _SENTENCE and "\n" not in text and not lead
-    return [text, *([f"The answer is {text.rstrip('.')}."] if short else [])]
+    every = [", ".join(map(str, target))] if isinstance(target, (list, tuple)) else []  # or all of them are asked for
+    return [text, *([f"The answer is {text.rstrip('.')}."] if short else []), *every]
 
 
 def _text(target: Any) -> str:

@@ -82,6 +82,12 @@ SOURCES: tuple[SourceRecord, ...] = (
         licence="ours (MIT)",
     ),
     SourceRecord(
+        "needles",
+        "lm_eval_longctx.hay.text.keys:needles",
+        help="needles that nobody asks for, one a line, without end, worded as the task's own; needles:7 are others",
+        licence="ours (MIT)",
+    ),
+    SourceRecord(
         "repeat",
         "lm_eval_longctx.hay.text.sources:repeat",
         help="RULER's five sentences of noise, again and again; repeat:<text> takes another text",
@@ -160,6 +166,16 @@ BUILDERS: tuple[BuilderRecord, ...] = (
         "multi_needle",
         "lm_eval_longctx.tasks.text_niah.builder:MultiNeedleBuilder",
         help="many needles in a text, asked for at once",
+    ),
+    BuilderRecord(
+        "many_values",
+        "lm_eval_longctx.tasks.text_niah.builder:ManyValuesBuilder",
+        help="several needles with one key in a text, all their values asked for",
+    ),
+    BuilderRecord(
+        "word_list",
+        "lm_eval_longctx.tasks.text_words.builder:WordListBuilder",
+        help="which words stand most often in a long list of words",
     ),
     BuilderRecord(
         "audio_needle",

@@ -6,7 +6,8 @@ read first: what is announced as the final answer counts, else a list at the
 end, else all of it; numbering, bullets and marks come off, and names that are
 denied or only repeat the question are not given. ``f1_published`` is
 GraphWalks' own (OpenAI, 2025), which reads ``Final Answer: [a, b]`` in the last
-line and nothing else.
+line and nothing else; ``ruler`` is RULER's (arXiv 2404.06654), which looks for
+each name's characters anywhere in the answer.
 
 Where there is none (``absent``) the right answer says so and names nothing.
 """
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _LIST = re.compile(r"\[([^\[\]]*)\][\s.`*\"']*\Z")
-_BETWEEN = re.compile(r"[,;|\n/&]|(?<!\w)and(?!\w)")
+_BETWEEN = re.compile(r"[,;|\n/&]|(?<!\w)and(?!\w)|(?<=\s)(?=\d{1,3}[.)]\s)")
 _MARKS = " \t\"'`*_.:!()[]{}<>-#=\u2022"
 _NUMBER = re.compile(r"\(?\d{1,3}[.):]\s*")
 _FINAL = re.compile(r"(?<!\w)final (?:answer|list|set)(?!\w)\W{0,6}(?:(?:is|are)\b\W{0,3})?", re.IGNORECASE)
@@ -54,6 +55,7 @@ class NameSetScorer(Scorer):
         Metric("exact", "1 if all right names are given and no others, else 0"),
         Metric("recall", "share of the right names that are given; 0 to 1"),
         Metric("f1_published", "GraphWalks' own F1: of the list after Final Answer: in the last line; 0 to 1"),
+        Metric("ruler", "RULER's: share of the right names whose characters stand in the answer; 0 to 1"),
         ABSTAINED,
     )
     READS = (
@@ -77,12 +79,13 @@ class NameSetScorer(Scorer):
         if not right:
             withheld = float(read.nothing)
             values = dict.fromkeys(("f1", "exact", "recall"), withheld)
-            return {**values, "f1_published": published, "abstained": None}
+            return {**values, "f1_published": published, "ruler": None, "abstained": None}
         return {
             "f1": _f1(read.names, right, said=True),
             "exact": float(read.names == right),
             "recall": len(read.names & right) / len(right),
             "f1_published": published,
+            "ruler": sum(name.lower() in answer.lower() for name in _names(sample)) / len(_names(sample)),
             "abstained": float(not read.names and read.nothing),
         }
 
@@ -181,14 +184,20 @@ def _items(low: str, shape: str) -> Iterator[Mention]:
     start = 0
     for end in (*(mark.start() for mark in _BETWEEN.finditer(low)), len(low)):
         bare = _canonical(_NUMBER.sub("", low[start:end].strip(_MARKS)))
-        if re.fullmatch(shape.casefold(), bare) if shape else _is_name(bare):
+        if re.fullmatch(shape.casefold(), bare) if shape else _is_name(bare, low[start:end]):
             yield Mention(start, end, bare)
         mark = _BETWEEN.match(low, end)
         start = mark.end() if mark else end
 
 
-def _is_name(bare: str) -> bool:
-    return bool(bare) and len(bare.split()) <= _MOST_WORDS and not _says_none(bare)
+def _is_name(bare: str, written: str) -> bool:
+    """Whether an item may be a name: a heading is none, nor is a number that stands for itself, as in a table."""
+    heading = written.rstrip(" \t*_`").endswith(":")
+    return not heading and bool(bare) and not bare.isdecimal() and _short(bare) and not _says_none(bare)
+
+
+def _short(bare: str) -> bool:
+    return len(bare.split()) <= _MOST_WORDS
 
 
 def _in_prose(low: str, shape: str, capitals: set[str]) -> Iterator[Mention]:

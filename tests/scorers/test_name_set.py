@@ -25,6 +25,7 @@ RIGHT = [
     "Final Answer:\n- Bakorem\n- Tilusak",
     "1. Bakorem\n2. Tilusak",
     "1) Bakorem\n2) Tilusak\n",
+    "1. Bakorem 2. Tilusak",
     "* **Bakorem**\n* **Tilusak**",
     '["Bakorem", "Tilusak"]',
     '{"answer": ["Bakorem", "Tilusak"]}',
@@ -51,6 +52,34 @@ def test_the_same_names_in_any_layout(answer):
     """Right names score in full, however the answer is laid out."""
     judged = judge(SCORER, SAMPLE, answer).values
     assert (judged["f1"], judged["exact"], judged["recall"], judged["unparsed"]) == (1, 1, 1, 0)
+
+
+WORDS = {"target": ["votes", "pounds", "gardens"], "question": "Which 3 words stand most often?"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "f1", "ruler"),
+    [
+        ("votes, pounds, gardens", 1, 1),
+        ("1. votes 2. pounds 3. gardens", 1, 1),
+        ("The words are:\n- votes (6 times)\n- pounds (6)\n- gardens: 6", 1, 1),
+        ("**The 3 words:**\nvotes\npounds\ngardens", 1, 1),
+        (
+            "| word | times |\n| votes | 6 |\n| pounds | 6 |\n| gardens | 5 |",
+            0.75,
+            1,
+        ),  # the table's head reads as names
+        ("1. votes 2. gates 3. pounds 4. swans 5. gardens 6. weir", 2 / 3, 1),
+        ("Votes, Pounds", 0.8, 2 / 3),
+        ("votesgardens", 0, 2 / 3),
+        ("gates, swans, weir", 0, 0),
+        ("", 0, 0),
+    ],
+)
+def test_words_whose_form_nobody_knows(answer, f1, ruler):
+    """Without a form of names headings and numbers are none; RULER's measure looks for characters alone."""
+    judged = judge(SCORER, WORDS, answer).values
+    assert (judged["f1"], judged["ruler"]) == (pytest.approx(f1), pytest.approx(ruler))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.text import sources
+from lm_eval_longctx.hay.text.keys import needles
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.text_niah.builder import NeedleBuilder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.tasks.base import Builder
 
 SOURCES = {name: getattr(sources, name) for name in ("chronicle", "books", "code", "repeat", "hub", "shuffled")}
+SOURCES["needles"] = needles
 
 WORDS = {
     "english": (

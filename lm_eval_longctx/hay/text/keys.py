@@ -1,21 +1,26 @@
-"""What is hidden: keys, values and the sentences that hold them."""
+"""What is hidden: keys, values and the sentences that hold them; and a hay that consists of such sentences."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import string
+import zlib
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.hay.text.splitting import LINES
+from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.text.corpus import Corpus
-    from lm_eval_longctx.plan import Rng
 
+NEEDLE = "The special magic {key} {kind} is: {value}."
 
 CITIES = tuple(
     city.strip()
@@ -176,6 +181,67 @@ def draw(kind: Kind, rng: Rng, count: int, taken: Collection[str], spec: str) ->
             f"only {len(drawn)} {kind.name} are not in the haystack {spec}, {count} are needed; use another kind of key"
         )
     return drawn
+
+
+_ROUND = 20_000
+"""Needles of a hay that have different keys; then keys come again, with other values."""
+
+_KEPT_OUT = 8
+"""Of so many keys and values a hay leaves out one, so that even a hay without end leaves some to ask for."""
+
+
+@dataclass(frozen=True)
+class NeedlesSource:
+    """Hay that consists of needles that nobody asks for, one a line, without end; see ``TextSource``.
+
+    Attributes:
+        key: Which kind their keys are of.
+        value: Which kind their values are of.
+        needle: Their sentence, with blanks.
+    """
+
+    spec: str
+    seed: int
+    key: str = "words"
+    value: str = "numbers"
+    needle: str = NEEDLE
+    kind: str = LINES
+    endless: bool = True
+    even: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Changes with every line."""
+        return hashlib.sha256(f"needles\0{self.seed}\0{self.key}\0{self.value}\0{self.needle}".encode()).hexdigest()
+
+    def texts(self) -> Iterator[str]:
+        """Yield a needle at a time, with the end of its line."""
+        noun = KINDS[self.value].noun
+        for number in count():
+            keys, values = (
+                filter(_in_hay, KINDS[kind].candidates(Rng(f"needles|{self.seed}|{number}|{kind}|{role}")))
+                for kind, role in ((self.key, "key"), (self.value, "value"))
+            )
+            for key, value in islice(zip(keys, values, strict=False), _ROUND):
+                yield self.needle.format(key=key, value=value, kind=noun) + "\n"
+
+
+def _in_hay(text: str) -> bool:
+    return zlib.crc32(text.encode()) % _KEPT_OUT != 0
+
+
+def needles(argument: str, context: BuildContext) -> NeedlesSource:  # noqa: ARG001 - every source is called so
+    """Make the haystack of needles; ``needles:7`` are others. A task of needles words them as its own.
+
+    Raises:
+        CorpusError: The argument is not a whole number.
+    """
+    if argument.strip() and not argument.strip().isdecimal():
+        raise CorpusError(
+            f"needles takes a whole number as its seed, not {argument!r}: needles:7; "
+            "what they say is up to the task's key, value and needle"
+        )
+    return NeedlesSource(f"needles:{argument}" if argument else "needles", int(argument or 0))
 
 
 def check_template(name: str, template: str, allowed: Collection[str], required: Collection[str] = ()) -> str:

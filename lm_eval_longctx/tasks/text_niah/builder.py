@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.hay.text.corpus import Corpus
-from lm_eval_longctx.hay.text.keys import KEY_KINDS, KINDS, VALUE_KINDS, Kind, check_template, draw, held
+from lm_eval_longctx.hay.text.keys import (
+    KEY_KINDS,
+    KINDS,
+    NEEDLE,
+    VALUE_KINDS,
+    Kind,
+    NeedlesSource,
+    check_template,
+    draw,
+    held,
+)
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder, S
@@ -21,10 +32,11 @@ if TYPE_CHECKING:
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
 
-NEEDLE = "The special magic {key} {kind} is: {value}."
 INSTRUCTION = "Don't give information outside the document or repeat your findings"
 IF_ABSENT = "If the document does not give it, say that it is not there."
 NOT_THERE = "It is not there."
+
+ONE_OF = "One of the special magic {kind}s of {key} is: {value}."
 
 _TOKENS_A_VALUE = 32
 
@@ -88,6 +100,16 @@ class ManyNeedlesSample(NeedlesSample):
     needles: list[int]
 
 
+class ManyValuesSample(ManyNeedlesSample):
+    """Many needles with one key, whose values are all asked for.
+
+    Attributes:
+        key: What is asked for.
+    """
+
+    key: str
+
+
 class _TextBuilder(Builder[S]):
     """What one needle and many have in common."""
 
@@ -106,6 +128,9 @@ class _TextBuilder(Builder[S]):
     def corpus(self) -> Corpus:
         """The hay."""
         source = self.context.source(self.sweep.haystack or "chronicle")
+        if isinstance(source, NeedlesSource):  # so that nothing but its key tells the needle from its hay
+            key, value, needle = (str(self._options[name]) for name in ("key", "value", "needle"))
+            source = replace(source, key=key, value=value, needle=needle)
         return Corpus(source, self.sweep.tokenizer, self.context.cache_dir)
 
     def _draw(self, plan: PlannedSample, count: int) -> list[Pair]:
@@ -244,11 +269,8 @@ class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
         """
         count = self._options["needles"]
         pairs = self._draw(plan, count + self._options["distractors"])
-        places = plan.rng("places")
-        depths = [(number + places.random()) / count for number in range(count)]  # one in each stretch of the hay
-        depths += [places.random() for _ in pairs[count:]]
         question = self._question([key for key, _ in pairs[:count]])
-        fitted = self._fit(plan, question, pairs, depths)
+        fitted = self._fit(plan, question, pairs, _everywhere(plan, count, len(pairs)))
         order = plan.rng("order").sample(range(count), count)
         positions = fitted.layout.positions
         return {
@@ -278,3 +300,74 @@ class MultiNeedleBuilder(_TextBuilder[ManyNeedlesSample]):
         plural = self._key.name
         question = str(self._options["question"])
         return question.format(list=", ".join(keys), count=self._options["needles"], keys=plural, kind=self._value.noun)
+
+
+class ManyValuesBuilder(_TextBuilder[ManyValuesSample]):
+    """Needles with one key, spread over a text haystack: all their values are asked for (RULER's niah_multivalue).
+
+    The sample's ``target`` is the list of the values.
+    """
+
+    HAS_DEPTH = False
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        *(option for option in COMMON if option.name != "needle"),
+        Option("needle", ONE_OF, "the needle's sentence, with the blanks {key}, {value} and {kind}"),
+        Option("values", 4, "needles with that key, each with a value of its own", minimum=1, maximum=10_000),
+        Option(
+            "question",
+            "What are all special magic {kind}s of {key}? Give one line for each.",
+            "the question, with the blanks {key}, {count} and {kind}",
+        ),
+        Option("answer_prefix", "Here are the magic {kind}s from the context:", "how the answer begins"),
+    )
+
+    def __init__(self, sweep: Sweep, context: BuildContext) -> None:
+        """Check the templates; the corpus is opened with the first sample."""
+        super().__init__(sweep, context)
+        self._check("question", ("key", "count", "kind"), required=("key",))
+        self._check("answer_prefix", ("kind",))
+
+    def sample(self, plan: PlannedSample) -> ManyValuesSample:
+        """Work out needles, places and realised length; see ``Builder.sample``.
+
+        Raises:
+            CorpusError: The hay cannot be had or is too short.
+            LengthError: The length is too short for question and needles.
+        """
+        count = self._options["values"]
+        drawn = self._draw(plan, count + self._options["distractors"])
+        key, others = drawn[0][0], drawn[count:]
+        values = [value for _, value in drawn[:count]]
+        pairs = [*((key, value) for value in values), *others]
+        question = str(self._options["question"]).format(key=key, count=count, kind=self._value.noun)
+        fitted = self._fit(plan, question, pairs, _everywhere(plan, count, len(pairs)))
+        positions = list(fitted.layout.positions)
+        return {
+            **planned_part(plan, self.sweep.tokenizer),
+            **self._hay(plan, question, fitted),
+            "question": question,
+            "target": values,
+            "key": key,
+            "needles": positions[:count],
+            "planted": [[*pair, place] for pair, place in zip(others, positions[count:], strict=True)],
+            "distractors": dict(others),
+            "realised_depth": None,
+            "max_gen_toks": 64 + _TOKENS_A_VALUE * count,
+        }
+
+    def passages(self, sample: ManyValuesSample) -> tuple[str, ...]:
+        """Return the sentences of all needles that are asked for."""
+        return tuple(self._sentence((sample["key"], value)) for value in sample["target"])
+
+    def render(self, sample: ManyValuesSample) -> Prompt:
+        """Slice the prompt of a sample out of the corpus; no tokenizer is needed."""
+        pairs = [*((sample["key"], value) for value in sample["target"]), *((k, v) for k, v, _ in sample["planted"])]
+        positions = [*sample["needles"], *(position for _, _, position in sample["planted"])]
+        return self._prompt(sample, sample["question"], pairs, positions)
+
+
+def _everywhere(plan: PlannedSample, count: int, whole: int) -> list[float]:
+    """Return depths: one in each of so many equal stretches of the hay, and the rest anywhere."""
+    places = plan.rng("places")
+    depths = [(number + places.random()) / count for number in range(count)]
+    return [*depths, *(places.random() for _ in range(whole - count))]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 from text_kit import builder_for, written
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, UnknownOptionError
+from lm_eval_longctx.hay.text.keys import CITIES
 from lm_eval_longctx.plugins.manager import registry
 from lm_eval_longctx.prompt import TextPart
-from lm_eval_longctx.tasks.text_niah.builder import MultiNeedleBuilder, NeedleBuilder
+from lm_eval_longctx.tasks.text_niah.builder import ManyValuesBuilder, MultiNeedleBuilder, NeedleBuilder
 
 PROMPT = """<context>
 {context}
@@ -322,3 +324,61 @@ def test_cache_is_not_needed_to_be_shared(tmp_path, book):
         for builder in (builder_for(tmp_path / name, haystack) for name in "ab")
     ]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"key": "words"}, r"The special magic [a-z]+-[a-z]+ number is: \d{7}\."),
+        ({"key": "uuids", "value": "uuids"}, r"The special magic [0-9a-f-]{36} uuid is: [0-9a-f-]{36}\."),
+        ({"needle": "{key} = {value}"}, r"[A-Z][a-z]+ = \d{7}"),
+    ],
+)
+def test_hay_of_needles_is_worded_as_the_needle(make, options, line):
+    """Every line of such hay has the needle's form, and key and value of the needle stand in one line only."""
+    builder = make("needles", context_lengths=["2k"], depths=[0.1, 0.5, 1], **options)
+    for sample in builder.samples():
+        lines = builder.render(sample).text().split("<context>\n")[1].split("\n</context>")[0].split("\n")
+        whole = lines[:-2] + lines[-1:] if sample["hay"]["fill"] else lines  # the last but one may begin within a word
+        assert all(re.fullmatch(line, one) for one in whole[:-1])
+        holding = [one for one in lines if sample["key"] in one or sample["target"] in one]
+        assert len(holding) == 1
+        assert re.fullmatch(line, holding[0])
+        assert 2048 - 16 < sample["realised_length"] <= 2048
+
+
+def test_hay_of_needles_never_has_all_keys(make):
+    """However long such hay is, some keys are left to ask for, and neighbours have different ones."""
+    source = make("needles").corpus.source
+    lines = list(islice(source.texts(), 700))
+    cities = {line.split()[3] for line in lines}
+    assert len(set(lines)) == 700
+    assert len(cities) == 255 < len(CITIES)
+    assert len({line.split()[3] for line in lines[:255]}) == 255
+    (sample,) = make("needles", context_lengths=["64k"], depths=[0.5]).samples()
+    assert sample["key"] not in cities
+
+
+def test_other_hay_of_needles(make):
+    """A seed gives other needles, and anything else than a seed is refused."""
+    assert make("needles:7").corpus.source.digest != make("needles").corpus.source.digest
+    assert next(make("needles:7").corpus.source.texts()) != next(make("needles").corpus.source.texts())
+    with pytest.raises(CorpusError, match="whole number"):
+        make("needles:uuids").samples()
+
+
+def test_several_values_of_one_key(make, book):
+    """All needles have the key that is asked for, one in each stretch of the hay; the distractor has another."""
+    hay = book(written("english", 100_000))
+    builder = make(hay, ManyValuesBuilder, context_lengths=["8k"], distractors=1, values=5)
+    (sample,) = builder.samples()
+    text, key = builder.render(sample).text(), sample["key"]
+    said = re.findall(r"One of the special magic numbers of (\w+) is: (\d+)\.", text)
+    assert sorted(value for name, value in said if name == key) == sorted(sample["target"])
+    assert dict(pair for pair in said if pair[0] != key) == sample["distractors"]
+    assert [5 * place // sample["hay"]["units"] for place in sample["needles"]] == pytest.approx([0, 1, 2, 3, 4], abs=1)
+    assert sample["question"] == f"What are all special magic numbers of {key}? Give one line for each."
+    needle = f"One of the special magic numbers of {key} is: "
+    assert builder.passages(sample) == tuple(f"{needle}{value}." for value in sample["target"])
+    with pytest.raises(ConfigError, match="must have the blanks"):
+        make("repeat", ManyValuesBuilder, question="Which?")

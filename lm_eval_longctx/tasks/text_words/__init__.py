@@ -1,0 +1,1 @@
+"""Words that stand most often in long lists."""
