@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lm_eval_longctx.report.pieces import Pieces
+
     Line = Mapping[str, Any]
 
 LONGEST = 6000
@@ -24,6 +26,8 @@ _MADE = ("how", "claimed", "given", "chosen", "compared")
 """What a scorer notes of an answer that it read."""
 
 _NOTHING: Line = MappingProxyType({})
+_NUMBERS = {int, float}
+"""What JSON makes of numbers; a truth value is none."""
 
 Place = tuple[str, Any]
 """Length label and depth."""
@@ -113,13 +117,10 @@ def answers_of(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[d
     said = _responses(logged)
     for index, text in enumerate(said):
         reading = readings[index] if index < len(readings) else _NOTHING
-        told = dict(shared)
-        if len(said) > 1:
-            told["answer_of"] = [index + 1, len(said)]
-        told["answer"] = in_pieces(text, reading, longest)
-        _read(told, reading)
-        _call(told, calls[index] if index < len(calls) else _NOTHING, reading)
-        yield told
+        call = calls[index] if index < len(calls) else _NOTHING
+        which = {"answer_of": [index + 1, len(said)]} if len(said) > 1 else _NOTHING
+        answer = in_pieces(text, reading, longest)
+        yield {**shared, **which, "answer": answer, **_read(reading), **_call(call, reading)}
 
 
 def _shared(sample: Line, longest: int) -> dict[str, Any]:
@@ -127,39 +128,48 @@ def _shared(sample: Line, longest: int) -> dict[str, Any]:
     return {
         "id": str(sample.get("id", "")),
         "variant": str(sample.get("variant") or ""),
-        "question": shortened(_text(sample.get("question", "")), longest),
-        "target": shortened(_text(sample.get("target", "")), longest),
+        "question": _short(sample.get("question", ""), longest),
+        "target": _short(sample.get("target", ""), longest),
     }
+
+
+def _short(value: Any, longest: int) -> Pieces:
+    text = value if isinstance(value, str) else _text(value)
+    return text if len(text) <= longest else shortened(text, longest)
 
 
 def _scores(logged: Line, metrics: Sequence[str]) -> dict[str, Any]:
     """Return how the answers were scored."""
-    values = {name: value for name in metrics if _is_number(value := logged.get(name))}
+    values = {name: value for name in metrics if type(value := logged.get(name)) in _NUMBERS}
     return {"score": values.get(metrics[0]), "values": values}
 
 
-def _read(told: dict[str, Any], reading: Line) -> None:
-    """Add what the scorer made of an answer, as far as it says so."""
-    told["why"] = str(reading.get("note") or "")
-    told["read"] = {key: value for key in _MADE if (value := reading.get(key))}
-    told["abstained"] = bool(reading.get("abstained"))
+def _read(reading: Line) -> dict[str, Any]:
+    """Return what the scorer made of an answer, as far as it says so."""
+    return {
+        "why": str(reading.get("note") or ""),
+        "read": {key: reading[key] for key in _MADE if reading.get(key)},
+        "abstained": bool(reading.get("abstained")),
+    }
 
 
-def _call(told: dict[str, Any], call: Line, reading: Line) -> None:
-    """Add how a call went: our harness keeps it among the arguments."""
+def _call(call: Line, reading: Line) -> dict[str, Any]:
+    """Return how a call went: our harness keeps it among the arguments."""
     usage = call.get("usage") or _NOTHING
     tokens = {name: n for name, n in usage.items() if name.endswith("_tokens")}
     if counted := call.get("counted_tokens"):
         tokens["counted"] = counted
-    told["outcome"] = str(reading.get("outcome") or call.get("outcome") or "")
-    told["detail"] = str(call.get("detail") or "")
-    told["tokens"] = tokens
-    told["cost"] = usage.get("cost")
-    told["seconds"] = call.get("seconds")
-    told["attempts"] = call.get("attempts")
-    told["replayed"] = bool(call.get("replayed"))
-    told["notes"] = [str(note) for note in call.get("notes") or ()]
-    told["key"] = str(call.get("key") or "")
+    return {
+        "outcome": str(reading.get("outcome") or call.get("outcome") or ""),
+        "detail": str(call.get("detail") or ""),
+        "tokens": tokens,
+        "cost": usage.get("cost"),
+        "seconds": call.get("seconds"),
+        "attempts": call.get("attempts"),
+        "replayed": bool(call.get("replayed")),
+        "notes": [str(note) for note in call.get("notes") or ()],
+        "key": str(call.get("key") or ""),
+    }
 
 
 def _asked(logged: Line) -> tuple[str, Sequence[Line]]:
@@ -193,7 +203,3 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

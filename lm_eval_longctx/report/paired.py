@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.stats.contrasts import POWER, paired_difference, samples_needed
@@ -17,8 +19,11 @@ from lm_eval_longctx.stats.contrasts import POWER, paired_difference, samples_ne
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from lm_eval_longctx.results import Run
     from lm_eval_longctx.stats.contrasts import Contrast
+    from lm_eval_longctx.stats.intervals import Array
 
     Row = Mapping[str, Any]
 
@@ -100,37 +105,46 @@ def compared(first: Run, second: Run, shown: float = DIFFERENCE) -> Paired | Non
     ours, theirs = first.block.get("scores"), second.block.get("scores")
     if not ours or not theirs or _asked(first) != _asked(second):
         return None
-    others = dict(zip(theirs["samples"], theirs["values"], strict=True))
-    rows = [row for row in _rows(ours) if row[0] in others]
-    columns = [row[3] for row in rows], [others[row[0]] for row in rows], [row[1] for row in rows]
-    difference = paired_difference(*columns) if rows else None
+    both = _common(ours, theirs)
+    difference = paired_difference(both.first, both.second, both.clusters)
     if difference is None:
         return None
-    needed = samples_needed(shown, *columns)
-    name = str(first.block["summary"]["metric"])
     return Paired(
         first,
         second,
-        name,
-        len(rows),
+        str(first.block["summary"]["metric"]),
+        len(both.first),
         difference,
-        dict(_by_length(rows, others, [row["length"] for row in first.block["lengths"]])),
-        needed,
+        dict(_by_length(both, [row["length"] for row in first.block["lengths"]])),
+        samples_needed(shown, both.first, both.second, both.clusters),
         shown,
     )
 
 
-def _rows(scores: Row) -> list[tuple[str, str, str, float]]:
-    """Return sample, cluster, length and value of each sample."""
-    return list(zip(scores["samples"], scores["clusters"], scores["lengths"], scores["values"], strict=True))
+class _Both(NamedTuple):
+    """The samples that two runs were both scored on: a column each of values, clusters and lengths."""
+
+    first: Array
+    second: Array
+    clusters: Sequence[str]
+    lengths: NDArray[np.str_]
 
 
-def _by_length(
-    rows: Sequence[tuple[str, str, str, float]], others: Mapping[str, float], labels: Sequence[str]
-) -> Iterator[tuple[str, Any]]:
+def _common(ours: Row, theirs: Row) -> _Both:
+    others = dict(zip(theirs["samples"], theirs["values"], strict=True))
+    places = [place for place, sample in enumerate(ours["samples"]) if sample in others]
+    return _Both(
+        np.asarray(ours["values"], dtype=float)[places],
+        np.asarray([others[ours["samples"][place]] for place in places], dtype=float),
+        [ours["clusters"][place] for place in places],
+        np.asarray([ours["lengths"][place] for place in places], dtype=str),
+    )
+
+
+def _by_length(both: _Both, labels: Sequence[str]) -> Iterator[tuple[str, Contrast]]:
     for label in labels:
-        some = [row for row in rows if row[2] == label]
-        found = paired_difference([row[3] for row in some], [others[row[0]] for row in some], [row[1] for row in some])
+        at = np.flatnonzero(both.lengths == label)
+        found = paired_difference(both.first[at], both.second[at], [both.clusters[place] for place in at.tolist()])
         if found is not None:
             yield label, found
 

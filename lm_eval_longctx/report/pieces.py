@@ -133,8 +133,11 @@ def _found(text: str, parts: Iterable[Any] | None, kind: str) -> list[Span]:
         return spans
     last = 0
     for part in parts:
-        place = text.find(part, last) if isinstance(part, str) and part else -1
-        start = text.find(part) if place < 0 and isinstance(part, str) and part else place
+        if not isinstance(part, str) or not part:
+            continue
+        start = text.find(part, last)
+        if start < 0 < last:
+            start = text.find(part)
         if start >= 0:
             last = start + len(part)
             spans.append((start, last, kind))

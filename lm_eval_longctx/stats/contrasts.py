@@ -63,20 +63,22 @@ def contrast(
         where values outside [0, 1] do not vary); ``None`` where a mean that is needed has no values.
     """
     needed = [i for i, c in enumerate(coefficients) if c]
-    rows = [row for row, group in enumerate(groups) if group in needed]
-    chosen = np.asarray([needed.index(int(groups[row])) for row in rows], dtype=np.int64)
-    if len(set(chosen.tolist())) < len(needed):
+    given = np.asarray(groups)
+    rows = np.flatnonzero(np.isin(given, needed))
+    chosen = np.searchsorted(needed, given[rows])
+    if len(np.unique(chosen)) < len(needed):
         return None
-    totals = _totals(
-        np.asarray(values, dtype=float)[rows],
-        chosen,
-        numbered([clusters[row] for row in rows]),
-    )
+    order = numbered([clusters[row] for row in rows.tolist()])
     factors = np.asarray([coefficients[i] for i in needed], dtype=float)
-    estimate, reach = contrast_reach(totals, factors, level)
+    return _contrast(np.asarray(values, dtype=float)[rows], chosen, order, factors, level)
+
+
+def _contrast(values: Array, groups: Indices, clusters: Indices, coefficients: Array, level: float) -> Contrast:
+    """Return the contrast of groups that all have values."""
+    estimate, reach = contrast_reach(_totals(values, groups, clusters), coefficients, level)
     if not 0 < reach < math.inf:
         return Contrast(float(estimate), None)
-    ends = _within(float(estimate), float(reach), factors, np.asarray(values)[rows])
+    ends = _within(float(estimate), float(reach), coefficients, values)
     return Contrast(float(estimate), Interval(*ends, level, "cluster_t"))
 
 
@@ -97,7 +99,11 @@ def contrast_reach(totals: Totals, coefficients: Array, level: float = LEVEL) ->
 
 
 def paired_difference(
-    first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable], *, level: float = LEVEL
+    first: Sequence[float] | Array,
+    second: Sequence[float] | Array,
+    clusters: Sequence[Hashable],
+    *,
+    level: float = LEVEL,
 ) -> Contrast | None:
     """Return how much better the first of two models is on the same samples.
 
@@ -107,13 +113,14 @@ def paired_difference(
         clusters: The hay of each.
         level: Confidence level.
     """
-    return contrast(*_side_by_side(first, second, clusters), (1.0, -1.0), level=level)
+    both = _side_by_side(first, second, clusters)
+    return _contrast(*both, np.asarray([1.0, -1.0]), level) if len(first) else None
 
 
 def samples_needed(
     difference: float,
-    first: Sequence[float],
-    second: Sequence[float],
+    first: Sequence[float] | Array,
+    second: Sequence[float] | Array,
     clusters: Sequence[Hashable],
     *,
     level: float = LEVEL,
@@ -134,29 +141,30 @@ def samples_needed(
     """
     if len(set(clusters)) <= 1 or len(first) != len(second):
         return None
-    values, groups, twice = _side_by_side(first, second, clusters)
-    _, variance = _variance(
-        _totals(np.asarray(values, dtype=float), np.asarray(groups), numbered(twice)), np.asarray([1.0, -1.0])
-    )
+    _, variance = _variance(_totals(*_side_by_side(first, second, clusters)), np.asarray([1.0, -1.0]))
     normal = NormalDist()
     reach = normal.inv_cdf((1 + level) / 2) + normal.inv_cdf(power)
     return max(2, math.ceil(float(variance) * len(first) * (reach / difference) ** 2))
 
 
 def _side_by_side(
-    first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable]
-) -> tuple[list[float], list[int], list[Hashable]]:
+    first: Sequence[float] | Array, second: Sequence[float] | Array, clusters: Sequence[Hashable]
+) -> tuple[Array, Indices, Indices]:
+    """Return the values of two models, whose each is, and the number of its cluster."""
     if not len(first) == len(second) == len(clusters):
         raise ValueError("paired scores need the same samples in the same order")
-    return [*first, *second], [0] * len(first) + [1] * len(second), [*clusters, *clusters]
+    values = np.concatenate([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
+    return values, np.repeat([0, 1], len(first)), np.tile(numbered(clusters), 2)
 
 
 def _totals(values: Array, groups: Indices, clusters: Indices) -> Totals:
     """Return sums and counts, shape (means, clusters)."""
     shape = int(groups.max()) + 1, int(clusters.max()) + 1
-    sums, counts = np.zeros(shape), np.zeros(shape)
-    np.add.at(sums, (groups, clusters), values)
-    np.add.at(counts, (groups, clusters), 1)
+    places, size = groups * shape[1] + clusters, shape[0] * shape[1]
+    sums, counts = (
+        np.asarray(np.bincount(places, part, size), dtype=float).reshape(shape)
+        for part in (values, np.ones_like(values))
+    )
     return Totals(sums, counts, counts)
 
 
