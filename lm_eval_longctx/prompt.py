@@ -189,13 +189,10 @@ class Prompt:
     @cached_property
     def digest(self) -> str:
         """The sha256 over roles, kinds and digests of all parts, in hexadecimal."""
-        sha = hashlib.sha256()
-        for turn in self.turns:
-            sha.update(f"turn\0{turn.role}\0".encode())
-            for part in turn.parts:
-                sha.update(f"{_identity(part)}\0".encode())
-        sha.update(f"prefix\0{self.answer_prefix}".encode())
-        return sha.hexdigest()
+        turns = [
+            f"turn\0{turn.role}\0" + "".join([f"{_identity(part)}\0" for part in turn.parts]) for turn in self.turns
+        ]
+        return hashlib.sha256(f"{''.join(turns)}prefix\0{self.answer_prefix}".encode()).hexdigest()
 
 
 def _identity(part: Part) -> str:

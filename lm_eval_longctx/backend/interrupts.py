@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -26,8 +27,8 @@ class Mailbox:
     def __init__(self) -> None:
         """Belong to the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._arrived: list[tuple[Callable[[Any], None], Future[Any] | Promise[Any]]] = []
+        self._arrived: deque[tuple[Callable[[Any], None], Future[Any] | Promise[Any]]] = deque()
+        self._woken = False
 
     def expect(self, future: Future[T] | Promise[T], then: Callable[[Future[T] | Promise[T]], None]) -> None:
         """Have a function called in the event loop with the future, once it is done."""
@@ -35,16 +36,15 @@ class Mailbox:
 
     def _put(self, then: Callable[[Any], None], done: Future[Any] | Promise[Any]) -> None:
         """Called in any thread; only the first of a batch wakes the loop."""
-        with self._lock:
-            wake = not self._arrived
-            self._arrived.append((then, done))
-        if wake and not self._loop.is_closed():
+        self._arrived.append((then, done))
+        if not self._woken and not self._loop.is_closed():
+            self._woken = True
             self._loop.call_soon_threadsafe(self._open)
 
     def _open(self) -> None:
-        with self._lock:
-            batch, self._arrived = self._arrived, []
-        for then, done in batch:
+        self._woken = False  # before looking: what arrives from now on wakes the loop again, if only to find nothing
+        while self._arrived:
+            then, done = self._arrived.popleft()
             then(done)
 
 

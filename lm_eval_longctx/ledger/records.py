@@ -214,8 +214,7 @@ def _whole(text: str) -> str:
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with lower-case names, without those that hold secrets by their nature."""
-    lower = {name.lower(): str(value) for name, value in headers.items()}
-    return {name: value for name, value in lower.items() if name not in _NEVER_KEPT}
+    return {lower: str(value) for name, value in headers.items() if (lower := name.lower()) not in _NEVER_KEPT}
 
 
 def pack(body: bytes) -> tuple[bytes, bool]:

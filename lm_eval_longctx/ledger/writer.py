@@ -23,8 +23,6 @@ T = TypeVar("T")
 Work = tuple["Callable[[sqlite3.Connection], Any]", "Promise[Any]", bool]
 
 _MOST_AT_ONCE = 256
-_SETTLING = threading.Lock()
-"""Held for a moment by whoever settles a promise or asks to be told of it."""
 
 
 class Promise(Generic[T]):
@@ -32,6 +30,8 @@ class Promise(Generic[T]):
 
     It is what the ledger needs of ``concurrent.futures.Future``, which makes a
     lock and a condition of its own for each result: more work than the record.
+    Nothing is locked here. A list gives each of its items to one taker only,
+    and whoever adds a function looks afterwards whether it came too late.
     """
 
     __slots__ = ("_done", "_error", "_result", "_then")
@@ -45,11 +45,9 @@ class Promise(Generic[T]):
 
     def add_done_callback(self, then: Callable[[Promise[T]], object]) -> None:
         """Have a function called with this promise once it is settled, in the thread that does it; or at once."""
-        with _SETTLING:
-            if not self._done:
-                self._then.append(then)
-                return
-        then(self)
+        self._then.append(then)
+        if self._done:
+            self._tell()
 
     def exception(self) -> BaseException | None:
         """Wait, and return why the work failed, if it did."""
@@ -69,9 +67,17 @@ class Promise(Generic[T]):
 
     def settle(self, result: T | None, error: BaseException | None = None) -> None:
         """Say what the work gave, or why it failed; once."""
-        with _SETTLING:
-            self._result, self._error, self._done = result, error, True
-        for then in self._then:
+        self._result, self._error = result, error
+        self._done = True  # only now, since whoever sees it reads the other two
+        self._tell()
+
+    def _tell(self) -> None:
+        """Call each function that was added, in order and once, whichever thread comes first."""
+        while self._then:
+            try:
+                then = self._then.pop(0)
+            except IndexError:  # the other thread took it
+                return
             try:
                 then(self)
             except Exception:  # the thread that settles writes the records of all others

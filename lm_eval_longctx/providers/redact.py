@@ -45,9 +45,13 @@ def secrets(names: Sequence[str] = ()) -> tuple[str, ...]:
         names: Variables that do; without them, those whose names say so.
     """
     chosen = names or [name for name in os.environ if _NAMES.search(name)]
-    found = {os.environ.get(name, "").strip() for name in chosen}
-    long = tuple(value for value in found if len(value) >= _SHORTEST)
-    return tuple(sorted(long, key=lambda value: (-len(value), value))) if len(long) > 1 else long
+    return _secret(tuple([os.environ.get(name, "") for name in chosen]))
+
+
+@lru_cache(maxsize=16)
+def _secret(values: tuple[str, ...]) -> tuple[str, ...]:
+    long = {value for value in map(str.strip, values) if len(value) >= _SHORTEST}
+    return tuple(sorted(long, key=lambda value: (-len(value), value)))
 
 
 def redact(text: str, hidden: Sequence[str]) -> str:

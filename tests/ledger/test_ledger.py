@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -128,6 +129,27 @@ def test_a_listener_that_fails_stops_no_other(caplog):
     failed.settle(None, LedgerError("no room"))
     with pytest.raises(LedgerError, match="no room"):
         failed.result()
+
+
+def test_each_listener_hears_once_whenever_it_comes():
+    """A listener that comes just when another thread settles a promise hears of it once, and never not at all."""
+    heard: Counter[int] = Counter()
+    promises: list[Promise[int]] = [Promise() for _ in range(3000)]
+    together = Barrier(2)
+
+    def settle() -> None:
+        together.wait()
+        for i, promise in enumerate(promises):
+            promise.settle(i)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        done = elsewhere.submit(settle)
+        together.wait()
+        for promise in promises:
+            for _ in range(3):
+                promise.add_done_callback(lambda p: heard.update([p.result()]))
+        done.result(timeout=10)
+    assert heard == dict.fromkeys(range(3000), 3)
 
 
 def test_many_users_may_open_a_new_ledger_at_once(place):
