@@ -236,7 +236,7 @@ class Caller:
         try:
             return await provider.count(prepared.request.prompt)
         except LongctxError as error:
-            logger.warning("%s did not count a prompt: %s", provider.NAME, redact(str(error), self.session.secrets))
+            self.session.tally.not_counted(redact(str(error), self.session.secrets))
             return None
 
     def worst(self, request: Request) -> float | None:

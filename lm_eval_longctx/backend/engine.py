@@ -264,7 +264,8 @@ class _Run:
             session.progress.close()
             session.tally.seconds += time.monotonic() - began
             await session.close()
-            logger.log(logging.WARNING if session.tally.unanswered else logging.INFO, session.tally.words())
+            bad = session.tally.unanswered or session.tally.uncounted
+            logger.log(logging.WARNING if bad else logging.INFO, session.tally.words())
             self.backend.ledger.settle()
         if self.failure is not None:
             raise self.failure

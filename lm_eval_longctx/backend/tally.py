@@ -79,6 +79,8 @@ class Tally:
         drift: Counted against billed tokens.
         seconds: Wall time of all runs.
         stopped: Why sending stopped early, if it did.
+        uncounted: Prompts that the provider was asked to count and did not.
+        why_uncounted: Of the first of them.
     """
 
     samples: int = 0
@@ -100,6 +102,13 @@ class Tally:
     drift: Drift = field(default_factory=Drift)
     seconds: float = 0.0
     stopped: str = ""
+    uncounted: int = 0
+    why_uncounted: str = ""
+
+    def not_counted(self, why: str) -> None:
+        """Count a prompt whose length the provider did not tell."""
+        self.uncounted += 1
+        self.why_uncounted = self.why_uncounted or why
 
     def attempted(self, verdict: Verdict, worst: float | None) -> None:
         """Count the money and the tokens of an attempt."""
@@ -153,6 +162,9 @@ class Tally:
         lines += [counted(name, self.outcomes[name], self.reasons[name]) for name in failed]
         if self.stopped:
             lines.append(f"sending stopped early: {self.stopped}")
+        elif self.uncounted:  # a refused key refuses to count, too, and is told once
+            told = f"{self.uncounted:,} prompts were not counted by the provider, so that their length is estimated"
+            lines.append(f"{told}; the first: {self.why_uncounted}")
         again = sum(self.outcomes[name] for name in failed if not Outcome(name).final or Outcome(name).mendable)
         if again:
             lines.append(

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from lm_eval_longctx.providers.base import Settings
 
 FOLDER = "longctx-judged"
-FILE = "judged.json"
+FILE, FIGURE = "judged.json", "strengths.svg"
+INCOMPLETE = "incomplete-"
+"""Begins the names of what is written where calls have not got through: what is whole stays until a new one is."""
+
 LEXICAL = "model=lexical"
 
 EPILOG = """\
@@ -35,9 +38,11 @@ examples:
   lm-eval-longctx judge out/ --rating-sheet rate.csv            each answer alone, 0 to 6, as for Kalamang
   lm-eval-longctx judge out/ --no-pairs --ratings rate.csv
 
-A player is a model, with what it read where a task asks with and without the document. Every two answers to a
-question are compared in both orders; verdicts that depend on the order are ties. Runs need --log_samples. The judge
-goes through the ledger as any model does: a stopped run goes on where it was, and nothing is paid twice.
+A player is a model, with what it read where a task asks with and without
+the document. Every two answers to a question are compared in both orders;
+verdicts that depend on the order are ties. Runs need --log_samples. The
+judge goes through the ledger as any model does: a stopped run goes on where
+it was, and nothing is paid twice.
 """
 
 
@@ -216,21 +221,35 @@ def _people(judged: Sequence[Judged], sheets: Sequence[str], compared: Any) -> d
 
 
 def _show(found: dict[str, Any], args: argparse.Namespace) -> int:
-    """Print and write; 1 if some verdict is missing: asked again, only those are paid."""
+    """Print and write; 1 if some verdict is missing: asked again, only those are paid.
+
+    What is not whole has files of its own, which end once the whole is there.
+    """
     from lm_eval_longctx.cli.table import table
     from lm_eval_longctx.report.figures import available, save
-    from lm_eval_longctx.report.judged import HEADS, rows, sentences, strength_figure
+    from lm_eval_longctx.report.judged import sentences, shown, strength_figure
     from lm_eval_longctx.report.writing import write_files
     from lm_eval_longctx.screen import fitted
 
     first = Path(args.paths[0])
     folder = Path(args.output) if args.output else (first if first.is_dir() else first.parent) / FOLDER
-    text = f"{table(rows(found), HEADS)}\n\n{fitted(sentences(found))}"
+    text = f"{table(*shown(found))}\n\n{fitted(sentences(found))}"
     plain = json.dumps(found, indent=2, ensure_ascii=False)
-    written = write_files(folder, [(FILE, plain.encode())])
+    begin = INCOMPLETE if _incomplete(found) else ""
+    written = write_files(folder, [(f"{begin}{FILE}", plain.encode())])
     figure = strength_figure(found)
     if figure and available():
-        written.append(save(figure, folder / "strengths.svg"))
+        written.append(save(figure, folder / f"{begin}{FIGURE}"))
+    for name in (FILE, FIGURE) if not begin else ():
+        (folder / f"{INCOMPLETE}{name}").unlink(missing_ok=True)
     print(plain if args.json else "\n".join([text, "wrote", *(f"  {path}" for path in written)]))
     missing = sum(found.get("ranking", {}).get("without_verdict", {}).values())
     return 1 if missing + found.get("support", {}).get("without_verdict", 0) else 0
+
+
+def _incomplete(found: dict[str, Any]) -> bool:
+    """Tell whether some call would be sent again by the same command."""
+    from lm_eval_longctx.completion import Outcome
+
+    outcomes = found.get("totals", {}).get("outcomes", {})
+    return any(count and not Outcome(name).final for name, count in outcomes.items())

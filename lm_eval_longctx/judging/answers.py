@@ -122,6 +122,8 @@ def _read(logged: Logged) -> tuple[Answer | None, str]:
 
 def _question(sample: Any) -> str:
     """Name a question: the same words about another document, at another length or depth, are another question."""
-    keys = ("question", "document", "context_label", "depth", "seed", "index")
     kind = str(sample.get("variant", "")).partition("/")[0]  # what follows is what was read, which players differ in
-    return json.dumps([sample["haystack"]["digest"], kind, *(sample.get(key) for key in keys)])
+    # As it was asked for: without the document little is read, and the label tells how little
+    length = sample.get("asked_label", sample.get("context_label"))
+    told = (sample.get("question"), sample.get("document"), length, *map(sample.get, ("depth", "seed", "index")))
+    return json.dumps([sample["haystack"]["digest"], kind, *told])

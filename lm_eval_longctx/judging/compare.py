@@ -226,9 +226,7 @@ def _order(judged: Sequence[Judged]) -> dict[str, Any]:
 def _length(fought: Sequence[Duel], players: int) -> dict[str, Any]:
     """Return what twice the length does to the odds, beyond what the players' strengths tell."""
     found = longer_wins(fought, players) if fought else None
-    if found is None:
-        return {"odds": None, "interval": None}
-    return {"odds": found[0], "interval": found[1].to_dict() if found[1] else None}
+    return found.to_dict() if found else {"odds": None, "interval": None, "boundless": ""}
 
 
 def _missing(judged: Sequence[Judged]) -> dict[str, int]:

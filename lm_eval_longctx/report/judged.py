@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 
     Record = Mapping[str, Any]
 
-HEADS = ("who", "strength", "95 %", "won", "claims supported", "corrected", "rating")
+_NONE = "··"
+_HEADS = ("who", "strength", "95 %", "won", "claims supported", "corrected", "rating")
 
 
-def rows(record: Record) -> list[list[str]]:
-    """Return a row for each player, the strongest first; empty where something was not asked for."""
+def shown(record: Record) -> tuple[list[list[str]], list[str]]:
+    """Return the rows and heads of the table: a row for each player, the strongest first, and what was asked for."""
+    found = _rows(record)
+    kept = [place for place in range(len(_HEADS)) if any(row[place] not in {"", _NONE} for row in found) or not place]
+    return [[row[place] for place in kept] for row in found], [_HEADS[place] for place in kept]
+
+
+def _rows(record: Record) -> list[list[str]]:
     ranked = {row["player"]: row for row in record.get("ranking", {}).get("players", ())}
     held = {row["player"]: row for row in record.get("support", {}).get("players", ())}
     tells = record.get("support", {}).get("judge", {}).get("tells")
@@ -34,7 +41,7 @@ def _rating(row: Record | None) -> str:
 
 def _strength(row: Record | None) -> list[str]:
     if row is None:
-        return ["··", "", ""]
+        return [_NONE, "", ""]
     mark = " (all)" if row["boundless"] else ""
     return [number(row["value"]), _ends(row["interval"]), f"{row['won']:.0%} of {row['duels']}{mark}"]
 
@@ -51,7 +58,7 @@ def _support(row: Record | None, *, tells: bool | None) -> list[str]:
     if row is None:
         return ["", ""]
     if tells is False:
-        return ["judge cannot tell", "··"]
+        return ["judge cannot tell", _NONE]
     fixed = f"{number(row['corrected'])} {span(row['corrected_interval'])}".rstrip()
     return [f"{number(row['value'])} {span(row['interval'])} of {row['n']}", fixed]
 
@@ -67,6 +74,9 @@ def sentences(record: Record) -> Iterator[str]:
     yield f"Judge: {judge['name']}, {told} what is known to be right; {record['questions']} questions."
     if "ranking" in record:
         yield from _of_ranking(record["ranking"])
+        ranked = {row["player"] for row in record["ranking"]["players"]}
+        if ranked and (alone := [player for player in record["answers"] if player not in ranked]):
+            yield f"In no comparison: {', '.join(alone)}; nobody else answered the same questions with a verdict."
     if "support" in record:
         yield from _of_support(record["support"])
     for one in record.get("agreement", {}).get("judge", ()):
@@ -88,9 +98,7 @@ def _of_ranking(ranking: Record) -> Iterator[str]:
     if order["first_wins"] is not None:
         share = f"{number(order['first_wins'])} {span(order['interval'])}"
         yield f"Of decided calls the answer shown first wins {share}; 0.50 if the order does not matter."
-    if length["odds"] is not None:
-        odds = f"{number(length['odds'])} {span(length['interval'])}"
-        yield f"Twice the length multiplies the odds of winning by {odds}, strengths apart."
+    yield from _of_length(length)
     if ranking["same_text"]:
         yield f"{ranking['same_text']} of {ranking['pairs']} pairs say the same to the letter: ties without a call."
     if ranking["without_verdict"]:
@@ -98,6 +106,30 @@ def _of_ranking(ranking: Record) -> Iterator[str]:
         yield f"Calls without a verdict: {counts(ranking['without_verdict'])}; {lost}."
         if ranking["same_text"] and ranking["players"]:
             yield "Pairs of the same text are all in, so that strengths lean towards 1 until the judge has been heard."
+
+
+_BOUNDLESS = {
+    **{
+        way: f"Strengths apart, the {way} answer wins throughout: whether it wins by its length or is the better one "
+        "cannot be told apart here, so there is no number for twice the length."
+        for way in ("longer", "shorter")
+    },
+    "unknown": "Who answers explains all verdicts: what the length does to them cannot be told from these.",
+}
+
+
+def _of_length(length: Record) -> Iterator[str]:
+    """Say what length does to verdicts, and what that does not show."""
+    if length.get("boundless"):
+        yield _BOUNDLESS[length["boundless"]]
+    if length["odds"] is None:
+        return
+    ends = length["interval"]
+    odds = f"{number(length['odds'])} {span(ends)}".rstrip()
+    yield f"Twice the length multiplies the odds of winning by {odds}, strengths apart."
+    if ends and not ends["low"] <= 1 <= ends["high"]:
+        way = "more" if length["odds"] > 1 else "less"
+        yield f"That is the judge's liking only if right answers do not say {way} anyway; people's verdicts would tell."
 
 
 def _of_support(support: Record) -> Iterator[str]:

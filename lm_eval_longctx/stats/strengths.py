@@ -273,35 +273,82 @@ def first_won(shown: Sequence[tuple[Hashable, float]], level: float = LEVEL) -> 
     return (float(np.mean(scores)), interval) if interval else None
 
 
-def longer_wins(duels: Sequence[Duel], players: int, level: float = LEVEL) -> tuple[float, Interval | None] | None:
+@dataclass(frozen=True)
+class LengthEffect:
+    """What the length of answers does to verdicts, the players' strengths taken out.
+
+    Attributes:
+        odds: By how much twice the length multiplies the odds of winning; ``None`` where the verdicts set no bound.
+        interval: Of the factor, by jackknife over questions; ``None`` likewise, and for a single question.
+        boundless: Empty where they do. Else ``longer`` or ``shorter``, if what the strengths do not explain always goes
+            one way, so that the likelihood rises without end (separation; Albert and Anderson, 1984,
+            https://doi.org/10.1093/biomet/71.1.1); ``unknown`` if the strengths could explain all verdicts.
+    """
+
+    odds: float | None
+    interval: Interval | None
+    boundless: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**vars(self), "interval": self.interval.to_dict() if self.interval else None}
+
+
+def longer_wins(duels: Sequence[Duel], players: int, level: float = LEVEL) -> LengthEffect | None:
     """Return by how much twice the length multiplies the odds of winning, beyond the players' strengths.
 
     A logistic regression of the verdicts on both players and the logarithm of the ratio of lengths; 1 for a judge
-    that does not mind the length. Who is better may also write more, within one player too, so that a number above 1
-    is a question to the judge and not yet its fault.
+    that does not mind the length. Who is better may also write more or less, within one player too, so that a number
+    other than 1 is a question to the judge and not yet its fault.
 
     Returns:
-        The factor with its interval (jackknife over questions); ``None`` where all answers are of one length.
+        The factor, or why there is none; ``None`` where all answers are of one length.
     """
     if all(duel.lengths[0] == duel.lengths[1] for duel in duels):
         return None
+    if boundless := _separated(*_on_length(duels, players)):
+        return LengthEffect(None, None, boundless)
 
     def slope(some: Sequence[Duel]) -> float:
         return math.log(2) * _length_slope(some, players)
 
     interval = jackknife(list(duels), [duel.question for duel in duels], slope, level=level)
     ends = interval and Interval(math.exp(interval.low), math.exp(interval.high), level, interval.method)
-    return math.exp(slope(duels)), ends
+    return LengthEffect(math.exp(slope(duels)), ends)
+
+
+def _separated(rows: Array, score: Array) -> str:
+    """Return in which direction the slope of the length could grow for ever without a verdict speaking against it."""
+    from scipy.optimize import linprog  # heavy
+
+    won, tied = np.sign(score - 0.5), score == 0.5  # noqa: PLR2004 - a tie
+    against = -rows[~tied] * won[~tied, None]
+    bounds = [(None, None)] * (rows.shape[1] - 1) + [(-1, 1)]
+
+    def grows(side: int) -> bool:
+        aim = np.eye(rows.shape[1])[-1] * -side
+        limits = {"A_ub": against, "b_ub": np.zeros(len(against))} if len(against) else {}
+        even = {"A_eq": rows[tied], "b_eq": np.zeros(int(tied.sum()))} if tied.any() else {}
+        found = linprog(aim, **limits, **even, bounds=bounds)
+        return bool(found.status == 0 and -found.fun > 1 / 2)  # it is 0 or 1
+
+    up, down = grows(1), grows(-1)
+    return "unknown" if up and down else "longer" if up else "shorter" if down else ""
+
+
+def _on_length(duels: Sequence[Duel], players: int) -> tuple[Array, Array]:
+    """Return a row for each comparison, of its players and the logarithm of the ratio of lengths, and the scores."""
+    rows = np.zeros((len(duels), players + 1))
+    for row, duel in zip(rows, duels, strict=True):
+        row[duel.one], row[duel.other] = 1, -1
+        row[-1] = math.log(max(1, duel.lengths[0]) / max(1, duel.lengths[1]))
+    return rows, np.asarray([duel.score for duel in duels])
 
 
 def _length_slope(duels: Sequence[Duel], players: int) -> float:
     from sklearn.linear_model import LogisticRegression  # heavy
 
-    rows = np.zeros((len(duels), players + 1))
-    for row, duel in zip(rows, duels, strict=True):
-        row[duel.one], row[duel.other] = 1, -1
-        row[-1] = math.log(max(1, duel.lengths[0]) / max(1, duel.lengths[1]))
-    score = np.asarray([duel.score for duel in duels])
+    rows, score = _on_length(duels, players)
     # A tie is half a win and half a loss; both appear, so that every fit has two classes
     features, outcomes = np.vstack([rows, rows]), np.repeat([1, 0], len(duels))
     weights = np.concatenate([score, 1 - score]) + 1e-6

@@ -18,7 +18,7 @@ import pytest
 from lm_eval_longctx.backend import Backend, Job, Limits
 from lm_eval_longctx.backend.jobs import named
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import CorpusError, LedgerError, UnsupportedError
+from lm_eval_longctx.errors import CorpusError, LedgerError, ProviderError, UnsupportedError
 from lm_eval_longctx.ledger import Call, Ledger
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.providers.base import Capabilities, Raw, Request, Settings
@@ -243,6 +243,23 @@ def test_a_closed_account_stops_sending_but_not_replaying(run, scripted, jobs):
     assert {f.outcome for f in found[:20]} == {Outcome.TRANSPORT_FAILED}
     assert all("no quota" in f.detail for f in found[:20])
     assert "no quota" in totals["stopped"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_who_does_not_count_is_told_once(run, scripted, jobs, caplog, monkeypatch, refused):
+    """However many prompts are not counted it is one line, and none where that stops the run."""
+
+    async def no(*_):
+        raise ProviderError("the key is refused")
+
+    provider = scripted([{"outcome": "transport_failed", "retry": "stop_run", "detail": "401"}] if refused else ["yes"])
+    counting = replace(provider.capabilities, counts_tokens=True)
+    monkeypatch.setattr(type(provider), "capabilities", property(lambda _: counting))
+    monkeypatch.setattr(provider, "count", no)
+    run(provider, jobs(12))
+    told = [line for record in caplog.records for line in record.getMessage().splitlines()]
+    assert sum("the key is refused" in line for line in told) == (0 if refused else 1)
+    assert any("12 prompts were not counted" in line for line in told) != refused
 
 
 def test_passing_failures_are_asked_again_up_to_the_limit(run, scripted, jobs):

@@ -2,12 +2,15 @@
 
 ::
 
-    python tests/benchmarks/bench_adaptive.py [--models 300]
+    python tests/benchmarks/bench_adaptive.py [--models 300] [--seed 0] [--fresh]
 
 The grid has 10 lengths (1k to 512k), 11 depths and 5 samples a cell. Models
 are of six kinds: a slope, a cliff, lost in the middle, flat, noisy (each cell
 has a score of its own), and not monotone (one length is worse than longer
-ones). The last two are outside of what the sweep believes in.
+ones). The last two are outside of what the sweep believes in. ``--fresh``
+takes kinds that nothing was tuned on: a step (a fall to a second plateau),
+two cliffs, a deep dip at one length, a middle that suffers more the longer
+the context, and hay that makes all samples of a length easier or harder.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ DEPTHS = np.linspace(0, 1, 11)
 SAMPLES = 5
 GRID = len(LENGTHS) * len(DEPTHS) * SAMPLES
 KINDS = ("slope", "cliff", "middle", "flat", "noisy", "not monotone")
+FRESH = ("step", "two cliffs", "deep dip", "growing", "uneven hay")
 
 
 class Found(NamedTuple):
@@ -58,17 +62,41 @@ def model(kind: str, rng: np.random.Generator) -> np.ndarray:
         return falling(plateau, middle - rng.uniform(1, 6) * (1 - np.abs(2 * DEPTHS - 1))[None, :], octaves)
     plain = falling(plateau, middle, octaves)
     if kind == "noisy":
-        odds = np.log(np.clip(plain, 0.01, 0.99) / (1 - np.clip(plain, 0.01, 0.99)))
-        return 1 / (1 + np.exp(-odds - rng.normal(0, 1, plain.shape)))
+        return shaken(plain, rng.normal(0, 1, plain.shape))
     if kind == "not monotone":
         plain[rng.integers(1, len(LENGTHS))] *= rng.uniform(0.5, 0.95)
+    return plain
+
+
+def shaken(plain: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Return scores whose odds are moved by so much."""
+    kept = np.clip(plain, 0.01, 0.99)
+    return kept / (kept + (1 - kept) * np.exp(-by))
+
+
+def fresh_model(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Return a model of a kind that nothing was tuned on."""
+    plateau, middle, octaves = rng.uniform(0.8, 1.0), rng.uniform(9.5, 20.5), rng.uniform(0.3, 2.0)
+    second = middle + rng.uniform(1, 5)
+    plain = falling(plateau, middle, octaves)
+    if kind in {"step", "two cliffs"}:
+        width = 0.02 if kind == "two cliffs" else octaves
+        kept = rng.uniform(0.4, 0.95)
+        return kept * falling(plateau, second, width) + (1 - kept) * falling(plateau, middle, width)
+    if kind == "deep dip":
+        plain[rng.integers(1, len(LENGTHS))] *= rng.uniform(0.1, 0.5)
+    if kind == "growing":
+        octave = np.linspace(0, 1, len(LENGTHS))[:, None]
+        return plain * (1 - rng.uniform(0.2, 0.9) * octave * (1 - np.abs(2 * DEPTHS - 1))[None, :])
+    if kind == "uneven hay":
+        return shaken(plain, rng.normal(0, 0.5, (len(LENGTHS), 1)))
     return plain
 
 
 def sweep(kind: str, seed: int, within: int = 1) -> Found:
     """Run the adaptive sweep on one simulated model, as the harness does."""
     rng = np.random.default_rng(seed)
-    chances = model(kind, rng)
+    chances = (fresh_model if kind in FRESH else model)(kind, rng)
     truth, _ = steps_reached(list(chances.mean(axis=1)), [1.0] * len(LENGTHS), share=NOLIMA_SHARE, threshold=None)
     posterior = Posterior(list(LENGTHS), list(DEPTHS))
     prices = np.tile((LENGTHS + AROUND)[:, None], (1, len(DEPTHS)))
@@ -100,14 +128,17 @@ def show(name: str, found: list[Found]) -> None:
 def main() -> None:
     """Print how often the interval holds the truth, and what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=int, default=300)
-    count = parser.parse_args().models
-    found = [sweep(KINDS[seed % len(KINDS)], seed) for seed in range(count)]
+    parser.add_argument("--models", type=int, default=300, help="how many (default: 300)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first model (default: 0)")
+    parser.add_argument("--fresh", action="store_true", help="kinds that nothing was tuned on")
+    args = parser.parse_args()
+    kinds = FRESH if args.fresh else KINDS
+    found = [sweep(kinds[number % len(kinds)], args.seed + number) for number in range(args.models)]
     print(
         f"{'kind':14} {'models':>6} {'coverage':>9} {'exact':>7} {'width':>7} {'calls':>10} {'cost':>8} "
         f"{'most calls':>12} {'cost':>8}   (shares of the grid)"
     )
-    for kind in KINDS:
+    for kind in kinds:
         show(kind, [f for f in found if f.kind == kind])
     show("all", found)
 

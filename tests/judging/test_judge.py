@@ -87,14 +87,14 @@ def longer(prompt: str) -> str:
 
 
 def test_a_judge_that_prefers_length_is_told_apart(players) -> None:
-    """Where both players write long and short, the odds of the longer answer are far above 1."""
+    """Where both players write long and short, it is said that the longer answer wins throughout."""
 
     def some(turn: int) -> Callable[[Any], str]:
         return lambda sample: right(sample) + " So it is told." * (3 * ((sample["index"] + turn) % 2))
 
     field = read_answers([players(one=some(0), other=some(1))])
     found = ranking(judge_pairs(pairs(field), SETTINGS, asking(longer)[0]), field.players)
-    assert found["length"]["odds"] > 2
+    assert found["length"] == {"odds": None, "interval": None, "boundless": "longer"}
 
 
 @pytest.mark.parametrize(
@@ -280,6 +280,40 @@ def test_the_command_prints_writes_and_repeats(players, tmp_path, capsys, monkey
     assert main(["judge", str(folder), "--support", "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert {**again, "totals": None} == {**written, "totals": None}
+
+
+def test_what_one_model_read_makes_players_of_one_question(players) -> None:
+    """Answers with the document, with its passages and without it are compared, though the last read far less."""
+    folder = players(one=right)
+    (log,) = folder.rglob("samples_*.jsonl")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lesser = [("retrieved", {}), ("none", {"context_label": "58", "asked_label": "4k"})]
+    docs = [
+        {**line, "doc": {**line["doc"], "context": context, "variant": f"{line['doc']['variant']}/{context}", **more}}
+        for context, more in lesser
+        for line in lines
+    ]
+    log.write_text("".join(json.dumps(line) + "\n" for line in [*lines, *docs]))
+    field = read_answers([folder])
+    assert field.players == ("full", "none", "retrieved")
+    assert all(len(answers) == 3 for answers in field.answers.values())
+
+
+def test_what_is_whole_stays_until_a_new_one_is(players, tmp_path, monkeypatch, capsys) -> None:
+    """A judge that cannot be reached leaves the files of one that could be as they were, and its own beside them."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
+    folder = players(good=right, bad=wrong)
+    assert main(["judge", str(folder)]) == 0
+    out = folder / "longctx-judged"
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(kept) == {"judged.json", "strengths.svg"}
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", "none")
+    nowhere = "model=openai-compatible/nobody,base_url=http://127.0.0.1:9/v1,probe=false,max_wait=0,max_attempts=1,max_outage=0"
+    assert main(["judge", str(folder), "--judge", nowhere]) == 1
+    assert "incomplete-judged.json" in capsys.readouterr().out
+    assert {name: (out / name).read_bytes() for name in kept} == kept
+    assert main(["judge", str(folder)]) == 0
+    assert {path.name for path in out.iterdir()} == set(kept)
 
 
 @pytest.mark.parametrize(

@@ -131,14 +131,41 @@ def test_what_a_judge_gives_for_length_is_found(odds, low, high) -> None:
             duels.append(Duel(question, one, other, float(rng.random() < chance), (lengths[0], lengths[1])))
     found = longer_wins(duels, 3)
     assert found is not None
-    assert low <= found[0] <= high
-    assert found[1] is not None
-    assert found[1].low <= odds <= found[1].high
+    assert found.odds is not None
+    assert low <= found.odds <= high
+    assert found.interval is not None
+    assert found.interval.low <= odds <= found.interval.high
 
 
 def test_nothing_is_said_of_length_where_all_answers_are_as_long() -> None:
     """Without differences of length there is no factor."""
     assert longer_wins([Duel(0, 0, 1, 1.0), Duel(1, 0, 1, 0.0)], 2) is None
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "boundless"),
+    [
+        # Of each comparison: whose (0, 1), the one's score, its length beside the other's
+        ([(1.0, 0.5), (0.0, 2.0), (1.0, 0.7), (0.0, 1.4)], "shorter"),
+        ([(1.0, 2.0), (0.0, 0.5), (1.0, 1.4), (0.0, 0.7)], "longer"),
+        ([(1.0, 2.0), (0.0, 0.5), (0.5, 1.0)], "longer"),
+        ([(1.0, 2.0), (0.0, 0.5), (0.5, 3.0)], ""),
+        ([(1.0, 2.0), (0.0, 0.5), (0.0, 3.0)], ""),
+        ([(1.0, 2.0), (1.0, 0.5), (1.0, 0.7)], "unknown"),
+        ([(1.0, 2.0), (0.0, 2.0), (0.5, 2.0)], "unknown"),
+        ([(0.5, 2.0), (0.5, 0.5)], ""),
+    ],
+)
+def test_a_slope_without_end_is_no_number(verdicts, boundless) -> None:
+    """Where nothing speaks against an ever stronger effect of length it is said which way, never a number."""
+    duels = [Duel(number, 0, 1, score, (round(1000 * ratio), 1000)) for number, (score, ratio) in enumerate(verdicts)]
+    found = longer_wins(duels * 3, 2)
+    assert found is not None
+    assert found.boundless == boundless
+    assert (found.odds is None) == bool(boundless)
+    turned = longer_wins([Duel(d.question, 1, 0, 1 - d.score, d.lengths[::-1]) for d in duels * 3], 2)
+    assert turned is not None
+    assert turned.boundless == boundless
 
 
 def test_first_shown_counts_decided_calls_only() -> None:
