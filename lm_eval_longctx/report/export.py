@@ -14,6 +14,7 @@ from lm_eval_longctx.report.answers import answers_of, lines_of
 from lm_eval_longctx.report.compare import by_task, comparison, names
 from lm_eval_longctx.report.grid import chosen_metric, metric_names
 from lm_eval_longctx.report.wording import number, percent, span
+from lm_eval_longctx.results import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,7 +110,7 @@ def cells(runs: Sequence[Run], metric: str | None = None) -> Iterator[Row]:
     for run in runs:
         name = str(chosen_metric(run.block, metric)["name"])
         for row in run.block["cells"]:
-            interval = row["interval"] if name == run.block["summary"]["metric"] and row["interval"] else {}
+            interval = interval_of(row, name, run.block["summary"]["metric"]) or {}
             yield {
                 **_of_run(run),
                 **{key: row[key] for key in ("length", "amount", "unit", "depth", "variant", "n", "scored")},
@@ -261,7 +262,7 @@ def _summary(run: Run, metric: str | None) -> list[str]:
     label = ("≥ " if found["at_least"] else "") + (found["length_label"] or "none") if found else "–"
     cost = "–" if summary["cost"] is None else f"{summary['cost']:,.4g}"
     score = number(summary["metrics"][name]["value"])
-    interval = span(summary["interval"]) if main else ""
+    interval = span(interval_of(summary, name, summary["metric"]))
     return [names([run])[0], run.task, name, score, interval, label, percent(summary["coverage"]), cost]
 
 

@@ -10,6 +10,7 @@ from lm_eval_longctx.report.grid import make_grid
 from lm_eval_longctx.report.markup import element, figure, text
 from lm_eval_longctx.report.verdicts import cost, coverage, model_verdict, relative, verdict
 from lm_eval_longctx.report.wording import number, percent, span
+from lm_eval_longctx.results import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +79,7 @@ def _row(run: Run, metric: str | None, anchors: Anchors, *, dated: bool) -> str:
     """Return one run's row; what a column is sorted by stands beside each cell."""
     grid, summary = make_grid(run.block, metric), run.block["summary"]
     score = summary["metrics"][grid.metric]["value"]
-    interval = span(summary["interval"]) if grid.metric == summary["metric"] else ""
+    interval = span(interval_of(summary, grid.metric, summary["metric"]))
     reach = relative(run) if grid.metric == summary["metric"] else None
     share = coverage([run])
     date = element("small", escape(run.stamp)) if dated else ""

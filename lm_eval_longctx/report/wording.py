@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.grid import chosen_metric
+from lm_eval_longctx.results import interval_of
 from lm_eval_longctx.stats.effective_length import WHY_NONE
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def sentences(block: Row, metric: str | None = None) -> list[str]:
 def _score(block: Row, metric: str | None) -> Iterator[str]:
     summary, name = block["summary"], str(chosen_metric(block, metric)["name"])
     found = summary["metrics"][name]
-    interval = span(summary["interval"]) if name == summary["metric"] else ""
+    interval = span(interval_of(summary, name, summary["metric"]))
     over = f"over {found['n']} of {summary['n']} samples (coverage {percent(summary['coverage'])})"
     yield " ".join(part for part in (name, number(found["value"]), interval, over) if part)
     if name == summary["metric"] and summary.get("floor"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.report.answers import lines_of
-from lm_eval_longctx.results import read_runs
+from lm_eval_longctx.results import interval_of, read_runs
 from lm_eval_longctx.stats.intervals import bounded_mean
 from lm_eval_longctx.units import Length, Unit, rounded_label
 
@@ -167,10 +167,11 @@ def _overall(run: Run, metric: str, condition: str) -> Iterator[Row]:
 
 
 def _score(run: Run, row: Mapping[str, Any], metric: str, length: str = "") -> Ours:
-    """Return a score with its interval: the result file has that of the main metric, the log of samples the others'."""
+    """Return a score with its interval, from the result file or else from the log of samples."""
     found = row["metrics"][metric]
-    interval = row["interval"]
-    if metric != run.block["summary"]["metric"]:
+    main = run.block["summary"]["metric"]
+    interval = interval_of(row, metric, main)
+    if interval is None and metric != main:
         interval = _interval(run, metric, length, found["value"])
     return Ours(found["value"], *_ends(metric, interval), row["n"], found["n"])
 
@@ -221,7 +222,7 @@ def _told(run: Run, row: Mapping[str, Any] | None, metric: str, ours: Ours) -> O
     value = row["metrics"][metric]["value"] if row else ours.value
     if row is None or _alike(value, ours.value):
         return ours
-    low, high = _ends(metric, row["interval"] if metric == run.block["summary"]["metric"] else None)
+    low, high = _ends(metric, interval_of(row, metric, run.block["summary"]["metric"]))
     return replace(ours, value=value, low=low, high=high)
 
 

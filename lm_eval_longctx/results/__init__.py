@@ -3,7 +3,7 @@
 from lm_eval_longctx.results.block import SCHEMA, SCHEMA_VERSION, check_block, sweep_block
 from lm_eval_longctx.results.floors import Floors
 from lm_eval_longctx.results.logged import Logged, logged_samples
-from lm_eval_longctx.results.reading import Run, read_runs
+from lm_eval_longctx.results.reading import Run, interval_of, read_runs
 from lm_eval_longctx.results.rows import SampleResult
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Run",
     "SampleResult",
     "check_block",
+    "interval_of",
     "logged_samples",
     "read_runs",
     "sweep_block",

@@ -56,9 +56,19 @@ def bounded(values: Iterable[float]) -> bool:
 
 
 def scores(samples: Samples, metrics: Sequence[Metric]) -> dict[str, dict[str, Any]]:
-    """Return ``{"value", "n"}`` for each metric, by its own aggregate."""
+    """Return ``{"value", "n"}`` for each metric, by its own aggregate; the main one is the first.
+
+    A pooled rate beside the main metric has its interval with it: a log keeps the rate of a sample, and not the words
+    that it is weighed by.
+    """
     found = {metric.name: values_of(samples, metric) for metric in metrics}
-    return {m.name: {"value": finite(m.aggregate(v)) if (v := found[m.name]) else None, "n": len(v)} for m in metrics}
+    told: dict[str, dict[str, Any]] = {
+        m.name: {"value": finite(m.aggregate(v)) if (v := found[m.name]) else None, "n": len(v)} for m in metrics
+    }
+    for metric in metrics[1:]:
+        if metric.aggregate is pooled:
+            told[metric.name]["interval"] = interval(samples, metric)
+    return told
 
 
 def interval(samples: Samples, metric: Metric) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.results.block import check_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _STAMP = re.compile(r"results_(.+)\.json")
 
@@ -55,6 +55,12 @@ class Run:
     def signature(self) -> str:
         """What exactly the scores are scores of, the model included."""
         return f"{self.block['summary'].get('signature', self.task)}|model:{self.model}"
+
+
+def interval_of(row: Mapping[str, Any], metric: str, main: str) -> Mapping[str, Any] | None:
+    """Return the interval of a metric in a row of a block, as far as the file has it: of the main one, and of rates."""
+    of: Mapping[str, Any] = row if metric == main else row["metrics"].get(metric, {})
+    return of.get("interval")
 
 
 def read_runs(paths: Iterable[str | Path], *, newest: bool = True) -> list[Run]:

@@ -7,7 +7,8 @@
 Each round measures us, the peer and the limit one after the other, each in a
 process of its own; the table holds medians over the rounds, and the ratio is
 the median of the rounds' ratios, so that a neighbour who comes and goes changes
-both sides alike. ``--write`` puts the table into docs/speed.md.
+both sides alike. ``--write`` puts what was measured into the table of
+docs/speed.md, where rows of other workloads stay as they are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs" / "speed.md"
 BEGIN, END = "<!-- table: made by python -m tests.benchmarks --write -->", "<!-- end of table -->"
-HEAD = ("workload", "figure", "ours", "peer's", "ours / peer's", "limit", "asked for", "met")
+HEAD = ("workload", "figure", "ours", "peer's", "ours / peer's", "limit", "asked for", "met", "rounds")
 
 
 def middle(rounds: Sequence[Sequence[Figure]]) -> list[tuple[Figure, float | None]]:
@@ -61,7 +62,7 @@ def met(one: Figure, ratio: float | None) -> str:
     return "yes" if (ratio >= one.ratio if one.more else ratio <= one.ratio) else "no"
 
 
-def row(workload: Workload, one: Figure, ratio: float | None) -> list[str]:
+def row(workload: Workload, rounds: int, one: Figure, ratio: float | None) -> list[str]:
     """Return a row of the table."""
     asked = f"{number(one.most)} at most" if one.most is not None else ""
     if one.ratio is not None:
@@ -75,6 +76,7 @@ def row(workload: Workload, one: Figure, ratio: float | None) -> list[str]:
         f"{number(one.limit)} ({workload.limit})" if one.limit is not None else "",
         asked,
         met(one, ratio),
+        str(rounds),
     ]
 
 
@@ -91,15 +93,18 @@ def as_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write(table: str, rounds: int) -> None:
-    """Put the table into the page, between its marks."""
+def write(rows: Sequence[Sequence[str]]) -> None:
+    """Put rows into the page's table, in place of those of the same workloads; others stay."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    machine = (
-        f"Medians of {rounds} rounds; Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}."
-    )
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n\n{machine}\n{END}{after}", encoding="utf-8")
+    table, _, after = rest.partition(END)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    measured = {one[0] for one in rows}
+    kept = [one for one in cells[2:] if len(one) == len(HEAD) and one[0] not in measured]
+    order = [workload.what for workload in WORKLOADS]
+    whole = sorted((one for one in [*kept, *rows] if one[0] in order), key=lambda one: order.index(one[0]))
+    machine = f"Medians; Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}."
+    PAGE.write_text(f"{before}{BEGIN}\n{as_table(whole)}\n\n{machine}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -107,22 +112,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="workloads by name; see --list")
     parser.add_argument("--quick", action="store_true", help="one round, smaller, without what takes minutes")
-    parser.add_argument("--rounds", type=int, default=0, help="3, or 1 with --quick")
+    parser.add_argument("--rounds", type=int, default=0, help="instead of each one's own number; 1 with --quick")
     parser.add_argument("--list", action="store_true", help="say what there is")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
+    parser.add_argument("--write", action="store_true", help="put what was measured into docs/speed.md")
     args = parser.parse_args()
     if args.list:
         print(
             "\n".join(f"{one.name:10} {one.what}" + (f", beside {one.peer}" if one.peer else "") for one in WORKLOADS)
         )
         return 0
-    rounds, rows = args.rounds or (1 if args.quick else 3), []
     for workload in chosen(args.only, quick=args.quick):
-        measured = [once(workload, quick=args.quick) for _ in range(rounds)]
-        rows += [row(workload, *found) for found in middle(measured)]
-        print(as_table(rows[-len(measured[0]) :]), flush=True)
-    if args.write:
-        write(as_table(rows), rounds)
+        rounds = args.rounds or (1 if args.quick else workload.rounds)
+        docs = PAGE.parent if args.write else None
+        measured = [once(workload, quick=args.quick, docs=docs) for _ in range(rounds)]
+        rows = [row(workload, rounds, *found) for found in middle(measured)]
+        print(as_table(rows), flush=True)
+        if args.write:
+            write(rows)
     return 0
 
 

@@ -226,7 +226,7 @@ def problems(soak: Soak, answers: Sequence[Completion], book: Book) -> list[str]
     """Compare the answers, the ledger and the server's book; return what does not fit."""
     with Ledger.open(soak.file) as ledger:
         kept = ledger.summary()
-    wrong = [str(answer) for answer, job in zip(answers, soak._jobs(), strict=True) if answer != f"answer {job.sample}"]
+    wrong = not_theirs(soak, answers)
     twice = [number for number, count in book.answered.items() if count != 1]
     facts = {
         "answers that are not the question's": (len(wrong), 0),
@@ -239,6 +239,11 @@ def problems(soak: Soak, answers: Sequence[Completion], book: Book) -> list[str]
         "answers lost on their way": (kept.possibly_billed, book.lost),
     }
     return [f"{name}: {found}, not {right}" for name, (found, right) in facts.items() if found != right]
+
+
+def not_theirs(soak: Soak, answers: Sequence[Completion]) -> list[str]:
+    """Return the answers that are not those of their questions; a lost one is none of them."""
+    return [str(answer) for answer, job in zip(answers, soak._jobs(), strict=True) if answer != f"answer {job.sample}"]
 
 
 def measure(small: int, large: int, size: int = 4 * MB) -> tuple[dict[str, float], list[str], Soak]:
@@ -261,6 +266,8 @@ def measure(small: int, large: int, size: int = 4 * MB) -> tuple[dict[str, float
     allowed = A_CALL * soak.count + AROUND
     if grown > allowed:
         wrong.append(f"memory grew by {grown / MB:.0f} MB, and {allowed / MB:.0f} MB are explained")
+    figures |= {"lost": float(len(not_theirs(soak, answers))), "explained": allowed / MB}
+    figures |= {"twice": float(sum(count > 1 for count in book.answered.values()))}
     figures |= {"grown": grown / MB, "most": max(held for _, held in soak.memory) / MB, **book.faults}
     return figures, wrong, soak
 
@@ -289,7 +296,7 @@ def main() -> int:
     parser.add_argument("--small", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=200)
     parser.add_argument("--plot", type=Path, help="where to draw memory over the run")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the figures and what does not fit as JSON")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
@@ -302,7 +309,7 @@ def main() -> int:
         print(json.dumps({**figures, "wrong": wrong}))
     else:
         print("\n".join([*(f"{name:12} {value:10,.1f}" for name, value in figures.items()), *wrong]))
-    return bool(wrong)
+    return bool(wrong) and not args.json
 
 
 if __name__ == "__main__":

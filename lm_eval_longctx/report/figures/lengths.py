@@ -22,6 +22,7 @@ from lm_eval_longctx.report.figures.series import (
 from lm_eval_longctx.report.grid import chosen_metric, make_grid, shown_rows
 from lm_eval_longctx.report.published import published_for
 from lm_eval_longctx.report.wording import number, span
+from lm_eval_longctx.results import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def _rows(run: Run, metric: str | None, name: str) -> Iterator[dict[str, Any]]:
     main = grid.metric == run.block["summary"]["metric"]
     for row in shown_rows(run.block, grid):
         found = row["metrics"][grid.metric]
-        interval = row["interval"] if main and found["value"] is not None else None
+        interval = interval_of(row, grid.metric, run.block["summary"]["metric"]) if found["value"] is not None else None
         yield {
             "model": name,
             "length": row["length"],
