@@ -90,6 +90,8 @@ def whole(value: Any) -> int | None:
     Servers send numbers as texts and with a fraction of 0; those are plain.
     Anything negative, huge, broken or of another kind is unknown.
     """
+    if type(value) is int:  # as nearly always
+        return value if 0 <= value <= MOST_TOKENS else None
     if isinstance(value, str) and len(value) <= len(str(MOST_TOKENS)) and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:

@@ -215,28 +215,29 @@ def usage_of(usage: Any) -> Usage | None:
     """Read OpenAI's usage; the prompt's tokens include cached ones, the answer's include reasoning."""
     if not isinstance(usage, dict):
         return None
-    prompt, details = _prompt(usage), table(usage.get("prompt_tokens_details"))
+    details = table(usage.get("prompt_tokens_details"))
+    fresh, cached = usage.get("prompt_tokens"), details.get("cached_tokens")
+    spoken, thought = usage.get("completion_tokens"), dig(usage, "completion_tokens_details", "reasoning_tokens")
+    prompt = _prompt(usage, fresh, cached) if cached else fresh
     return Usage(
         prompt_tokens=prompt,
-        cached_tokens=details.get("cached_tokens"),
+        cached_tokens=cached,
         cache_write_tokens=details.get("cache_write_tokens"),
-        output_tokens=_output(usage),
-        reasoning_tokens=dig(usage, "completion_tokens_details", "reasoning_tokens"),
-        by_modality=_by_modality(prompt, details),
+        output_tokens=_output(usage, spoken, thought) if thought else spoken,
+        reasoning_tokens=thought,
+        by_modality=_by_modality(prompt, details) if details else {},
     )
 
 
-def _prompt(usage: dict[str, Any]) -> Any:
+def _prompt(usage: dict[str, Any], fresh: Any, cached: Any) -> Any:
     """Return the prompt's tokens; some servers count cached ones beside them, which the total shows."""
-    fresh, cached = usage.get("prompt_tokens"), dig(usage, "prompt_tokens_details", "cached_tokens")
     both = added(fresh, cached)
     beside = whole(cached) and whole(usage.get("total_tokens")) == added(both, usage.get("completion_tokens"))
     return both if beside else fresh
 
 
-def _output(usage: dict[str, Any]) -> Any:
+def _output(usage: dict[str, Any], spoken: Any, thought: Any) -> Any:
     """Return the answer's tokens; xAI counts reasoning beside them, which its total shows."""
-    spoken, thought = usage.get("completion_tokens"), dig(usage, "completion_tokens_details", "reasoning_tokens")
     both = added(spoken, thought)
     beside = whole(thought) and whole(usage.get("total_tokens")) == added(usage.get("prompt_tokens"), both)
     return both if beside else spoken

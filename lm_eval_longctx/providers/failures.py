@@ -155,7 +155,7 @@ def _says(value: Any) -> bool:
 
 def _is_error(value: dict[str, Any], *, refused: bool) -> bool:
     """Whether a whole response is an error: it says so, or has words and a code where an answer should be."""
-    if not _message(value) or any(_says(value.get(name)) for name in _ANSWERS):
+    if any(_says(value.get(name)) for name in _ANSWERS) or not _message(value):
         return False
     named = value.get("object") == "error" or value.get("type") == "error" or value.get("success") is False
     return refused or named or value.get("error") is True or _says(value.get("code"))

@@ -152,9 +152,11 @@ def mended(text: str) -> str:
 def dig(value: Any, *path: str | int) -> Any:
     """Follow keys and indexes into a parsed answer; ``None`` where the way ends."""
     for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
+        if isinstance(step, str):
+            if not isinstance(value, dict):
+                return None
             value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+        elif isinstance(value, list) and -len(value) <= step < len(value):
             value = value[step]
         else:
             return None

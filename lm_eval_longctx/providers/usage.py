@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.completion import Usage, whole
-from lm_eval_longctx.prompt import TextPart
 
 if TYPE_CHECKING:
     from lm_eval_longctx.providers.base import Request
@@ -40,7 +39,7 @@ class Most(NamedTuple):
     def of(cls, request: Request | None, output_budget: int | None) -> Most:
         """Return what a request can have used; media make as many tokens as the server likes."""
         output = None if output_budget is None else output_budget * _FAR + _ROOM
-        if request is None or not all(isinstance(part, TextPart) for part in request.prompt.parts()):
+        if request is None or any(request.prompt.media()):
             return cls(output=output)
         return cls(request.prompt.text_bytes * _FAR + _ROOM, output)
 
