@@ -87,8 +87,8 @@ a first day:
 COMMAND --help tells more; docs and examples are in the repository's README.
 """
 
-PIPE_CLOSED = 128 + 13
-"""What shells say of a program that SIGPIPE ended."""
+PIPE_CLOSED, INTERRUPTED = 128 + 13, 128 + 2
+"""What shells say of a program that SIGPIPE or Ctrl-C ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 something that the user can put right (one line on
     standard error) or a check that failed, 2 a command line that cannot be
-    read, 141 that nobody read the output to its end (``| head``).
+    read, 130 that Ctrl-C ended it, 141 that nobody read the output to its end
+    (``| head``).
 
     Args:
         argv: The arguments after the program's name; the process's own by default.
@@ -107,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written goes nowhere
         return PIPE_CLOSED
+    except KeyboardInterrupt:
+        print(f"\n{PROGRAM}: ended by Ctrl-C", file=sys.stderr)
+        return INTERRUPTED
     except LongctxError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1

@@ -29,10 +29,10 @@ _HEADS = ("part", "condition", "task", "calls", "prompt tokens", "USD", "USD at 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; those that ``lm-eval run`` has too are spelt as there."""
     add, known = parser.add_argument, ", ".join(paper_names())
-    add("paper", metavar="PAPER", help=f"{known}, or the path of a paper's YAML file (docs/reproduce.md)")
+    add("paper", metavar="PAPER", nargs="?", help=f"{known}, or the path of a paper's YAML file (docs/reproduce.md)")
     add("--model", "-M", default="longctx", help="ours (the default), or any of lm-eval's, which are not priced")
     add("--model_args", "-a", default="", metavar="ARGS", help="such as model=gemini/NAME")
-    add("--only", default="", metavar="PARTS", help="such as kalamang,asr; all parts unless given")
+    add("--only", default="", metavar="PARTS", help="parts that --plan names, such as kalamang,asr (all)")
     add("--scale", default="full", choices=SCALES, help="small: the same protocol in minutes, without data (full)")
     add("--max-cost", type=float, metavar="USD", help="refuse a dearer plan, and spend no more in the whole run")
     add("--data", action="append", default=[], metavar="NAME=PATH", help="where data of yours lie; may repeat")
@@ -45,13 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell the plan, run it, and print every table; the first exit status of a part that is not 0 is the command's."""
-    from lm_eval_longctx.harness.planning import make_model
+    """Tell the plan, run it, and print every table; the first exit status of a part that is not 0 is the command's.
+
+    Raises:
+        ConfigError: No paper is named, or what is asked for cannot be.
+    """
+    from lm_eval_longctx.harness.planning import make_model, refuse_unknown_model
     from lm_eval_longctx.reproduction import Choice, make_steps, refuse_beyond
 
+    if not args.paper:
+        raise ConfigError(f"name a paper: {', '.join(paper_names())}, or the path of a paper's YAML file")
     paper = read_paper(args.paper)
     parts = chosen_parts(paper, args.only)
-    choice = Choice(args.scale, _data(args.data), args.limit, tuple(args.include_path), max(0, args.reasoning))
+    choice = Choice(args.scale, _data(args.data), _limit(args.limit), tuple(args.include_path), max(0, args.reasoning))
+    refuse_unknown_model(args.model)
     model = make_model(args.model_args) if args.model in MODELS else None
     most = _most(args, model)
     steps = make_steps(paper, parts, model, choice)
@@ -59,6 +66,12 @@ def run(args: argparse.Namespace) -> int:
         print(_plan_as_json(paper, steps) if args.json else plan_as_text(paper, steps, _name(args, model)), flush=True)
     refuse_beyond(steps, most)
     return 0 if args.plan else _carry_out(args, paper, steps, choice, model, most)
+
+
+def _limit(given: float | None) -> float | None:
+    if given is not None and not 0 < given < float("inf"):
+        raise ConfigError(f"--limit must be more than 0, not {given:g}")
+    return given
 
 
 def _data(given: Sequence[str]) -> dict[str, str]:
@@ -106,19 +119,29 @@ def _carry_out(
     most: float | None,
 ) -> int:
     from lm_eval_longctx.ledger.address import ledger_path
-    from lm_eval_longctx.reproduction import Finished, Purse, as_dict, readable, run_steps, write_pages
+    from lm_eval_longctx.reproduction import Finished, Purse, as_dict, held, readable, refuse_nothing, run_steps
 
+    refuse_nothing(steps)
     name = _name(args, model)
     path = None
     if model is not None and model.args.options["ledger"] != "none":
         path = ledger_path(model.args.options["ledger"])
     purse = Purse.open(most, path, _whose(model))
     output = Path(args.output_path or re.sub(r"[^\w.-]+", "-", f"{paper.name}-{name}-{args.scale}"))
-    done = list(map(readable, run_steps(steps, (args.model, args.model_args), output, purse, choice, _tell)))
-    finished = Finished(paper, args.scale, name, tuple(done), purse.spent())
-    written = write_pages(finished, output)
-    print(json.dumps(as_dict(finished), indent=2) if args.json else as_text(finished, written))
+    with held(output):
+        done = list(map(readable, run_steps(steps, (args.model, args.model_args), output, purse, choice, _tell)))
+        finished = Finished(paper, args.scale, name, tuple(done), purse.spent())
+        print(json.dumps(as_dict(finished), indent=2) if args.json else as_text(finished), flush=True)
+        _write(finished, output, told=not args.json)  # last, so that a full disk takes no table from the screen
     return next((ran.status for ran in done if ran.status), 0)
+
+
+def _write(finished: Finished, output: Path, *, told: bool) -> None:
+    from lm_eval_longctx.reproduction import write_pages
+
+    written = write_pages(finished, output)
+    if told:
+        print("\n".join(["wrote", *(f"  {path}" for path in written)]))
 
 
 def _whose(model: LongctxLM | None) -> dict[str, str]:
@@ -141,17 +164,29 @@ def plan_as_text(paper: Paper, steps: Sequence[Step], model: str) -> str:
     running = [step for step in steps if not step.lacking]
     rows = [_plan_row(step) for step in running]
     cost = expected(steps)
+    told = "unknown" if cost is None else f"{cost:,.2f} USD for what can be priced"
     lines = [
         f"paper     {paper.title}",
         f"model     {model}",
-        f"expected  {'unknown' if cost is None else f'{cost:,.2f} USD'} for what can be priced, in {len(running)} runs",
+        f"expected  {told}, in {_runs(len(running))}",
     ]
-    lines += [f"not run   {_called(step)}: {step.lacking}" for step in steps if step.lacking]
+    lines += [f"not run   {called}: {why}" for called, why in _lacking(steps)]
     return "\n\n".join([*([table(rows, _HEADS)] if rows else []), fitted(lines), ""])
 
 
-def _called(step: Step) -> str:
-    return f"{step.part.id}, {step.condition}" if step.condition else step.part.id
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
+
+
+def _lacking(steps: Sequence[Step]) -> list[tuple[str, str]]:
+    """Return what cannot run, and why: conditions of one part that lack the same together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for step in steps:
+        if step.lacking:
+            found.setdefault((step.part.id, step.lacking), []).append(step.condition)
+    return [
+        (": ".join(filter(None, (part, "; ".join(filter(None, names))))), why) for (part, why), names in found.items()
+    ]
 
 
 def _plan_row(step: Step) -> list[str]:
@@ -181,12 +216,12 @@ def _plan_as_json(paper: Paper, steps: Sequence[Step]) -> str:
     return json.dumps({"paper": paper.name, "expected": expected(steps), "steps": told}, indent=2)
 
 
-def as_text(finished: Finished, written: Sequence[Path]) -> str:
-    """Return every table with its notes, and where the pages are."""
+def as_text(finished: Finished) -> str:
+    """Return every table with its notes."""
     from lm_eval_longctx.reproduction import sections
 
     shown = "\n\n".join(_section(section) for section in sections(finished))
-    return "\n".join([shown, "", f"spent {finished.spent:,.2f} USD", "wrote", *(f"  {path}" for path in written)])
+    return "\n".join([shown, "", f"spent {finished.spent:,.2f} USD"])
 
 
 def _section(section: Section) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
-from lm_eval_longctx.harness.activation import activate_tasks
+from lm_eval_longctx.harness.activation import activate_now, activate_tasks
 from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.instances import LIKELIHOOD
 from lm_eval_longctx.harness.likelihood import by_document, document_job
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.harness.origin import OUR_MODELS
 from lm_eval_longctx.hay.estimating import SPEECH, TEXT, estimating
 from lm_eval_longctx.sweep import refuse_ignored
 
@@ -56,6 +58,20 @@ def make_model(model_args: str) -> LongctxLM:
     except ValueError as error:
         raise ConfigError(f"--model_args {model_args!r}: {error}; write model=gemini/NAME,key=value") from error
     return LongctxLM(**arguments)
+
+
+def refuse_unknown_model(name: str) -> None:
+    """Refuse a name that neither lm-eval nor we have a model of.
+
+    Raises:
+        UnknownOptionError: Nobody has; names the nearest.
+    """
+    if name in OUR_MODELS:
+        return
+    activate_now()
+    known = sorted(import_module("lm_eval.api.registry").model_registry)
+    if name not in known:
+        raise unknown_option("model", name, known)
 
 
 def planned_calls(

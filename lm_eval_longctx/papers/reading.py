@@ -86,6 +86,8 @@ def chosen_parts(paper: Paper, only: str) -> list[Part]:
     """
     names = [name.strip() for name in only.split(",") if name.strip()]
     ids = [part.id for part in paper.parts]
+    if only and not names:
+        raise ConfigError(f"--only names no part; valid: {', '.join(ids)}")
     for name in names:
         if not any(_stands_for(name, one) for one in ids):
             raise unknown_option(f"part of {paper.name}", name, ids)

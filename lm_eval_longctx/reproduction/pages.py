@@ -50,9 +50,9 @@ class Finished:
 
     @property
     def parts(self) -> list[Part]:
-        """The tables, in the paper's order; a mean is one where a table that it is of is there."""
+        """The tables, in the paper's order; a mean is one where all that it is of are there: of some it is another."""
         run = {ran.step.part.id for ran in self.done}
-        return [part for part in self.paper.parts if part.id in run or run.intersection(part.mean_of)]
+        return [part for part in self.paper.parts if part.id in run or (part.mean_of and run.issuperset(part.mean_of))]
 
     def of(self, part: Part) -> list[Ran]:
         """Return the steps of a table."""
@@ -98,8 +98,9 @@ def _section(part: Part, finished: Finished) -> Section:
         (f"ours ({'%' if part.short else part.metric})", [_value(row.ours) for row in rows]),
         ("95 %", [_interval(row.ours) for row in rows]),
         ("scored", [_scored(row.ours) for row in rows]),
-        ("published", ["; ".join(_published(*pair) for pair in row.published) for row in rows]),
     ]
+    published = ["; ".join(_published(*pair) for pair in row.published) for row in rows]
+    shown += [("published", published)] if any(published) else []
     cells = tuple(zip(*(column for _, column in shown), strict=True)) if rows else ()
     return Section(title, tuple(head for head, _ in shown), cells, _notes(part, finished))
 
@@ -125,11 +126,11 @@ def _published(row: Published, point: Point) -> str:
 
 def _notes(part: Part, finished: Finished) -> tuple[str, ...]:
     """Say what was not run or is not whole, and how the protocols differ."""
-    told = []
+    missing: dict[tuple[str, str], list[str]] = {}  # conditions that lack the same stand together
     for ran in finished.of(part):
-        name = ran.step.condition or (ran.step.arm.task if ran.step.arm else part.id)
         if ran.error:
-            told.append(f"{'not whole' if ran.file else 'not run'}: {name}: {ran.error}")
+            missing.setdefault(("not whole" if ran.file else "not run", ran.error), []).append(ran.step.condition)
+    told = [": ".join(filter(None, (what, "; ".join(filter(None, n)), why))) for (what, why), n in missing.items()]
     sources = dict.fromkeys(row.source for row in part.published)
     return (*told, *(f"differs: {one}" for one in part.differences), *(f"published in: {one}" for one in sources))
 
@@ -141,8 +142,9 @@ def _glance(finished: Finished) -> Section:
         found = finished.rows(part)
         pairs = short_and_long(found)
         for first, last in pairs:
-            name = f"{part.id}, {first.condition}" if len(pairs) > 1 else part.id
-            rows.append((name, part.metric, *_placed(first), *(_placed(last) if last is not first else ("", ""))))
+            if last is not first:  # of one length alone nothing can be told
+                name = f"{part.id}, {first.condition}" if len(pairs) > 1 else part.id
+                rows.append((name, part.metric, *_placed(first), *_placed(last)))
         if part.short:
             rows += [(row.condition, "%", _value(row.ours), "short", "", "") for row in found if row.ours]
     heads = ("part", "metric", "shortest", "at", "longest", "at")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError, LongctxError
@@ -14,13 +15,17 @@ from lm_eval_longctx.harness.ending import ENDED, ENDING, FAILED
 from lm_eval_longctx.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lm_eval_longctx.reproduction.steps import Choice, Step
 
-SIGNALLED = 128
-"""Exit statuses above this are of a run that somebody ended."""
+SIGNALLED, INTERRUPTED = 128, 128 + 2
+"""Exit statuses above the first are of a run that somebody ended; the second is that of Ctrl-C."""
+
+_LOCK = "reproduction.lock"
+_ROOM = 1 << 20
+"""Bytes that a run's folder must have room for; all results need more."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,33 @@ def _recorded(path: str | None, whose: Mapping[str, str]) -> float:
     return float(found.cost + found.possibly_billed_cost)
 
 
+@contextmanager
+def held(output: Path) -> Iterator[None]:
+    """Hold the folder of a run, so that no other run writes into it; refuse one before anything is paid.
+
+    Raises:
+        ConfigError: It cannot be made, is a file, is full, is read only, or another run has it.
+    """
+    from filelock import FileLock, Timeout
+
+    advice = "nothing was asked; choose another --output_path"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=output) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+        lock = FileLock(output / f".{_LOCK}")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(f"another run writes into {output}; {advice}, or wait for it") from error
+    except OSError as error:
+        raise ConfigError(f"cannot write into {output}: {error.strerror}; {advice}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def run_steps(
     steps: Sequence[Step],
     model: tuple[str, str],
@@ -132,6 +164,8 @@ def _status(command: Sequence[str]) -> tuple[int, str]:
     try:
         with redirect_stdout(sys.stderr):
             status = run_lm_eval(command)
+    except KeyboardInterrupt:  # while lm-eval loads or scores: the model itself sees to it while it asks
+        return INTERRUPTED, "ended by Ctrl-C; the same command goes on, and pays nothing twice"
     except LongctxError as error:
         return FAILED, str(error)
     except Exception as error:  # noqa: BLE001 - lm-eval's tasks and data sets raise anything; other steps must go on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.estimate import total
@@ -16,7 +17,6 @@ from lm_eval_longctx.providers.cascaded import Cascaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from lm_eval_longctx.backend.estimate import Cell
     from lm_eval_longctx.harness.lm import LongctxLM
@@ -83,13 +83,24 @@ def make_steps(paper: Paper, parts: Sequence[Part], model: LongctxLM | None, cho
         choice: What the user chose.
 
     Raises:
-        UnknownOptionError: A path is given for data that the paper does not know.
+        ConfigError: A path is given for data that the paper does not know, or leads nowhere.
     """
-    for name in choice.data:
-        if name not in paper.data:
-            raise unknown_option(f"name of data in {paper.name}", name, paper.data)
+    for name, path in choice.data.items():
+        _check_data(paper, name, path)
     known = {task.name for task in listed_tasks(choice.include_path) if "builder" in task.metadata}
     return [step for part in parts for step in _steps_of(paper, part, model, choice, known)]
+
+
+def _check_data(paper: Paper, name: str, path: str) -> None:
+    """Refuse a path that leads nowhere, and a name that no data of the paper have."""
+    if not paper.data:
+        raise ConfigError(f"{paper.name} needs no data of yours; leave --data {name}={path} out")
+    if name not in paper.data:
+        raise unknown_option(f"name of data in {paper.name}", name, paper.data)
+    for one in path.split("|"):  # two files of a pair
+        if not any(Path(place).expanduser().exists() for place in (one, one.partition("?")[0])):
+            wanted = paper.data[name]
+            raise ConfigError(f"--data {name}={path}: there is no {one}; it needs {wanted.holds}: {wanted.get}")
 
 
 def _steps_of(paper: Paper, part: Part, model: LongctxLM | None, choice: Choice, known: set[str]) -> list[Step]:
@@ -133,9 +144,20 @@ def _all_left_out(cost: Cell) -> str:
 
 def expected(steps: Sequence[Step]) -> float | None:
     """Return what all steps cost together, as far as they can be priced; ``None`` where nobody knows the prices."""
-    costs = [step.cost.expected for step in steps if step.cost and not step.lacking]
+    running = [step for step in steps if not step.lacking]
+    costs = [step.cost.expected for step in running if step.cost]
     known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    return sum(known) if len(known) == len(costs) and (costs or not running) else None
+
+
+def refuse_nothing(steps: Sequence[Step]) -> None:
+    """Refuse a plan of which nothing can run.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if all(step.lacking for step in steps):
+        raise ConfigError("nothing of this can run, for the reasons above; nothing was asked")
 
 
 def refuse_beyond(steps: Sequence[Step], most: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,8 +12,9 @@ import time
 import pytest
 import yaml
 
-from lm_eval_longctx.cli import main
+from lm_eval_longctx.cli import main, reproduce
 from lm_eval_longctx.papers import read_paper
+from lm_eval_longctx.reproduction import held, running
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 NEEDLE = {"task": "longctx_text_niah", "metadata": {"context_lengths": ["1k"], "depths": [0.5]}}
@@ -75,12 +77,94 @@ def test_data_that_are_not_there_are_named_with_how_to_get_them(tmp_path, capsys
     path = paper_file(tmp_path, part("text", run))
     assert main(["reproduce", path, "--plan"]) == 0
     assert "needs a book: buy it as --data book=PATH" in capsys.readouterr().out
-    assert main(["reproduce", path, "--plan", "--data", f"book={tmp_path / 'none.txt'}"]) == 0
-    assert "none.txt" in capsys.readouterr().out
+    assert main(["reproduce", path, "--plan", "--data", f"book={tmp_path / 'none.txt'}"]) == 1
+    assert "none.txt; it needs a book: buy it" in capsys.readouterr().err
     assert main(["reproduce", path, "--plan", "--data", "bok=x"]) == 1
     assert "did you mean 'book'" in capsys.readouterr().err
     assert main(["reproduce", path, "--plan", "--data", "book"]) == 1
     assert "NAME=PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "name a paper: gemini-1.5"),
+        (("rulr",), "did you mean 'ruler'"),
+        (("ruler", "--only", "singel-1"), "did you mean 'single-1'"),
+        (("ruler", "--only", ","), "--only names no part"),
+        (("ruler", "--data", "book=x"), "ruler needs no data of yours"),
+        (("ruler", "--model", "longctxx"), "did you mean 'longctx'"),
+        (("ruler", "--limit", "0"), "--limit must be more than 0"),
+        (("gemini-1.5", "--scale", "small", "--only", "core"), "nothing of this can run"),
+    ],
+)
+def test_a_slip_of_the_pen_is_an_error_that_says_what_is_right(tmp_path, capsys, words, told):
+    """What cannot be meant is refused before anything is asked, and the nearest that can be is named."""
+    assert main(["reproduce", *words, *(["-o", str(tmp_path / "out")] if words else [])]) == 1
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_used_is_refused_before_the_first_call(tmp_path, capsys, monkeypatch):
+    """A file in the folder's place, a disk without room, and another run in it are told, and nothing is asked."""
+    script = tmp_path / "script.json"
+    script.write_text('{"replies": [{"text": "I do not know."}]}', encoding="utf-8")
+    model = f"model=scripted/any,script={script},ledger={tmp_path / 'ledger'}"
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    asked = ["reproduce", paper_file(tmp_path, part("text", NEEDLE)), "--model_args", model, "-o"]
+    assert main([*asked, str(tmp_path / "file")]) == 1
+    assert "File exists; nothing was asked; choose another --output_path" in capsys.readouterr().err
+    with held(tmp_path / "busy"):
+        assert main([*asked, str(tmp_path / "busy")]) == 1
+    assert "another run writes into" in capsys.readouterr().err
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(running, "TemporaryFile", full)
+    assert main([*asked, str(tmp_path / "full")]) == 1
+    assert "No space left on device; nothing was asked" in capsys.readouterr().err
+
+
+def test_a_full_disk_takes_no_table_from_the_screen(tmp_path, capsys, monkeypatch):
+    """Where the pages cannot be written at the end, all tables are printed, and the error after them."""
+    script = tmp_path / "script.json"
+    script.write_text('{"replies": [{"text": "I do not know."}]}', encoding="utf-8")
+    model = f"model=scripted/any,script={script},ledger={tmp_path / 'ledger'}"
+    (tmp_path / "out" / "reproduction.md").mkdir(parents=True)
+    words = [
+        "reproduce",
+        paper_file(tmp_path, part("text", NEEDLE)),
+        "--model_args",
+        model,
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert "text is ours" in told.out
+    assert "cannot write the report" in told.err
+
+
+def test_ctrl_c_ends_the_run_and_keeps_what_there_is(tmp_path, capsys, monkeypatch):
+    """Ctrl-C while a part loads ends that part and those after it, and the page is written with those before."""
+    taken = []
+
+    def lm_eval(command):
+        taken.append(command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "run_lm_eval", lm_eval)
+    path = paper_file(tmp_path, part("first", NEEDLE), part("second", NEEDLE))
+    words = ["reproduce", path, "--model_args", "ledger=none", "-o", str(tmp_path / "out")]
+    assert main(words) == 130
+    assert len(taken) == 1
+    page = (tmp_path / "out" / "reproduction.md").read_text(encoding="utf-8")
+    assert "not run: ended by Ctrl-C" in page
+    assert "not run: not reached: somebody ended the run" in page
+    monkeypatch.setattr(reproduce, "read_paper", lambda _: lm_eval(()))
+    assert main(words) == 130
+    assert "ended by Ctrl-C" in capsys.readouterr().err
 
 
 def test_a_plan_that_is_too_dear_is_refused_before_the_first_call(tmp_path, capsys, monkeypatch):

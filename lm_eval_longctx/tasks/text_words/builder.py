@@ -89,6 +89,7 @@ class WordListBuilder(Builder[WordListSample]):
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         self._reckoned: dict[tuple[str, int], tuple[int, int]] = {}
+        self._drawn: tuple[str, list[str]] = "", []
         if not self._options["kinds"]:
             raise ConfigError(f"kinds must name at least one of {', '.join(KINDS)}")
         if self._options["often"] <= self._options["seldom"]:
@@ -159,10 +160,18 @@ class WordListBuilder(Builder[WordListSample]):
         """Return the list; of a sample, with words as often as it has them."""
         if _kind(plan) == CODED:
             return CodedList(self._options["alpha"], plan.rng("coded"))
-        words = self._hay[1]
         numbers = {name: self._options[name] for name in ("common", "often", "seldom")}
         times = max(1, often // numbers["often"])
-        return CommonList(plan.rng("words").sample(words, len(words)), **numbers, rng=plan.rng("list"), times=times)
+        return CommonList(self._words(plan), **numbers, rng=plan.rng("list"), times=times)
+
+    def _words(self, plan: PlannedSample) -> list[str]:
+        """Return all words in a sample's random order; those of the last sample are kept, for they are needed again."""
+        name, words = self._drawn
+        if name != plan.id:
+            all_words = self._hay[1]
+            words = plan.rng("words").sample(all_words, len(all_words))
+            self._drawn = plan.id, words
+        return words
 
     def _described(self, plan: PlannedSample) -> Haystack:
         if _kind(plan) == COMMON:
@@ -182,9 +191,8 @@ class WordListBuilder(Builder[WordListSample]):
         if _kind(plan) == CODED or not self._options["example"]:
             return ""
         common, seldom = self._options["common"], self._options["seldom"]
-        words = self._list(plan).words[::-1]  # type: ignore[union-attr]  # a list of common words
         listed = CommonList(
-            words[: common * (1 + _EXAMPLE_OTHERS)],
+            self._words(plan)[::-1][: common * (1 + _EXAMPLE_OTHERS)],
             common,
             max(seldom + 1, self._options["often"] // _EXAMPLE_SHARE),
             seldom,
