@@ -8,6 +8,7 @@ other calls of the same task, which tell how the server counts.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from array import array
 from collections import Counter, defaultdict, deque
@@ -53,7 +54,7 @@ LEARNT, LEARNT_SLACK = 0.04, 24
 _NEAR, _ALIKE, _SPREAD, _MOST_ADDED = 0.015, 0.03, 1.3, 512
 _WITNESSES, _MOST_POINTS = 3, 48
 _LINK, _AT_ONCE, _MOST_CHAINS = 1024, 1 << 16, 64
-_WEIGHTS = np.random.default_rng(0).integers(1 << 62, 1 << 63, _LINK // 8, dtype=np.uint64) | 1
+_WEIGHTS = np.frombuffer(hashlib.shake_128(b"weights").digest(_LINK), np.uint64) | 1  # 10 ms sooner than NumPy's random
 """Make a number of a kilobyte: eight bytes at a time are weighed and added up, which a checksum takes ten times for."""
 
 _SLICES, _SLICE = 8, 4096
