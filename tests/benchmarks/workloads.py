@@ -92,13 +92,13 @@ def usage(command: list[str], **environment: str) -> resource.struct_rusage:
     """Return what a command and its children use."""
     with tempfile.TemporaryFile() as said:
         started = subprocess.Popen(  # waited for below, which alone tells what it used
-            command, stdout=subprocess.DEVNULL, stderr=said, env={**as_users(), **environment}, cwd=ROOT
+            command, stdout=said, stderr=subprocess.STDOUT, env={**as_users(), **environment}, cwd=ROOT
         )
         _, status, used = os.wait4(started.pid, 0)
         started.returncode = os.waitstatus_to_exitcode(status)
         if started.returncode:
             said.seek(0)
-            raise SystemExit(f"{' '.join(command)}:\n{said.read().decode()}")
+            raise SystemExit(f"{' '.join(command)}:\n{said.read().decode(errors='replace')[-5000:]}")
     return used
 
 
