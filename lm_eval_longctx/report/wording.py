@@ -80,7 +80,18 @@ def sentences(block: Row, metric: str | None = None) -> list[str]:
         return [f"answers only (--predict_only), nothing was scored: {counted}", *_outcomes(block, metric)]
     return [
         line
-        for part in (_score, _loss, _variants, _bounds, _outcomes, _chosen, _effective, _bias, _money, _repeats)
+        for part in (
+            _score,
+            loss_by_position,
+            _variants,
+            _bounds,
+            _outcomes,
+            _chosen,
+            _effective,
+            _bias,
+            _money,
+            _repeats,
+        )
         for line in part(block, metric)
     ]
 
@@ -99,7 +110,7 @@ def _score(block: Row, metric: str | None) -> Iterator[str]:
         yield f"an answer that never reads the context gets {number(summary['floor'])} on average: {above}"
 
 
-def _loss(block: Row, metric: str | None) -> Iterator[str]:
+def loss_by_position(block: Row, metric: str | None) -> Iterator[str]:
     """Say what power law the loss follows, where it is a loss by position."""
     law = block.get("power_law")
     if not law or metric not in (None, block["summary"]["metric"]):

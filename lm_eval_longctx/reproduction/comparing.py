@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ResultsError
 from lm_eval_longctx.report.answers import lines_of
+from lm_eval_longctx.report.wording import loss_by_position
 from lm_eval_longctx.results import interval_of, read_runs
 from lm_eval_longctx.stats.intervals import bounded_mean
 from lm_eval_longctx.units import Length, Unit, rounded_label
@@ -151,6 +152,12 @@ def _ours(part: Part, ran: Ran) -> list[Row]:
     for factor, names in part.by.items():
         rows = rows if factor == "metric" else _by_factor(run, arm.metric, factor, names)
     return rows
+
+
+def curves(ran: Ran) -> list[str]:
+    """Say what power law a loss by position follows, for each curve that a step found."""
+    runs = read_runs([ran.file]) if ran.file and ran.step.ours else []
+    return [line for run in runs for line in loss_by_position(run.block, None)]
 
 
 def _by_length(run: Run, metric: str, condition: str) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from lm_eval_longctx.report.page import asset
 from lm_eval_longctx.report.wording import number, span
 from lm_eval_longctx.report.writing import write_files
 from lm_eval_longctx.reproduction.by_model import as_plain, mean_rows, model_cells
-from lm_eval_longctx.reproduction.comparing import Ours, Row, short_and_long, table_rows
+from lm_eval_longctx.reproduction.comparing import Ours, Row, curves, short_and_long, table_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,7 @@ def _section(part: Part, finished: Finished) -> Section:
 
 
 def _value(ours: Ours | None) -> str:
-    return number(ours.value) if ours else "-"
+    return "-" if ours is None or ours.value is None else number(ours.value)
 
 
 def _scored(ours: Ours | None) -> str:
@@ -132,7 +132,13 @@ def _notes(part: Part, finished: Finished) -> tuple[str, ...]:
             missing.setdefault(("not whole" if ran.file else "not run", ran.error), []).append(ran.step.condition)
     told = [": ".join(filter(None, (what, "; ".join(filter(None, n)), why))) for (what, why), n in missing.items()]
     sources = dict.fromkeys(row.source for row in part.published)
-    return (*told, *(f"differs: {one}" for one in part.differences), *(f"published in: {one}" for one in sources))
+    found = [": ".join(filter(None, (ran.step.condition, line))) for ran in finished.of(part) for line in curves(ran)]
+    return (
+        *found,
+        *told,
+        *(f"differs: {one}" for one in part.differences),
+        *(f"published in: {one}" for one in sources),
+    )
 
 
 def _glance(finished: Finished) -> Section:

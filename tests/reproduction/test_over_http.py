@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from byte_model import EchoServer, log_probabilities, tokens_of
 from knowing_server import KnowingModel
 
 from lm_eval_longctx.cli import main
+from lm_eval_longctx.harness.planning import one_task
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.papers import chosen_parts, read_paper
 from lm_eval_longctx.testing.server import KEY, LocalServer
@@ -81,6 +83,36 @@ def held(found, parts, model, refused):
 def test_a_paper_over_http_has_every_number_right(tmp_path, capsys, monkeypatch):
     """Values, coverage, money and resume of two tables hold over HTTP; a plan too dear asks nothing."""
     prove("text-needle,manyshot-labels", tmp_path, capsys, monkeypatch)
+
+
+def test_a_loss_by_position_over_http_has_its_curve_and_its_law(tmp_path, capsys, monkeypatch):
+    """A server that echoes prompts with log-probabilities is asked once a document; each position has its mean loss."""
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", KEY)
+    metadata = {"preset": "smoke"}
+    words = ["reproduce", "gemini-1.5", "--scale", "small", "--only", "nll", "-o", str(tmp_path / "out")]
+    with EchoServer() as server:
+        told = f"base_url={server.url},prompt_logprobs=true,tokenize=false,probe=false,ledger={tmp_path / 'ledger'}"
+        assert main([*words, "--model_args", f"model=openai-compatible/tiny,{told}"]) == 0
+        assert len([body for body in server.bodies if "echo" in body]) == 2
+        printed = capsys.readouterr().out
+        assert main([*words, "--model_args", f"model=openai-compatible/tiny,{told}"]) == 0
+        assert len([body for body in server.bodies if "echo" in body]) == 2  # a document is not paid twice
+    task = one_task("longctx_text_nll", metadata)
+    losses: dict[str, list[float]] = {}
+    for sample in task.builder.samples():
+        text = task.builder.render(sample).text()
+        begin, tokens, place, loss = len(text) - len(sample["target"]), tokens_of(text), 0, 0.0
+        for token, log in zip(tokens, log_probabilities(tokens), strict=True):
+            loss -= log if place >= begin else 0.0
+            place += len(token)
+        losses.setdefault(sample["context_label"], []).append(loss / sample["window_tokens"])
+    (part,) = json.loads((tmp_path / "out" / "reproduction.json").read_text(encoding="utf-8"))["parts"]
+    found = {row["length"]: row["ours"]["value"] for row in part["rows"]}
+    assert list(found) == ["256", "1k", "4k", "16k"]
+    assert found == pytest.approx({length: sum(some) / len(some) for length, some in losses.items()}, abs=1e-4)
+    for page in (printed, (tmp_path / "out" / "reproduction.md").read_text(encoding="utf-8")):
+        assert "generated chronicle: loss by position: " in page
+        assert "exponent [" in page
 
 
 @pytest.mark.slow
