@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.errors import LedgerError, MissingExtraError
 from lm_eval_longctx.ledger import Call, Ledger, address
+from lm_eval_longctx.ledger.postgres import connect
+from lm_eval_longctx.ledger.statements import decided
 from lm_eval_longctx.providers.base import Raw
 
 
@@ -46,6 +49,40 @@ def test_connections_cut_at_any_moment_lose_no_record_and_write_none_twice(postg
     assert None not in asked
     assert len(set(asked)) == 150
     assert (total.calls, total.attempts, total.answered, total.cost) == (150, 150, 150, 37.5)
+
+
+class Meeting:
+    """A connection whose user waits, once it has read how an attempt stands, for another who reads the same."""
+
+    def __init__(self, connection, meet: threading.Barrier) -> None:
+        self._connection, self._meet = connection, meet
+
+    def execute(self, statement: str, values=()):
+        found = self._connection.execute(statement, values)
+        if statement.lstrip().startswith("SELECT budget, reserved, decided"):
+            with suppress(threading.BrokenBarrierError):  # whoever holds the row waits for nobody who could come
+                self._meet.wait(1.0)
+        return found
+
+
+def test_two_who_read_one_answer_at_once_count_it_once(postgres):
+    """A shared budget spends the cost of one attempt once, though two processes decide it in the same moment."""
+    url = postgres.database()
+    with Ledger.open(url) as ledger:
+        ledger.use_budget("b", 10.0)
+        number = ledger.begin(call("a"), 1, 1.0).result().attempt
+        meet, connections = threading.Barrier(2), [connect(url), connect(url)]
+        ended = {"attempt": number, "completion": Completion("x"), "billing": "billed", "cost": 0.25}
+
+        def decide(connection) -> None:
+            connection.transact([lambda same: decided(Meeting(same, meet), **ended)])
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(decide, connections))
+        for connection in connections:
+            connection.close()
+        funds = ledger.funds("b")
+    assert (funds.spent, funds.reserved) == (0.25, 0.0)
 
 
 class Once:
