@@ -25,8 +25,13 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 # Nothing may look for a newer file on a hub, in this process or in those that tests start.
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
+# Tests start hundreds of processes, which else would compile all of our modules again, each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# lm-eval's index of its own tasks is made once, and not by each process for itself.
+# All processors are at work already: threads that wait for each other in busy loops (Tesseract's, BLAS's) take time.
+os.environ.update(OMP_THREAD_LIMIT="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+# lm-eval's index of its own tasks and of ours is made once, and not by each process for itself.
 AT_START = str(ROOT / "tests" / "support" / "at_start")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (AT_START, os.environ.get("PYTHONPATH"))))
 kept_index.install()
@@ -99,11 +104,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(autouse=True, scope="session")
 def _kept_index(tmp_path_factory: pytest.TempPathFactory):
-    """Tell all processes of this session where lm-eval's index is kept."""
+    """Tell all processes of this session where lm-eval's indexes are kept."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(kept_index.PLACE, str(shared / "lm-eval-index.pickle"))
+        patch.setenv(kept_index.PLACE, str(shared / "indexes"))
         yield
 
 

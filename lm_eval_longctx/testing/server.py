@@ -104,7 +104,7 @@ class LocalServer:
             model: The model's name.
             **args: The provider's other arguments.
         """
-        return provider_classes()[name](model, **{"base_url": self.base_url(name), "connect_timeout": 5, **args})
+        return provider_classes()[name](model, **{"base_url": self.base_url(name), "connect_timeout": 60, **args})
 
 
 def provider_classes() -> dict[str, type[HostedProvider]]:

@@ -12,6 +12,7 @@ import lm_eval_longctx
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.cli.matrix import file_help
 from lm_eval_longctx.cli.run import model_help
+from lm_eval_longctx.cli.tasks import settings_as_text
 from lm_eval_longctx.harness.listing import listed_tasks, settings_of
 from lm_eval_longctx.harness.model_args import MODEL, OPTIONS
 from lm_eval_longctx.plugins.manager import registry
@@ -47,9 +48,9 @@ def listings(capsys):
     """All that the listings print."""
     known = registry()
     items = dict.fromkeys(record.name for record in (*known.providers(), *known.builders(), *known.scorers()))
-    tasks = [task.name for task in listed_tasks() if task.kind == "task"]
-    texts = [printed(capsys, "plugins", name) for name in items] + [printed(capsys, "tasks", name) for name in tasks]
-    return "\n".join([*texts, model_help(), file_help()])
+    tasks = [settings_as_text(task, settings_of(task)) for task in listed_tasks() if task.kind == "task"]
+    assert printed(capsys, "tasks", "longctx_text_niah").strip() in "\n".join(tasks)  # this is what the command prints
+    return "\n".join([*(printed(capsys, "plugins", name) for name in items), *tasks, model_help(), file_help()])
 
 
 def test_every_declared_option_is_listed(listings):

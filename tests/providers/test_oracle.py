@@ -17,13 +17,18 @@ from lm_eval_longctx.testing.contract import ask, run
 from lm_eval_longctx.testing.formats.gemini import camel
 from lm_eval_longctx.testing.server import KEY
 
-openai = pytest.importorskip("openai", reason="the oracle needs pip install openai anthropic google-genai")
-anthropic = pytest.importorskip("anthropic", reason="the oracle needs pip install openai anthropic google-genai")
-genai = pytest.importorskip("google.genai", reason="the oracle needs pip install openai anthropic google-genai")
-
 HAY = 'Ein Satz mit Umlauten: äöü, 中文 and "quotes" \\ and\ttabs.\n' * 40
 SETTINGS = Settings(max_output_tokens=48, stop=("END",), reasoning="low", reasoning_tokens=100)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def imported(name: str) -> Any:
+    """Import an SDK once a test needs it: the three take seconds, and every process lists all tests."""
+    return pytest.importorskip(name, reason="the oracle needs pip install openai anthropic google-genai")
+
+
+def gemini_types() -> Any:
+    return imported("google.genai").types
 
 
 def prompt(*media: Any) -> Prompt:
@@ -54,11 +59,11 @@ def same_request(server, normal=lambda body: body) -> None:
 
 def sdk_of(name: str, server) -> Any:
     if name == "gemini":
-        options = genai.types.HttpOptions(base_url=server.url)
-        return genai.Client(api_key=KEY, http_options=options).aio
+        options = gemini_types().HttpOptions(base_url=server.url)
+        return imported("google.genai").Client(api_key=KEY, http_options=options).aio
     if name == "anthropic":
-        return anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url, max_retries=0)
-    return openai.AsyncOpenAI(api_key=KEY, base_url=server.url + "/v1", max_retries=0)
+        return imported("anthropic").AsyncAnthropic(api_key=KEY, base_url=server.url, max_retries=0)
+    return imported("openai").AsyncOpenAI(api_key=KEY, base_url=server.url + "/v1", max_retries=0)
 
 
 def with_sdk(name: str, server, work):
@@ -293,7 +298,7 @@ def one_spelling(body: Any) -> Any:
 
 
 def gemini_parts(image, clip) -> list[Any]:
-    types = genai.types
+    types = gemini_types()
     blob = lambda part: types.Blob(data=Path(part.path).read_bytes(), mime_type=part.mime)  # noqa: E731
     pins = types.VideoMetadata(fps=clip.fps, content_layers=["FRAMES"])
     return [
@@ -305,7 +310,7 @@ def gemini_parts(image, clip) -> list[Any]:
 
 
 def gemini_call(image, clip) -> dict[str, Any]:
-    types = genai.types
+    types = gemini_types()
     config = types.GenerateContentConfig(
         system_instruction="Be brief.",
         max_output_tokens=148,
@@ -345,8 +350,8 @@ def test_generate_content(server, tmp_path, stream):
 
 def test_gemini_counting(server):
     """Google's SDK counts with our request."""
-    parts = [genai.types.Part(text=HAY), genai.types.Part(text="What?")]
-    contents = [genai.types.Content(role="user", parts=parts)]
+    parts = [gemini_types().Part(text=HAY), gemini_types().Part(text="What?")]
+    contents = [gemini_types().Content(role="user", parts=parts)]
     theirs = with_sdk(
         "gemini", server, lambda sdk: sdk.models.count_tokens(model="gemini-3.8-flash", contents=contents)
     )
@@ -364,9 +369,9 @@ def test_gemini_upload(server, tmp_path):
         file = await sdk.files.upload(
             file=clip.path, config={"mime_type": "video/mp4", "display_name": clip.digest[:32]}
         )
-        part = genai.types.Part(file_data=genai.types.FileData(file_uri=file.uri, mime_type="video/mp4"))
+        part = gemini_types().Part(file_data=gemini_types().FileData(file_uri=file.uri, mime_type="video/mp4"))
         await sdk.models.generate_content(
-            model="gemini-3.8-flash", contents=[genai.types.Content(role="user", parts=[part])]
+            model="gemini-3.8-flash", contents=[gemini_types().Content(role="user", parts=[part])]
         )
 
     with_sdk("gemini", server, work)

@@ -1,9 +1,10 @@
-"""Lets all processes of a test session share lm-eval's index of its own tasks.
+"""Lets all processes of a test session share lm-eval's index of its own tasks, and of the checkout's.
 
-lm-eval reads 14,000 YAML files, for six seconds, whenever a command starts or a task manager is made.
-That its own files are read is not ours to prove each time (tests/packaging does, in environments that
-know nothing of this), so the first who needs the index keeps it in the file ``KEPT_LM_EVAL_INDEX``, and
-the others read that. Our folders and those of users are searched as ever.
+lm-eval reads its 14,000 YAML files, for six seconds, whenever a command starts or a task manager is made,
+and our 200, for a tenth of a second, thousands of times. That these files are read is not to be proved each
+time (tests/packaging does, in environments that know nothing of this), so the first who needs an index keeps
+it in the folder ``KEPT_LM_EVAL_INDEX``, and the others read that. Installed copies of our tasks, and the
+folders of users, are searched as ever.
 
 tests/conftest.py installs it in the process that runs the tests, and ``sitecustomize`` in those that they start.
 """
@@ -50,35 +51,41 @@ class _Finder:
 
 
 def sharing(module: ModuleType) -> Callable[..., dict[str, Any]]:
-    """Return lm-eval's function that builds an index, with its own folder read only once."""
+    """Return lm-eval's function that builds an index, with its own folder and ours read only once."""
+    import functools
     import logging
     from pathlib import Path
 
-    original, own = module.TaskIndex.build, Path(module.__file__ or "").parent
+    original = module.TaskIndex.build
+    ours = Path(__file__).resolve().parents[3] / "task_configs"
+    shared = {Path(module.__file__ or "").resolve().parent, ours}
 
     def build(paths: Iterable[Path], *, resolve_includes: bool = True) -> dict[str, Any]:
-        first, *others = [*paths, None]
-        if first != own or not resolve_includes or PLACE not in os.environ:
-            return dict(original([path for path in (first, *others) if path], resolve_includes=resolve_includes))
-        index = kept(lambda: original([own]))
-        for name, entry in original(others[:-1]).items():
-            if name in index:  # lm-eval's own words
-                text = "Task '%s' from %s overrides existing task from %s"
-                logging.getLogger(_WAITED_FOR).warning(text, name, entry.yaml_path, index[name].yaml_path)
-            index[name] = entry
+        if not resolve_includes or PLACE not in os.environ:
+            return dict(original(paths, resolve_includes=resolve_includes))
+        index: dict[str, Any] = {}
+        for path in paths:
+            read = functools.partial(original, [path])
+            found = kept(path, read) if path.resolve() in shared else read()
+            for name, entry in found.items():
+                if name in index:  # lm-eval's own words
+                    text = "Task '%s' from %s overrides existing task from %s"
+                    logging.getLogger(_WAITED_FOR).warning(text, name, entry.yaml_path, index[name].yaml_path)
+                index[name] = entry
         return index
 
     return build
 
 
-def kept(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the index that is kept, made if it is not there yet; each time objects of its own."""
+def kept(folder: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the index of a folder that is kept, made if it is not there yet; each time objects of its own."""
     import gc
     import pickle
     from pathlib import Path
 
-    place = Path(os.environ[PLACE])
+    place = Path(os.environ[PLACE], f"{folder.name}.pickle")
     if not place.exists():  # two who come at once both make it: the same
+        place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}")
         part.write_bytes(pickle.dumps(make()))
         part.replace(place)
