@@ -54,10 +54,13 @@ def oracle(prompt):
     return prefix + answers[ORDINALS.index(ordinal)], [prefix + answer for answer in answers]
 
 
-@pytest.mark.parametrize("needles", [2, 4, 8])
-def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles):
-    """Over 200 samples reading gives 1, guessing among the relevant answers the floor, and a blind text about 0."""
-    builder = make(cache, context_lengths=["2k", "4k"], depths=5, samples_per_cell=20, needles=needles)
+@pytest.mark.parametrize(
+    ("needles", "each"),
+    [*((n, 8) for n in (2, 4, 8)), *(pytest.param(n, 20, marks=pytest.mark.slow) for n in (2, 4, 8))],
+)
+def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles, each):
+    """Over 80 samples, or 200, reading gives 1, guessing among the like answers the floor, a blind text about 0."""
+    builder = make(cache, context_lengths=["2k", "4k"], depths=5, samples_per_cell=each, needles=needles)
     scorer = SequenceMatchScorer(dict(builder.sweep.options))
     scores = {"oracle": [], "guess": [], "blind": [], "floor": []}
     for number, sample in enumerate(builder.samples()):
@@ -68,7 +71,7 @@ def test_oracle_is_right_and_guessing_is_at_the_noise_floor(cache, needles):
         scores["floor"].append(scorer.score(sample, right)["noise_floor"])
         scores["blind"].append(scorer.score(sample, sample["prefix"] + "The quick brown fox. " * 20)["match"])
     mean = {name: sum(values) / len(values) for name, values in scores.items()}
-    assert len(scores["oracle"]) == 200
+    assert len(scores["oracle"]) == 10 * each
     assert min(scores["oracle"]) == 1
     assert mean["guess"] == pytest.approx(mean["floor"], abs=0.08)
     assert 1 / needles < mean["floor"] < 1 / needles + 0.12
