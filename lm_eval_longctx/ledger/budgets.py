@@ -93,10 +93,10 @@ def give_up(connection: sqlite3.Connection, key: str, but: str) -> None:
 
 
 def may_come_back(connection: sqlite3.Connection, name: str) -> bool:
-    """Tell whether a living process waits for answers for which something is set aside."""
+    """Tell whether a living process has something set aside for answers that it waits for, or has not read yet."""
     owners = connection.execute(
         """SELECT DISTINCT owner.id, host, pid, started, beat FROM attempt JOIN owner ON owner.id=attempt.owner
-        WHERE budget=? AND budget IS NOT NULL AND decided IS NULL AND received IS NULL AND batch IS NULL""",
+        WHERE budget=? AND budget IS NOT NULL AND decided IS NULL AND batch IS NULL""",
         (name,),
     ).fetchall()
     return any(Owner(*row[:4]).is_alive(row[4], clock(connection)) for row in owners)

@@ -11,6 +11,7 @@ import pytest
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.ledger import Call, Ledger
 from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.providers.base import Raw
 
 
 def call(name: str) -> Call:
@@ -83,6 +84,18 @@ def test_a_bill_above_its_worst_case_makes_every_later_one_count_for_more(place)
         end(ledger, ledger.begin(call("a"), 1, 1.0).result().attempt, "billed", 4.0)
         assert ledger.begin(call("b"), 1, 1.6).result().short
         assert ledger.begin(call("c"), 1, 1.5).result().attempt is not None
+
+
+def test_an_answer_that_came_and_is_not_read_yet_may_still_give_money_back(place):
+    """Between the coming of an answer and its reading, what was set aside for it is still held, and is waited for."""
+    with Ledger.open(place()) as ledger:
+        ledger.use_budget("b", 1.5)
+        number = ledger.begin(call("a"), 1, 1.0).result().attempt
+        ledger.received(number, Raw(200, body=b"cheap", sent=True)).result()
+        other = ledger.begin(call("b"), 1, 1.0).result()
+        assert (other.short, other.may_come_back) == (True, True)
+        end(ledger, number, "billed", 0.1)
+        assert ledger.begin(call("b"), 1, 1.0).result().attempt is not None
 
 
 ASK_AND_WAIT = """
