@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_unknown_model(args.model)
     model = make_model(args.model_args) if args.model in MODELS else None
     most = _most(args, model)
-    steps = make_steps(paper, parts, model, choice)
+    steps = make_steps(paper, parts, model, choice, _tell)
     if args.plan or not args.json:
         print(_plan_as_json(paper, steps) if args.json else plan_as_text(paper, steps, _name(args, model)), flush=True)
     refuse_beyond(steps, most)

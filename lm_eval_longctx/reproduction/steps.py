@@ -16,7 +16,7 @@ from lm_eval_longctx.harness.pricing import make_plan
 from lm_eval_longctx.providers.cascaded import Cascaded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.backend.estimate import Cell
     from lm_eval_longctx.harness.lm import LongctxLM
@@ -73,7 +73,13 @@ class Step:
         return output / self.part.id / name if name else output / self.part.id
 
 
-def make_steps(paper: Paper, parts: Sequence[Part], model: LongctxLM | None, choice: Choice) -> list[Step]:
+def make_steps(
+    paper: Paper,
+    parts: Sequence[Part],
+    model: LongctxLM | None,
+    choice: Choice,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Step]:
     """Return what would run, in order.
 
     Args:
@@ -81,6 +87,7 @@ def make_steps(paper: Paper, parts: Sequence[Part], model: LongctxLM | None, cho
         parts: Those that are wanted.
         model: As it would be asked; ``None`` for one of lm-eval's own, whose calls nobody prices, like a cascade's.
         choice: What the user chose.
+        tell: Is told what is priced: that may take a second for each table.
 
     Raises:
         ConfigError: A path is given for data that the paper does not know, or leads nowhere.
@@ -88,7 +95,11 @@ def make_steps(paper: Paper, parts: Sequence[Part], model: LongctxLM | None, cho
     for name, path in choice.data.items():
         _check_data(paper, name, path)
     known = {task.name for task in listed_tasks(choice.include_path) if "builder" in task.metadata}
-    return [step for part in parts for step in _steps_of(paper, part, model, choice, known)]
+    steps: list[Step] = []
+    for number, part in enumerate(parts, 1):
+        tell(f"planning {number} of {len(parts)}: {part.id}")
+        steps += _steps_of(paper, part, model, choice, known)
+    return steps
 
 
 def _check_data(paper: Paper, name: str, path: str) -> None:
