@@ -17,6 +17,7 @@ from lm_eval_longctx.screen import fitted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.matrix import Cell, Matrix, ModelEntry, Store
 
 HEADS = ("model", "task")
@@ -121,18 +122,21 @@ def plan_matrix(matrix: Matrix, pending: Sequence[Cell]) -> MatrixPlan:
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in pending:
         groups.setdefault((cell.model.name, cell.task), []).append(cell)
-    rows: list[Row] = []
-    refused: list[str] = []
-    for (name, task), cells in groups.items():
-        try:
-            rows += _planned(cells)
-        except LongctxError as error:
-            refused.append(f"{name} on {task} cannot run: {error}")
-    return MatrixPlan(matrix, pending, rows, refused)
+    rows: dict[tuple[str, str], list[Row]] = {}
+    refused: dict[tuple[str, str], str] = {}
+    for task in dict.fromkeys(task for _, task in groups):  # of one task after the other samples are kept
+        kept: dict[str, list[LongctxTask]] = {}
+        for (name, _), cells in ((key, cells) for key, cells in groups.items() if key[1] == task):
+            try:
+                rows[name, task] = _planned(cells, kept)
+            except LongctxError as error:
+                refused[name, task] = f"{name} on {task} cannot run: {error}"
+    ordered = [row for key in groups for row in rows.get(key, ())]
+    return MatrixPlan(matrix, pending, ordered, [refused[key] for key in groups if key in refused])
 
 
-def _planned(cells: Sequence[Cell]) -> list[Row]:
-    """Price one model on one task."""
+def _planned(cells: Sequence[Cell], kept: dict[str, list[LongctxTask]]) -> list[Row]:
+    """Price one model on one task; see ``planned_calls`` for what is kept."""
     import json
 
     first, lengths = cells[0], dict.fromkeys(length for cell in cells for length in cell.lengths)
@@ -141,7 +145,7 @@ def _planned(cells: Sequence[Cell]) -> list[Row]:
     metadata = {**first.metadata(), "context_lengths": list(lengths)}
     paths = [config["include_path"]] if "include_path" in config else []
     asked = planned_calls(
-        model, [first.task], metadata=json.dumps(metadata), limit=config.get("limit"), include_path=paths
+        model, [first.task], metadata=json.dumps(metadata), limit=config.get("limit"), include_path=paths, kept=kept
     )
     try:
         plan = make_plan(model, list(asked), REASONING)

@@ -81,6 +81,7 @@ def planned_calls(
     metadata: str = "",
     limit: float | None = None,
     include_path: Sequence[str] = (),
+    kept: dict[str, list[LongctxTask]] | None = None,
 ) -> Iterator[Asked]:
     """Yield every call that a run would make.
 
@@ -90,12 +91,19 @@ def planned_calls(
         metadata: As ``--metadata`` takes it: a JSON object.
         limit: As ``--limit`` takes it.
         include_path: Further folders of tasks.
+        kept: What several calls for the same tasks and settings share, so that samples are worked out once for all
+            models; those in a model's own tokens are each model's.
 
     Raises:
         ConfigError: No task matches, or a setting cannot be used.
         UnsupportedError: The model takes nothing of what a group or a pattern has.
     """
-    loaded = {task.config.task: task for task in _load(tasks, read_metadata(metadata), include_path)}
+    kept = {} if kept is None else kept
+    known = json.dumps([list(tasks), metadata, list(include_path)])
+    listed = kept.get(known) or _load(tasks, read_metadata(metadata), include_path)
+    if not any(task.in_own_tokens for task in listed):
+        kept[known] = listed
+    loaded = {task.config.task: task for task in listed}
     with estimating(SPEECH, TEXT):  # whether a task is taken is told by its samples, too
         aside = stand_aside(model, loaded)
     for task in (task for name, task in loaded.items() if name not in aside):

@@ -147,6 +147,11 @@ class LongctxTask(ConfigurableTask):
         return self._samples
 
     @property
+    def in_own_tokens(self) -> bool:
+        """Whether lengths are in the tokens of the model that is asked, so that each model has samples of its own."""
+        return self.sweep.tokenizer == OWN or bool(self.sweep.asked_tokens)
+
+    @property
     def eval_docs(self) -> list[Sample]:
         """The samples, as lm-eval asks for them."""
         return self.test_docs()

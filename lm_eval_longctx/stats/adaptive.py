@@ -51,10 +51,10 @@ _BEYOND = 4.0
 _EARLIER = (1.0, 3.0, 6.0)
 """Octaves by which the depth that suffers most falls earlier."""
 
-_DIPS = (0.55, 0.8)
+_DIPS = (0.3, 0.55, 0.8)
 """Shares of the score that one length alone may have, between lengths that do better."""
 
-_DIPPED = 0.25
+_DIPPED = 0.4
 """Prior probability of such a length."""
 
 _EDGE = 0.01

@@ -10,6 +10,7 @@ import yaml
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.matrix import read_matrix
 from lm_eval_longctx.matrix.work import Ended
+from lm_eval_longctx.tasks.base import Builder
 
 GOOD = {"models": ["echo/tail"], "tasks": ["longctx_text_niah"], "lengths": ["500", "1k"], "seeds": [1, 2]}
 
@@ -46,6 +47,27 @@ def test_a_plan_counts_every_cell_and_sends_nothing(command, tmp_path):
     assert [(row["length"], row["cells"], row["calls"]) for row in plan["rows"]] == [("500", 2, 4), ("1k", 2, 4)]
     assert (plan["total"]["calls"], plan["refused"]) == (8, [])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_works_samples_out_once_for_all_models(command, monkeypatch):
+    """Each of several models has the row that it has alone, in the order given, and samples are made once a task."""
+    made = []
+    samples = Builder.samples
+    monkeypatch.setattr(Builder, "samples", lambda self: made.append(self.sweep.task) or samples(self))
+    tasks, models = ["longctx_text_niah", "longctx_text_words"], ["echo/tail", "echo/digest"]
+    alone = [json.loads(command("--dry-run", "--json", models=[m], tasks=tasks)[1].out)["rows"] for m in models]
+    made.clear()
+    both = json.loads(command("--dry-run", "--json", models=models, tasks=tasks)[1].out)["rows"]
+    assert both == [*alone[0], *alone[1]]
+    assert made == ["longctx_text_niah"]  # the other task makes its samples in its own way
+
+
+def test_a_plan_in_each_model_s_own_tokens_shares_nothing(command):
+    """Samples in a model's own tokens are that model's: two plans together are what they are alone."""
+    own = {"metadata": {"depths": [0, 1], "samples_per_cell": 1, "tokenizer": "model"}}
+    models = ["echo/tail", "echo/digest"]
+    alone = [json.loads(command("--dry-run", "--json", models=[m], **own)[1].out)["rows"] for m in models]
+    assert json.loads(command("--dry-run", "--json", models=models, **own)[1].out)["rows"] == [*alone[0], *alone[1]]
 
 
 @pytest.mark.parametrize(
