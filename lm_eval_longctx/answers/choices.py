@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains
-from lm_eval_longctx.answers.matching import Mention, canonical, mentions
+from lm_eval_longctx.answers.matching import ALNUM, Mention, canonical, mentions
 from lm_eval_longctx.answers.spelling import normalise, typed
 from lm_eval_longctx.answers.thoughts import spoken
 from lm_eval_longctx.answers.wrapping import after_lead, lines_of, place_of, plain
@@ -17,8 +17,8 @@ from lm_eval_longctx.answers.wrapping import after_lead, lines_of, place_of, pla
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NOT_WORD = r"(?<![A-Za-z0-9'_.-])"
-_END = r"(?![A-Za-z0-9'_-])"
+_NOT_WORD = rf"(?<!{ALNUM})(?<!['_.-])"
+_END = rf"(?!{ALNUM}|['_-])"
 _CALLED = r"(?:option|choice|answer|letter|opci[oó]n|opzione|op[cç][aã]o|antwort|вариант|ответ|选项|選項|选择?|選擇?|選択肢|보기|الخيار|विकल्प)"
 _LETTER = re.compile(
     rf"[(\[【]\s?([A-Za-z])\s?[)\]】]"  # (B)
@@ -34,10 +34,14 @@ _FIRST = 4000
 
 _PLACEHOLDER = "X"
 _QUOTED_FORM = re.compile(r"final answer: ?\(X\)", re.IGNORECASE)
-_CONCLUDES = re.compile(
-    r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|which means)\b|所以|因此|よって|따라서",
-    re.IGNORECASE,
+_CALLED_SO = re.compile(rf"^\W*{_CALLED}\b", re.IGNORECASE)
+_NO_LETTERS = re.compile(r"\bn/a\b", re.IGNORECASE)
+_ANSWERS = re.compile(
+    rf"^[ \t]*Q:[^\n]*\n(?=[ \t]*A:)|^[ \t]*A:[ \t]*(?=[(\[]?[A-Za-z][)\].:]|(?:{_CALLED} )?[A-Za-z]\b\W*$)",
+    re.MULTILINE | re.IGNORECASE,
 )
+"""*A: B* is an answer, and not option A."""
+
 _FRAME = re.compile(
     r"^(?:(?:so|thus|therefore|hence|i think|i believe|i would say|i choose|i pick|my choice is|i'd say|(?:i'd|i would|i'll|i'm|let's) go(?:ing)? with|it is|it's|it was|that is|that's|this is|"
     r"they are|there (?:is|are|were|was)|the (?:correct |right |best )?(?:answer|option|choice|one|label) is|it must be|es|c'est|das ist|è|это|答案是)\b[\s,:]*)+"
@@ -68,11 +72,11 @@ class ChoiceRead:
 
 def read_choice(answer: str, options: Sequence[str]) -> ChoiceRead:
     """Return which option an answer chooses: by its letter, or by its words where they fit only one."""
-    place = place_of(_QUOTED_FORM.sub("", spoken(answer)))
+    place = place_of(_ANSWERS.sub("", _QUOTED_FORM.sub("", spoken(answer))))
     lines = lines_of(claims.short_lines(typed(place.text)))
     letters = string.ascii_uppercase[: len(options)]
-    text = "\n".join(map(after_lead, lines))
-    text = _corrected(text)
+    lines = [_folded(line, options) for line in map(after_lead, lines)]
+    text = _corrected("\n".join(lines))
     found = _letters(text)
     if len(set(found)) > 1 and lines and (last := _conclusion(lines, place.how)):
         text, found = last, _letters(last)
@@ -92,9 +96,10 @@ def read_choice(answer: str, options: Sequence[str]) -> ChoiceRead:
 def _letters(text: str) -> list[str]:
     """Return the letters that a text claims, each once."""
     marks = []
-    for match in _LETTER.finditer(text):
+    for match in _LETTER.finditer(_NO_LETTERS.sub("   ", text)):
         group = next(n for n, one in enumerate(match.groups(), 1) if one)
-        marks.append(Mention(match.start(), match.end(), match[group].upper()))
+        # What follows is looked at from the letter on: its stop belongs to the sentence.
+        marks.append(Mention(match.start(), match.end(group), match[group].upper()))
     marks = [m for m in marks if m.value != _PLACEHOLDER]
     low = text.casefold() if len(text.casefold()) == len(text) else text
     return [m.value for m in marks if not claims.denied(low, m)]
@@ -112,9 +117,19 @@ def _conclusion(lines: Sequence[str], how: str) -> str:
     Lines that were each marked as final are all meant: then the last is no better than the others.
     """
     last = re.split(r"(?<=[.!?])\s+(?=[A-Z(])", lines[-1])[-1]
-    bare = [len(re.findall(r"\w", line)) <= 1 for line in lines]
-    alone = claims.last_alone(lines, bare) if how == "whole" else None
-    return alone or (last if _CONCLUDES.search(last) and last != "\n".join(lines) else "")
+    bare = [len(re.findall(r"\w", _CALLED_SO.sub("", line))) == 1 for line in lines]
+    alone = claims.alone(lines, bare) if how == "whole" else None
+    concluded = claims.concluded([line.casefold() for line in lines]) is not None
+    return alone or (last if concluded and last != "\n".join(lines) else "")
+
+
+def _folded(line: str, options: Sequence[str]) -> str:
+    """Return a line in which an option's words right after its letter are gone: *B. two* is *(B)*."""
+    for letter, option in zip(string.ascii_uppercase, options, strict=False):
+        words = r"\W+".join(map(re.escape, re.findall(r"\w+", option)))
+        form = rf"{_NOT_WORD}[(\[]?{letter}[)\].:]{{1,2}}[ \t]*[\"'*]*{words}(?!{ALNUM})" if words else ""
+        line = re.sub(form, f"({letter})", line, flags=re.IGNORECASE) if words else line
+    return line
 
 
 def _by_words(text: str, options: Sequence[str]) -> list[str]:
@@ -145,7 +160,7 @@ def _spoken(text: str) -> str:
     return claims.words(_FRAME.sub("", low))
 
 
-def read_label(answer: str, labels: Sequence[str]) -> ChoiceRead:
+def read_label(answer: str, labels: Sequence[str], question: str = "") -> ChoiceRead:
     """Return which of the known labels an answer gives.
 
     A first line that is nothing but a label comes first: what a model of plain
@@ -153,17 +168,23 @@ def read_label(answer: str, labels: Sequence[str]) -> ChoiceRead:
     """
     spelt = {canonical(label): label for label in labels}
     place = place_of(answer)
-    first = next(iter(lines_of(normalise(place_first(answer)))), "")
-    alone = _labels(spelt, first)
-    if len(alone) == 1 and claims.words(first) == claims.words(alone[0]):
-        rest = lines_of(normalise(place_first(answer)))[1:2]
-        if not (rest and claims.words(rest[0]) in set(map(claims.words, spelt)) - {claims.words(alone[0])}):
+    lines = lines_of(normalise(place_first(answer)))
+    alone = _labels(spelt, next(iter(lines), ""))
+    if (
+        len(alone) == 1
+        and claims.words(lines[0]) == claims.words(alone[0])
+        and not claims.takes_back(" ".join(lines[1:]))
+    ):
+        others = set(map(claims.words, spelt)) - {claims.words(alone[0])}
+        if not (lines[1:] and claims.words(lines[1]) in others):
             return ChoiceRead(spelt[alone[0]], how="whole")
-    text = claims.short_lines(normalise(place.text))
+    text = claims.short_lines(claims.without_echo(normalise(place.text), normalise(question)))
     text = claims.corrected(text, [m.start for m in mentions(spelt, text)])
     lines = lines_of(text)
     bare = [claims.words(line) in set(map(claims.words, spelt)) for line in lines]
-    found = _labels(spelt, claims.last_alone(lines, bare) or "\n".join(lines))
+    found = _labels(spelt, claims.alone(lines, bare, first=place.how == "whole") or "\n".join(lines))
+    if len(found) > 1 and (last := claims.concluded(lines)) is not None:
+        found = _labels(spelt, last) or found
     if len(found) == 1:
         return ChoiceRead(spelt[found[0]], how=place.how)
     if found:

@@ -26,6 +26,7 @@ _NO = (
     r"|no es|nunca|en vez de|salvo|sino que no|pas|jamais|au lieu de|sauf|nicht|kein|keine|niemals|statt|anstatt|außer|ausser|falsch"
     r"|não|nao|nunca|exceto|non|mai|invece di|tranne|не|никогда|кроме|вместо|нет|ليس|ليست|لا|नहीं|niet|geen|nie|inte|ikke|bukan|không phải"
     r"|(?:at first|first|initially|originally),? i (?:thought|read|believed|guessed|assumed|said|wrote)"
+    r"|i (?:first|initially|originally|had) (?:thought|read|believed|guessed|assumed|said|written|wrote)"
 )
 _BEFORE = re.compile(
     rf"(?<![\w'\u0900-\u0d7f])(?:{_NO})(?![\w'])|不是|并非|並非|不等于|而非|除了|不选|不選|[❌✗✘🚫][\s*_\"']{{0,3}}$"
@@ -57,7 +58,9 @@ _CUT = re.compile(
     r"|pero|sino|sondern|mais|aber|jedoch|ma|mas|но|а)(?= )|而是|而应|ではなく|じゃなく|でなく、|(?<= )(?:بل|لكن|बल्कि|लेकिन|tylko|lecz|maar|melainkan|değil)(?= )| - "
 )
 _RETRACTS = re.compile(
-    r"(?:^|[\s,.;:!?()])(?:oh,? |hmm,? )?(?:no,? wait|wait,? no|actually,? no|no,? actually|wait|actually|scratch that|correction|rather"
+    r"(?:^|[\s,.;:!?()])(?:oh,? |hmm,? )?(?:no,? wait|wait,? no|actually,? no|no,? actually|wait|actually|scratch that|correction|rather(?! than)|on second thoughts?|on reflection|hold on|oops"
+    r"|(?:i|i've|i have) (?:made|make) (?:a|an|one) (?:\w+ )?(?:mistake|error)|my mistake|i was wrong|(?:that|this)(?:'s| is| was) (?:wrong|not right|incorrect|a mistake)"
+    r"|i (?:miscounted|misread|misspoke)|let me (?:re-?(?:check|count|consider|read|think|do|examine)|correct|try again)\b[^.,:;!\n]{0,30}"
     r"|sorry,? i mean[t]?|i mean[t]?|let me correct (?:that|myself|it)|no,? sorry|nein|no,? perd[oó]n|perd[oó]n|non,? pardon|pardon,? non"
     r"|нет,? подождите|вернее)\s?[,.:;—-]*\s+|[,.;—-] no, |(?:^|[\s，。、,])(?:不对|不，等等|更正|いや、?|訂正|아니,? )[，、：:]?\s?"
 )
@@ -69,6 +72,10 @@ _HEADING = re.compile(
 _QUESTION = re.compile(r"^[^.!\n。！？]*[?？]")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _CONDITION = re.compile(r"\b(?:if|whether|unless)\b[^,.;:!?\n]*$")
+
+_CONCLUDES = re.compile(
+    r"\b(?:so|therefore|thus|hence|consequently|in conclusion|conclusion|overall|finally|in the end|which means)\b|所以|因此|よって|따라서"
+)
 
 _SHORT = 500
 """Characters before a lone end of the context that may be an answer; a copied context is longer."""
@@ -111,6 +118,23 @@ def corrected(text: str, places: Sequence[int]) -> str:
         return text
     cuts = [mark.end() for mark in _RETRACTS.finditer(text) if places[0] < mark.end() <= places[-1]]
     return text[cuts[-1] :] if cuts else text
+
+
+def takes_back(text: str) -> bool:
+    """Whether a text begins by taking back what stood before it."""
+    return taken_back(text) != text.strip()
+
+
+def taken_back(text: str) -> str:
+    """Return a text without the words at its beginning that take back what stood before it."""
+    bare = text.strip()
+    mark = _RETRACTS.match(bare.casefold()) if len(bare.casefold()) == len(bare) else None
+    return bare[mark.end() :] if mark else bare
+
+
+def retracts(text: str) -> bool:
+    """Whether a text takes something back anywhere."""
+    return _RETRACTS.search(f"{text.casefold()} ") is not None
 
 
 def hedges(text: str, mention: Mention, values: Iterable[str]) -> bool:
@@ -172,6 +196,20 @@ def _make(text: str) -> tuple[int, bool]:
     return (len(parts), not _SMALL_WORDS.isdisjoint(parts))
 
 
-def last_alone(lines: Sequence[str], bare: Sequence[bool]) -> str | None:
-    """Return the last line if it is bare and no other line is: reasoning, and then the answer."""
-    return lines[-1] if len(lines) > 1 and bare[-1] and sum(bare) == 1 else None
+def alone(lines: Sequence[str], bare: Sequence[bool], *, first: bool = True) -> str | None:
+    """Return the line that alone is bare, if it is the last: reasoning, and then the answer; or the first.
+
+    Args:
+        lines: What an answer says.
+        bare: Which of these lines are nothing but a thing that was asked for.
+        first: Whether an answer may come before its reasons; not where each line was marked as final.
+    """
+    if len(lines) <= 1 or sum(bare) != 1:
+        return None
+    return lines[-1] if bare[-1] else lines[0] if bare[0] and first else None
+
+
+def concluded(lines: Sequence[str]) -> str | None:
+    """Return the last sentence of a normalised answer if it says that it concludes, and something stands before it."""
+    last = _SENTENCE.split(lines[-1])[-1] if lines else ""
+    return last if _CONCLUDES.search(last) and (len(lines) > 1 or last != lines[0]) else None

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff\U00020000-\U0003ffff"
 """Scripts written without spaces between words: a value may touch their letters."""
 
-_ALNUM = rf"[^\W_{_SPACELESS}]"
-_UUID = re.compile(rf"(?<!{_ALNUM})[0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}}(?!{_ALNUM})")
+ALNUM = rf"[^\W_{_SPACELESS}]"
+"""A letter or digit that a value or a letter of an option may not touch."""
+
+_UUID = re.compile(rf"(?<!{ALNUM})[0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}}(?!{ALNUM})")
 _CHUNK = re.compile(r"\d+(?:[.,' _]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,' _])\d{3})(?:\1\d{3})*")
 _TRIPLES = re.compile(r"\d{3}(?: \d{3})+")
@@ -108,8 +110,8 @@ def _text_mentions(values: list[str], text: str) -> list[Mention]:
     if not values:
         return []
     spelt = (r"[\s-]+".join(map(re.escape, value.split(" "))) for value in sorted(values, key=len, reverse=True))
-    before = rf"(?<!{_ALNUM})(?<!{_ALNUM}[-_'])"
-    after = rf"(?!{_ALNUM})(?![-_]{_ALNUM})(?!'(?!s\b){_ALNUM})"
+    before = rf"(?<!{ALNUM})(?<!{ALNUM}[-_'])"
+    after = rf"(?!{ALNUM})(?![-_]{ALNUM})(?!'(?!s\b){ALNUM})"
     pattern = re.compile(f"{before}(?:{'|'.join(spelt)}){after}")
     return [Mention(*m.span(), re.sub(r"[\s-]+", " ", m[0])) for m in pattern.finditer(text)]
 
@@ -117,11 +119,11 @@ def _text_mentions(values: list[str], text: str) -> list[Mention]:
 def _alone(text: str, start: int, end: int) -> bool:
     """Whether digits are neither glued to letters nor a part of a longer figure."""
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if re.search(rf"{_ALNUM}\Z", before) or re.match(_ALNUM, after):
+    if re.search(rf"{ALNUM}\Z", before) or re.match(ALNUM, after):
         return False
     if re.search(r"(?:^|[^\w.])\.\Z", before) or re.search(r"\d[-]\Z", before) or re.match(r"[-]\d", after):
         return False
-    joined = re.search(rf"{_ALNUM}-\Z", before) and re.match(rf"-{_ALNUM}", after)
+    joined = re.search(rf"{ALNUM}-\Z", before) and re.match(rf"-{ALNUM}", after)
     return not joined and not _negative(text, start)
 
 

@@ -18,7 +18,7 @@ _MINUS = re.compile(r"(?<![\w.,)-])-(?=\d)")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _ARTICLES = frozenset(("a", "an", "the"))
 _FRAMES = frozenset(
-    "it is was are were he she they that this there his her their its in at of by on to from for be been has had did does do so "
+    "it is was are were he she they that this there his her their its in at of by on to from for be been has had did does do so seems appears "
     "therefore thus hence would must who which whom what where when how many much year named called name answer called i think believe "
     "according document text context based es el la los las le les der die das ist est è il lo una un une ein eine".split()
 )
@@ -26,18 +26,35 @@ _KEPT_WORDS = frozenset(
     "not no never or nor either neither maybe perhaps possibly probably but except without unlike".split()
 )
 _REASON = re.compile(
-    r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to|\(see)\b.*"
+    r"[.;,]?\s+(?:because|since|as (?:it|the|stated|told|mentioned)|according to"
+    r"|\((?:see|as|according|based|from|since|because|found|stated|mentioned))\b.*"
+    r"|,?\s+(?:although|though|but) [iI]\b[^.]*\b(?:certain|sure|confident|wrong|mistaken)\b.*"
     r"|,\s+(?:as|who|which|whose)\b(?![^.]*\b(?:not|never|or|nor|but)\b).*",
     re.DOTALL,
 )
+_SPEAKER = re.compile(r"^\W*(?:q|question|a|assistant|model)\W*:\s*", re.IGNORECASE)
+_CONCLUSION = re.compile(
+    r"^\W*(?:in conclusion|conclusion|overall|finally|in the end|consequently|so|thus|hence|therefore)\b[\s,:]*",
+    re.IGNORECASE,
+)
+_FEW = 4
+"""Words of a line that is a candidate among others, and no explanation."""
+
 _TABLE_HEAD = re.compile(r"\A\s*\|[^\n]*\n[ \t]*\|[ \t:|-]{3,}\n")
-_DENIED = re.compile(r"[,;(]\s*(?:and |but )?not\s+[^,.;()]{1,60}\)?")
+_DENIED = re.compile(
+    r"[,;(]\s*(?:and |but )?not\s+[^,.;()]{1,60}\)?|\s+(?:rather than|instead of)\s+[^,.;()]{1,60}"
+    r"|^\W*(?:it|that|this)(?:(?:'s| is| was) not|\s(?:isn't|wasn't))\s[^.,;]{1,60}[.,;]\s+(?:but )?"
+    r"|^\W*(?:at first |initially |originally )?i (?:first |initially |originally )?(?:thought|guessed|assumed|believed) [^.,;]{1,60}[,.;] (?:but |however,? )?",
+    re.IGNORECASE,
+)
 _DECIMALS = re.compile(r"(?<=\d)\.0+(?![\d.])")
 _TRANSLATES = re.compile(
     r"\W*(?:in \w+,? )?(?:it|(?:the|this|your|a|an) (?:\w+ ){0,2}(?:sentence|phrase|text|line))\s+(?:means|says|reads|translates)"
     r"(?: (?:to|as|into|in|english|the following))*\s*(?::\s*|(?=[\"\u201c]))",
     re.IGNORECASE,
 )
+_MEANS = r"(?:means?|is|translates?(?: (?:to|as|into))?|(?:can|would|could) be translated (?:as|to|into)|in english|bedeutet|signifie|significa|=|→|->|[-\u2013\u2014](?=\s))"
+_GLOSS = re.compile(r"\s*\((?:literal|lit\.|note|a literal|word for word)[^()]*\)\s*$", re.IGNORECASE)
 _TRANSCRIPT = (
     r"(?:transcript(?:ion)?|transcripción|transcrição|trascrizione|transkript(?:ion)?|verbatim text|транскри\w+|расшифровка"
     r"|转录\w*|轉錄\w*|文字起こし|書き起こし|전사\w*|녹취록|प्रतिलेख\w*|النص المكتوب|التفريغ)"
@@ -85,12 +102,18 @@ class TextRead:
         return not self.abstained and not any(c.isalnum() for c in self.text)
 
 
-def read_text(answer: str, question: str = "") -> TextRead:
-    """Return the one line in which an answer says its text; what stands below it is an explanation."""
+def read_text(answer: str, question: str = "", *, weighed: bool = True) -> TextRead:
+    """Return the one line in which an answer says its text; what stands below it is an explanation.
+
+    Args:
+        answer: As the model wrote it.
+        question: What was asked, to know its echo.
+        weighed: Whether lines may be candidates, or lead to a conclusion; not where a text is only rendered.
+    """
     place = place_of(answer)
     lines = [line for line in lines_of(_TABLE_HEAD.sub("", place.text)) if line.count(" ") < claims.LONG]
     lines = _without_copies(lines, question)
-    line = _statement(lines) if place.how == "whole" else "\n".join(lines)
+    line = _statement(lines, weighed=weighed) if place.how == "whole" else "\n".join(lines)
     if place.how in {"final", "answer", "boxed", "tag"} and len(lines) > 1:
         kept = {claims.words(normalise(one)): one for one in lines}
         line = " or ".join(kept.values())
@@ -99,8 +122,17 @@ def read_text(answer: str, question: str = "") -> TextRead:
     return TextRead(line, gone, place.how)
 
 
-def _statement(lines: list[str]) -> str:
-    """Return the first line; a bare last line where reasoning stands before it."""
+def _statement(lines: list[str], *, weighed: bool) -> str:
+    """Return the first line; a bare last line, or one that concludes, where reasoning stands before it.
+
+    Several bare lines are candidates, and a line that takes back what stands above it comes in its place.
+    """
+    if weighed and (back := [place for place, line in enumerate(lines) if place and claims.takes_back(line)]):
+        return claims.taken_back(lines[back[-1]])
+    if weighed and len(lines) > 1 and all(len(line.split()) <= _FEW and ":" not in line for line in lines):
+        return " or ".join({claims.words(normalise(line)): line for line in lines}.values())
+    if weighed and claims.concluded(list(map(normalise, lines))) and len(lines[-1].split()) <= 2 * _FEW:
+        return _CONCLUSION.sub("", lines[-1])
     if len(lines) > 1 and len(lines[0].split()) > 8 and len(lines[-1].split()) <= 8 and _is_thinking(lines[0]):
         return lines[-1]
     return lines[0] if lines else ""
@@ -109,7 +141,7 @@ def _statement(lines: list[str]) -> str:
 def _is_thinking(line: str) -> bool:
     return (
         re.match(
-            r"\W*(?:let me|let's|first|to answer|to find|i need|we need|the (?:text|document|question|context)|reading|looking|"
+            r"\W*(?:let me|let's|i(?:'ll| will| am going to)|first|to answer|to find|i need|we need|the (?:text|document|question|context)|reading|looking|"
             r"okay|hmm|so|well|thinking|step)\b",
             line,
             re.IGNORECASE,
@@ -121,12 +153,19 @@ def _is_thinking(line: str) -> bool:
 def _without_copies(lines: list[str], question: str) -> list[str]:
     known = {claims.words(normalise(part)) for part in re.split(r"(?<=[.?!])\s+|\n", question) if len(part) > 8}
     longest = max(map(len, known), default=0)
-    return [line for line in lines if len(line) > 4 * longest or claims.words(normalise(line)) not in known]
+    return [kept for line in lines if (kept := line if len(line) > 4 * longest else _without(line, known)).strip()]
 
 
-def read_translation(answer: str) -> TextRead:
-    """Return the line that holds a translation."""
-    read = read_text(answer)
+def _without(line: str, known: set[str]) -> str:
+    """Return a line without the sentences of the question; who speaks does not count."""
+    bare = _SPEAKER.sub("", line)
+    kept = [part for part in re.split(r"(?<=[.?!])\s+", bare) if claims.words(normalise(part)) not in known]
+    return " ".join(kept) if known else line
+
+
+def read_translation(answer: str, source: str = "") -> TextRead:
+    """Return the line that holds a translation, without the sentence that was to be translated."""
+    read = read_text(_without_source(answer, source), weighed=False)
     head, colon, rest = read.text.partition(": ")
     named = (
         colon
@@ -136,7 +175,19 @@ def read_translation(answer: str) -> TextRead:
     )
     means = _TRANSLATES.match(read.text)
     text = read.text[means.end() :] if means and read.text[means.end() :].strip() else rest if named else read.text
-    return TextRead(unquoted(text), read.abstained, read.how)
+    return TextRead(unquoted(_GLOSS.sub("", text)), read.abstained, read.how)
+
+
+def _without_source(answer: str, source: str) -> str:
+    """Return an answer without the sentence that it translates and the words that lead on from it (``X means``)."""
+    bare = source.strip().rstrip(".?!")
+    if not bare:
+        return answer
+    marks = r"[\"'*_`\u201c\u201d\u2018\u2019.?!]*"
+    lead = rf"(?:the )?(?:hanuyu |kalamang |english |original )?(?:sentence|phrase|text|source)?:?\s*{marks}"
+    said = rf"^[ \t]*{lead}{re.escape(bare)}{marks}[ \t]*(?:{_MEANS}[ \t]*[:：]?|$)[ \t]*\n?"
+    without = re.sub(said, "", answer, flags=re.IGNORECASE | re.MULTILINE)
+    return without if any(c.isalnum() for c in without) else answer
 
 
 def read_long(answer: str, beginning: str) -> str:
@@ -150,10 +201,8 @@ def read_long(answer: str, beginning: str) -> str:
     text = "" if said.unclosed else said.text
     if fenced := _FENCE_ALL.match(text):
         text = fenced[1]
-    bare = text.strip()
-    if bare.startswith("{") and bare.endswith("}"):
-        place = in_json(bare)
-        text = place.text if place and place.text.startswith(beginning) else text
+    place = in_json(text) if "{" in text else None
+    text = place.text if place and place.text.startswith(beginning) else text
     head, found, rest = text.partition(beginning)
     if found and not _introduces(head):
         return text

@@ -29,6 +29,11 @@ _NEXT = re.compile(
 )
 _BARE_START = re.compile(r"\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z\"'(<])")
 _BARE_FINAL = "assistantfinal"
+_TURN_OVER = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|end_of_text|endoftext|end_of_turn|user|start_header_id|end|eos)\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<eos>",
+    re.IGNORECASE,
+)
+"""What ends a turn: servers that do not know it as a token of the model's pass it on, and what follows it too."""
 MOST = 100_000
 """Characters of an answer that are read for what it claims; what is longer is a copy or an endless loop."""
 
@@ -98,6 +103,7 @@ def _parted(text: str, tags: tuple[str, ...], end_token: str, opening: str) -> S
     elif opening and _parted(opening, tags, "", "").unclosed:
         text = f"<{_NAMES[0]}>{text}"  # any closing mark ends it, whatever its name
     said = _by_channel(text) if "<|" in text else Said(text)
+    said = Said(_own_turn(said.text), said.thoughts, said.unclosed)
     marked = _by_marks(said.text, tags) if _may_hold_marks(said.text, tags) else Said(said.text)
     bare = _bare(marked.text)
     thoughts = (*removed, *said.thoughts, *marked.thoughts, *bare.thoughts)
@@ -153,6 +159,17 @@ def _by_marks(text: str, tags: tuple[str, ...]) -> Said:
 
 def _joined(pieces: Sequence[str]) -> str:
     return _JOIN.join(piece for piece in pieces if piece.strip()).strip()
+
+
+def _own_turn(text: str) -> str:
+    """Return a text up to the token that ends the turn; as it is where nothing stands before that."""
+    text = (
+        text.removesuffix("\n").removesuffix("</s>")
+        if text.endswith(("</s>", "</s>\n")) and "<s>" not in text
+        else text
+    )
+    over = _TURN_OVER.search(text) if "<" in text else None
+    return text[: over.start()] if over and text[: over.start()].strip() else text
 
 
 def _by_channel(text: str) -> Said:

@@ -76,8 +76,8 @@ def read_value(answer: str, wanted: Wanted) -> ValueRead:
     place = place_of(answer)
     text = in_digits(normalise(place.text))
     text = claims.short_lines(claims.without_echo(text, normalise(wanted.question)))
-    text = _last_alone(text, wanted)
     text = claims.corrected(text, [mark.start for mark in found(text, wanted)])
+    text = _alone(text, wanted, first=place.how == "whole")
     marks = found(text, wanted)
     said = claims.claimed(text, marks, map(canonical, wanted.accepted))
     if Kind.TEXT in wanted.all_kinds:
@@ -117,8 +117,8 @@ def found(text: str, wanted: Wanted) -> list[Mention]:
     return sorted(marks.values(), key=lambda m: (m.start, m.end))
 
 
-def _last_alone(text: str, wanted: Wanted) -> str:
-    """Return the last line where it alone is a bare value: what came before was reasoning."""
+def _alone(text: str, wanted: Wanted, *, first: bool) -> str:
+    """Return the first or the last line where it alone is a bare value, or the last sentence where it concludes."""
     lines = lines_of(text)
     text = "\n".join(lines)
     ends = list(accumulate(len(line) + 1 for line in lines))
@@ -127,5 +127,7 @@ def _last_alone(text: str, wanted: Wanted) -> str:
         line = bisect_right(ends, mark.start)
         longest[line] = max(longest[line], len(mark.value))
     bare = [n > 0 and len(claims.words(line)) <= n + 2 for n, line in zip(longest, lines, strict=True)]
-    alone = claims.last_alone(lines, bare)
+    alone = claims.alone(lines, bare, first=first)
+    if alone is None and (last := claims.concluded(lines)) is not None and found(last, wanted):
+        return last
     return alone if alone is not None else text

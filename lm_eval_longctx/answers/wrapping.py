@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from lm_eval_longctx.answers import claims
+from lm_eval_longctx.answers.structured import MISSING, structured
 from lm_eval_longctx.answers.thoughts import spoken
 
 _ROUNDS = 8
@@ -28,27 +29,46 @@ _LATEX_MARK = re.compile(r"\\[()\[\]]|\$\$?|\\!")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\([^()\s]{1,300}\)")
 _BOLD = re.compile(r"\*\*|__|~~|`{2,}|(?<![\w*])[*_](?=[^\s*_])|(?<=[^\s*_])[*_](?![\w*])")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~|<(del|strike)>[^<\n]{0,200}</\1>", re.IGNORECASE)
-_FOOTNOTE = re.compile(r"(?<=[\w.!?\"')\]])\[\^?\d{1,3}\](?![(\w:])")
+_FOOTNOTE = re.compile(r"(?:(?<=[\w.!?\"')\]])|(?<=[\d)]) )\[\^?\d{1,3}\](?![(\w:])")
 _TURN = re.compile(r"^[ \t*#]*(system|user|human|assistant)[ \t*]*:", re.IGNORECASE | re.MULTILINE)
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•>#]+[ \t]+|#+|>+)(?=\S)")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "`": "`", "》": "《"}
 
 _FINAL_WORDS = (
-    r"final (?:answer|translation|label|value|result|choice)|(?:so|thus|therefore|hence)[,:]? (?:the|my) (?:final )?answer"
+    r"final (?:answer|translation|label|value|result|choice|count|number|list|table)|(?:corrected|revised|updated) (?:final )?answer|correction|(?:so|thus|therefore|hence)[,:]? (?:the|my) (?:final )?answer"
     r"|respuesta final|réponse finale|endgültige antwort|risposta finale|resposta final|окончательный ответ"
+    r"|eindantwoord|definitief antwoord|ostateczna odpowiedź|slutligt svar|nihai cevap|jawaban akhir|câu trả lời cuối cùng|konečná odpověď|остаточна відповідь"
     r"|最终答案|最終答案|最終回答|최종 답변|최종 답|최종 정답|الإجابة النهائية|अंतिम उत्तर"
 )
+_CORRECTS = re.compile(r"correct(?:ed|ion)|revised|updated", re.IGNORECASE)
 _PLAIN_WORDS = (
     r"(?:(?:my|the|correct|right|best|short) )*answer|respuesta|réponse|antwort|risposta|resposta|ответ"
-    r"|答案|回答|答え|정답|답변|답|الإجابة|الجواب|उत्तर|label|translation|result|conclusion"
+    r"|答案|回答|答え|정답|답변|답|الإجابة|الجواب|उत्तर|label|translation|result|conclusion|ans|tl;?dr"
+    r"|antwoord|odpowiedź|svaret?|cevap|yanıt|jawaban(?:nya)?|câu trả lời|đáp án|odpověď|відповідь|vastaus|válasz|răspuns(?:ul)?|απάντηση"
+    r"|پاسخ|جواب|תשובה|התשובה|คำตอบ|উত্তর|翻译|翻譯|翻訳|번역"
 )
 _LINK_WORDS = (
-    r"\s*(?:(?:is|are|would be|must be|should be|es|est|ist|lautet|è|é)\b(?: that it is\b| as follows\b)?\s*[:：]?"
-    r"|[:：=]|是\s*[:：]?|は\s*[:：]?|은\s*[:：]?|는\s*[:：]?|هو\s*[:：]?|هي\s*[:：]?|है\s*[:：]?|->|→|[-–—](?=\s))"
+    r"\s*(?:(?:is|are|would be|must be|should be|seems to be|appears to be|es|est|ist|lautet|è|é|är|er|jest|to|là|adalah|je|on)\b(?: that it is\b| as follows\b)?\s*[:：]?"
+    r"|[:：=]|是\s*[:：]?|は\s*[:：]?|은\s*[:：]?|는\s*[:：]?|هو\s*[:：]?|هي\s*[:：]?|היא\s*[:：]?|הוא\s*[:：]?|คือ\s*[:：]?|है\s*[:：]?|->|→|[-–—](?=\s))"
 )
 _FINAL = re.compile(rf"(?<!\w)(?:{_FINAL_WORDS}){_LINK_WORDS}", re.IGNORECASE)
 _PLAIN = re.compile(rf"(?<!\w)(?:{_PLAIN_WORDS}){_LINK_WORDS}", re.IGNORECASE)
 _FINAL_HEAD = re.compile(rf"^\W*(?:{_FINAL_WORDS}|{_PLAIN_WORDS})\W*$", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"^[ \t]*[*_#>(]*(?:(?:explanation|reasoning|justification|rationale|notes?|confidence(?: level| score)?|certainty|sources?|"
+    r"references?|evidence|p\.?s\.?|disclaimer|comment|begründung|erklärung|explicación|explication|spiegazione|explicação"
+    r"|пояснение|объяснение|解释|解釋|説明|설명)[*_]*[ \t]*[:：]"
+    r"|(?:please )?(?:let me know|feel free|i hope (?:this|that)|hope (?:this|that)|would you like|do you want|if you (?:need|have|want|would)|"
+    r"is there anything|note that|i (?:double-?)?(?:checked|verified)|happy to|need anything|sag bescheid|d[ií]me si|n'hésite|fammi sapere))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""How a line begins that tells of an answer, or offers more, after it was given."""
+
+_COPULA = re.compile(r"(?<=\w)(?:です|である|でした|입니다|이에요|예요|이다)[。.！!]?$")
+"""What ends a sentence that says what the answer is, in languages that put the verb behind."""
+
+_ARTICLE = re.compile(r"^\W*(?:(?:so|thus|therefore|hence|and|the|my|correct|right)\b\W*)+$", re.IGNORECASE)
+_ONE_ITEM = re.compile(r"1[.)] (?=\S+(?: \S+){0,3}$)(?!.*[?!]$)")
 _NULL = "\0"
 """Stands for a JSON null while values are looked for."""
 
@@ -89,6 +109,8 @@ def place_of(answer: str) -> Place:
         if found is None or (found.text == text and found.how == how):
             break
         text, how = found.text.strip(), found.how
+    if how == "whole":
+        text = _ONE_ITEM.sub("", without_asides(text)) if "\n" not in text.strip() else without_asides(text)
     return Place(plain(text), how)
 
 
@@ -96,10 +118,19 @@ def _first_turn(text: str) -> str:
     """Return the first turn of the assistant where a model goes on with a dialogue, or repeats one."""
     marks = [(mark[1].lower() == "assistant", mark) for mark in _TURN.finditer(text)]
     start = 0
-    if marks and not marks[0][1].start() and not marks[0][0]:
+    if marks and not marks[0][1].start():
         start = next((mark.end() for own, mark in marks if own), 0)
     end = next((mark.start() for own, mark in marks if not own and mark.start() > start), len(text))
     return text[start:end].strip() or text
+
+
+def without_asides(text: str) -> str:
+    """Return a text without what is added after the answer: explanations, notes, offers; as it is if it begins so."""
+    for mark in _ASIDE.finditer(text):
+        head = text[: mark.start()].rstrip().rstrip("-").rstrip()
+        if any(c.isalnum() for c in head) and not is_lead(head.rpartition("\n")[2]):
+            return head
+    return text
 
 
 def plain(text: str) -> str:
@@ -148,13 +179,9 @@ def after_lead(line: str) -> str:
 
 
 def in_json(text: str) -> Place | None:
-    """Read JSON with one value, or with a key that says which is the answer."""
-    bare = _FENCE.sub("", text).strip("*_~`\"'\u201c\u201d\u00ab\u00bb \n\t")
-    if bare[:1] not in "{[" or bare[-1:] not in "}]" or not bare:
-        return None
-    try:
-        value = json.loads(bare, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
+    """Read JSON with one value, or with a key that says which is the answer, alone or apart from what is said round it."""
+    value, rest = structured(text)
+    if value is MISSING or _FINAL.search(rest) or _PLAIN.search(rest) or claims.takes_back(rest):
         return None
     found = _value(value)
     if found is None:
@@ -217,8 +244,8 @@ def _marked(text: str) -> Place | None:
     for pattern, how in ((_FINAL, "final"), (_PLAIN, "answer")):
         marks = [m for m in pattern.finditer(bare) if _announces(bare, m)]
         ends = [*(m.start() for m in marks[1:]), len(bare)]
-        bodies = list(dict.fromkeys(_segment(bare[m.end() : end]) for m, end in zip(marks, ends, strict=False)))
-        bodies = [body for body in bodies if any(c.isalnum() for c in body)]
+        bodies = [_segment(bare[m.end() : end]) for m, end in zip(marks, ends, strict=False)]
+        bodies = list(dict.fromkeys(body for body in _standing(marks, bodies) if _says(body)))
         if bodies:
             return Place("\n".join(bodies), how)
     heads = bare.split("\n")
@@ -228,9 +255,25 @@ def _marked(text: str) -> Place | None:
     return None
 
 
+def _standing(marks: list[re.Match[str]], bodies: list[str]) -> list[str]:
+    """Return what was announced and not taken back: a correction, or words that take back, end what came before."""
+    start = 0
+    for place in range(1, len(bodies)):
+        if _CORRECTS.match(marks[place][0]) or claims.retracts(bodies[place - 1]):
+            start = place
+    return bodies[start:]
+
+
+def _says(body: str) -> bool:
+    """Whether what was announced is more than the beginning of the next words that announce (*Here it is: the answer is*)."""
+    return any(c.isalnum() for c in _ARTICLE.sub("", body))
+
+
 def _announces(text: str, mark: re.Match[str]) -> bool:
     """Whether words that announce an answer stand at the beginning of a clause."""
     before = text[max(0, mark.start() - 40) : mark.start()].rpartition("\n")[2].rstrip().lower()
+    if before == "a" and not mark[0].isascii():  # Portuguese: "A resposta é"
+        return True
     return not re.search(r"(?:\b(?:if|whether|when|not|no|an?|each|of|other|wrong|what)|n't)$", before)
 
 
@@ -238,5 +281,5 @@ def _segment(text: str) -> str:
     """Return the rest of a line, or the next line that says something; half a pair of code marks comes off."""
     for line in text.split("\n"):
         if any(c.isalnum() for c in line):
-            return line.strip().strip("`")
+            return _COPULA.sub("", line.strip().strip("`"))
     return ""

@@ -22,7 +22,7 @@ from lm_eval_longctx.answers.abstaining import abstains, denies
 from lm_eval_longctx.answers.matching import Mention, mentions
 from lm_eval_longctx.answers.spelling import normalise
 from lm_eval_longctx.answers.thoughts import MOST, spoken
-from lm_eval_longctx.answers.wrapping import place_of, plain
+from lm_eval_longctx.answers.wrapping import place_of, plain, without_asides
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
@@ -34,6 +34,13 @@ _BETWEEN = re.compile(r"[,;|\n/&]|(?<!\w)and(?!\w)|(?<=\s)(?=\d{1,3}[.)]\s)")
 _MARKS = " \t\"'`*_.:!()[]{}<>-#=\u2022"
 _NUMBER = re.compile(r"\(?\d{1,3}[.):]\s*")
 _FINAL = re.compile(r"(?<!\w)final (?:answer|list|set)(?!\w)\W{0,6}(?:(?:is|are)\b\W{0,3})?", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"(?:^|(?<=[.!?] ))\W*(?:(?:so|therefore|thus|hence)\W+)?(?:the |my )?(?:(?:correct|right|corrected) )?"
+    r"(?:answer|list|set)\b\W{0,6}(?:is|are|:)\W{0,6}"
+    r"|^\W*(?:conclusion|in conclusion|answer|result)\b\W*"
+    r"|\b(?:wait|(?:that|this) (?:is|was) wrong|i made a mistake)[,.]\s",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NOTHING = re.compile(r".*?\b(?:none|nothing|nobody|no one|empty|null)\W*")
 _PUBLISHED = re.compile(r"Final Answer: ?\[.*\]")
 _MOST_WORDS = 3
@@ -143,10 +150,10 @@ def _published(answer: str) -> set[str] | None:
 
 
 def _read(sample: Mapping[str, Any], answer: str) -> _Read:
-    text, listed = _place(answer)
+    shape = str(sample.get("names") or "")
+    text, listed = _place(answer, shape)
     low = normalise(text)
     right, asked = _right(sample), normalise(str(sample.get("question", "")))
-    shape = str(sample.get("names") or "")
     # Names in prose are told from common words of the same form by their capital.
     capitals = {name.casefold() for name in re.findall(rf"\b(?:{shape})\b", text)} if shape else set()
     known = mentions(right, low)
@@ -167,16 +174,24 @@ def _holds(item: Mention, name: Mention) -> bool:
     return item.start <= name.start and name.end <= item.end
 
 
-def _place(answer: str) -> tuple[str, bool]:
+def _place(answer: str, shape: str) -> tuple[str, bool]:
     """Return what is announced as final, the list at the end, or all of an answer, and whether it is a list."""
     place = place_of(answer)
     if place.how in {"json", "tag", "boxed", "null"}:
         return place.text, place.how == "null"
-    text = plain(spoken(answer))
+    text = without_asides(plain(spoken(answer)))
     marks = [mark for mark in _FINAL.finditer(text) if text[mark.end() :].strip()]
-    text = text[marks[-1].end() :] if marks else text
+    text = text[marks[-1].end() :] if marks else _announced(text, shape)
     listed = _LIST.search(text)
     return (listed[1], True) if listed else (text, False)
+
+
+def _announced(text: str, shape: str) -> str:
+    """Return what follows the last words that announce an answer, or take one back, if it names anything."""
+    for mark in reversed(list(_ANSWER.finditer(text))):
+        if re.search(shape or r"\w", text[mark.end() :]):
+            return text[mark.end() :]
+    return text
 
 
 def _items(low: str, shape: str) -> Iterator[Mention]:

@@ -9,14 +9,16 @@ final plan does not count, nor do words of the format in the place of names.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.spelling import normalise
+from lm_eval_longctx.answers.structured import structured
 from lm_eval_longctx.answers.thoughts import MOST, spoken
+from lm_eval_longctx.answers.wrapping import place_of
 from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 from lm_eval_longctx.scorers.strips import World
 
@@ -36,6 +38,9 @@ _NEXT = re.compile(r"^[ \t]*(?:Problem|Goal):", re.MULTILINE)
 _CALL = r"(?<![\w])({verbs})[*_`\"']*\s*\(([^()\n]*)\)"
 _BULLET = re.compile(r"^[\s>*+\-\u2022(\[\"'`_]*(?:(?:step\s*)?\d{1,3}\s*[.):\]-]+)?[\s*_`\"'(]*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[-_][^\W_]+|:\d\d)*")
+_LEAD = 2
+"""Words before the first step of a line: its number, *step 3*, *then*; more is prose that speaks of a step."""
+
 _MARKS = " \t\"'`*_"
 
 
@@ -79,7 +84,7 @@ class PlanScorer(Scorer):
             "solved": float(solved),
             "valid": taken / len(plan) if plan else 0.0,
             "excess": (len(plan) - shortest) / shortest if solved else None,
-            "abstained": float(not plan and abstains(normalise(spoken(answer)))),
+            "abstained": float(not plan and _abstains(answer)),
         }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
@@ -91,8 +96,12 @@ class PlanScorer(Scorer):
             "compared": "; ".join(map(as_text, plan))[:400],
             "steps": len(plan),
             "first_wrong_step": taken + 1 if taken < len(plan) else None,
-            "unparsed": float(not plan and not abstains(normalise(spoken(answer)))),
+            "unparsed": float(not plan and not _abstains(answer)),
         }
+
+
+def _abstains(answer: str) -> bool:
+    return place_of(answer).how == "null" or abstains(normalise(place_of(answer).text))
 
 
 @lru_cache(maxsize=16)
@@ -119,15 +128,20 @@ def _announced(text: str) -> Iterator[str]:
     """Yield what is marked as the plan, the last first: between tags, in a fence, after words that announce it."""
     yield from (mark[2] for mark in reversed(list(_TAG.finditer(text))))
     marks = list(_FINAL.finditer(text))
-    if marks:
-        yield text[marks[-1].end() :]
-    yield from (mark[1] for mark in reversed(list(_FENCED.finditer(text))))
+    fences = list(_FENCED.finditer(text))
+    last = marks[-1].end() if marks else len(text)
+    yield from (fence[1] for fence in fences if fence.start() >= last)
+    yield text[last:]
+    yield from (fence[1] for fence in reversed(fences))
 
 
 def _calls(text: str, world: World) -> Iterator[Step]:
-    """Yield what is written as ``verb(a, b)``."""
+    """Yield what is written as ``verb(a, b)``: in lines that begin so, else anywhere: prose speaks of steps."""
     verbs = "|".join(map(re.escape, world.actions))
-    for mark in re.finditer(_CALL.format(verbs=verbs), text, re.IGNORECASE):
+    call = re.compile(_CALL.format(verbs=verbs), re.IGNORECASE)
+    lines = [(line, list(call.finditer(line))) for line in text.split("\n")]
+    led = [marks for line, marks in lines if marks and len(_WORD.findall(line[: marks[0].start()])) <= _LEAD]
+    for mark in chain.from_iterable(led or (marks for _, marks in lines)):
         verb, words = mark[1].lower(), [word for word in mark[2].split(",") if word.strip(_MARKS)]
         if not _is_format(words, world, verb):
             yield (verb, *(_name(word, world) for word in words))
@@ -136,7 +150,7 @@ def _calls(text: str, world: World) -> Iterator[Step]:
 def _lines(text: str, world: World) -> Iterator[Step]:
     """Yield lines that begin with a verb and name as many things as it takes."""
     known = {name.lower(): name for name in world.names}
-    for line in _from_json(text) or re.split(r"[\n;]", text):
+    for line in _from_json(text, world) or re.split(r"[\n;]", text):
         words = _WORD.findall(_BULLET.sub("", line))
         verb = words[0].lower() if words else ""
         named = [known[word.lower()] for word in words[1:] if word.lower() in known]
@@ -144,15 +158,18 @@ def _lines(text: str, world: World) -> Iterator[Step]:
             yield (verb, *named)
 
 
-def _from_json(text: str) -> list[str]:
-    """Return the steps of a list in JSON, each as one line."""
-    try:
-        plain = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    while isinstance(plain, dict) and len(plain) == 1:
-        (plain,) = plain.values()
-    return [" ".join(_texts(step)) for step in plain] if isinstance(plain, list) else []
+def _from_json(text: str, world: World) -> list[str]:
+    """Return the steps of a list in JSON, each as one line that begins with its verb."""
+    plain = structured(text).value
+    while isinstance(plain, dict) and plain:
+        plain = next((value for value in plain.values() if isinstance(value, list)), next(iter(plain.values())))
+    return [_from_verb(list(_texts(step)), world) for step in plain] if isinstance(plain, list) else []
+
+
+def _from_verb(words: list[str], world: World) -> str:
+    """Return a step without the number that stands before its verb."""
+    verb = next((place for place, word in enumerate(words) if word.lower() in world.actions), 0)
+    return " ".join(words[verb:])
 
 
 def _texts(value: Any) -> Iterator[str]:

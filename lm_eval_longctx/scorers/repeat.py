@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.spelling import normalise
 from lm_eval_longctx.answers.texts import SHORT, read_long
+from lm_eval_longctx.answers.thoughts import without_thoughts
+from lm_eval_longctx.answers.wrapping import in_json, place_of
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
 
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_MARKS = "\"'`*_>.-\u201c\u201d"
+
+
 class RepeatScorer(Scorer):
     """Compares a copy with the words that were to be copied.
 
-    Accepts the words in their order, number and spelling, upper and lower case included; fences, quotes, JSON and a
-    polite line before them come off.
+    Accepts the words in their order, number and spelling, upper and lower case included; fences, quotes, JSON and
+    lines round them that hold none of the words come off.
 
     Reads from the sample: ``target`` (all words) and ``odd`` (the one that is not like the others).
     """
@@ -59,7 +64,7 @@ class RepeatScorer(Scorer):
             "odd_placed": float(said[place : place + 1] == [sample["odd"]]),
             "odd_present": float(sample["odd"] in said),
             "length_error": abs(len(said) - len(right)) / len(right),
-            "abstained": float(_abstains(sample, said)),
+            "abstained": float(_abstains(sample, said, answer)),
         }
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
@@ -72,14 +77,26 @@ class RepeatScorer(Scorer):
             "words_too_many": len(said) - len(right),
             "odd_at": said.index(sample["odd"]) if sample["odd"] in said else None,
             "first_error": wrong if said != right else None,
-            "unparsed": float(not said),
+            "unparsed": float(not said and not _abstains(sample, said, answer)),
         }
 
 
 def _copied(sample: Mapping[str, Any], answer: str) -> list[str]:
-    return read_long(answer, sample["target"].split()[0]).split()
+    """Return the words that were written, without what was said round the copy in lines that hold none of its words."""
+    place, known = in_json(without_thoughts(answer).text), set(sample["target"].split())
+    text = place.text if place else read_long(answer, sample["target"].split()[0])
+    lines = [[word for word in line.split() if word.strip(_MARKS)] for line in text.split("\n")]
+    holding = [place for place, words in enumerate(lines) if known & {word.strip(_MARKS) for word in words}]
+    if not holding:
+        return text.split()
+    kept = [word for words in lines[holding[0] : holding[-1] + 1] for word in words]
+    # Marks at both ends are of the sentence or of Markdown, and no part of a word.
+    kept[0], kept[-1] = kept[0].lstrip(_MARKS), kept[-1].rstrip(_MARKS)
+    return kept
 
 
-def _abstains(sample: Mapping[str, Any], said: list[str]) -> bool:
-    text = " ".join(said)
-    return not set(said) & set(sample["target"].split()) and len(text) < SHORT and abstains(normalise(text))
+def _abstains(sample: Mapping[str, Any], said: list[str], answer: str) -> bool:
+    if set(said) & set(sample["target"].split()):
+        return False
+    place = place_of(answer)
+    return place.how == "null" or (len(place.text) < SHORT and abstains(normalise(place.text)))

@@ -14,7 +14,6 @@ may have an article, capitals, months in words, and numbers in words.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,9 @@ import numpy as np
 from lm_eval_longctx.answers.abstaining import abstains
 from lm_eval_longctx.answers.numerals import with_digits
 from lm_eval_longctx.answers.spelling import normalise
+from lm_eval_longctx.answers.structured import structured
 from lm_eval_longctx.answers.thoughts import without_thoughts
-from lm_eval_longctx.answers.wrapping import is_lead, place_of, plain
+from lm_eval_longctx.answers.wrapping import is_lead, place_of, plain, without_asides
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, UNPARSED, Column, Metric, Scorer
 
@@ -37,10 +37,13 @@ Row = tuple[str, ...]
 _FENCED = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*\n(.*?)(?:^[ \t]*(?:```|~~~)|\Z)", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^\s*(?:\(?\d{1,4}[.):]\s+|[-*+•]\s+)")
 _RULE = re.compile(r"^[\s|:+-]*-[\s|:+-]*$")
-_DELIMITERS = (re.compile(r"\t+"), re.compile(r"\|"), re.compile(r";"), re.compile(r","), re.compile(r" {2,}"))
+_DELIMITERS = tuple(map(re.compile, (r"\t+", r"\|", ";", ",", " {2,}", " [-\u2013\u2014] ")))
+_TAB = re.compile(r"\\t|<\s*tab\s*>|\[\s*tab\s*\]", re.IGNORECASE)
+_BRACKETS = re.compile(r"\A\s*\[([^\[\]\n]*)\]\s*\Z")
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DAY_FIRST = re.compile(rf"^(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({'|'.join(_MONTHS)})[a-z]*\.?,? (\d{{4}})$")
 _MONTH_FIRST = re.compile(rf"^({'|'.join(_MONTHS)})[a-z]*\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})$")
+_BETWEEN = re.compile(r"\s*[,;>\t]\s*(?:and )?|\s+→\s+|\s+and\s+")
 _PROSE = 5
 """Words that a line of one cell may have; more is a sentence around the table."""
 
@@ -218,20 +221,24 @@ def read_rows(answer: str, width: int, columns: Sequence[str] = ()) -> list[Row]
     """
     text = without_thoughts(answer).text.replace("\r\n", "\n").strip()
     fenced = [match[1] for match in _FENCED.finditer(text)]
-    text = max(fenced, key=len) if fenced else text
     rows = _from_json(text, columns)
+    text = max(fenced, key=len) if fenced else without_asides(text)
+    text = _TAB.sub("\t", _boxes_off(text))
     if rows is None:
         rows = _from_lines([line for line in text.split("\n") if line.strip() and not _RULE.match(line)], width)
     heading = _cells(columns)
     return [row for row in map(_cells, rows) if row != heading and any(row)]
 
 
+def _boxes_off(text: str) -> str:
+    """Return what stands in a box, between marks of an answer, or between the brackets of a list."""
+    place = place_of(text)
+    return place.text if place.how in {"boxed", "tag"} else _BRACKETS.sub(r"\1", text)
+
+
 def _from_json(text: str, columns: Sequence[str]) -> list[Sequence[str]] | None:
     """Read a list of rows, or of mappings from column to cell; one such list may stand under any key."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):  # a loop of brackets is no table
-        return None
+    found = structured(text).value
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), None)
     if not isinstance(found, list):
@@ -255,6 +262,7 @@ def _from_lines(lines: list[str], width: int) -> list[Sequence[str]]:
     lines = [line for line in lines if not is_lead(line)]
     for delimiter in _DELIMITERS:
         rows = _unnumbered([row for line in lines if len(row := _split(line, delimiter)) > 1], width)
+        rows = [row for row in rows if len(row) == width or not any(len(cell.split()) > _PROSE for cell in row)]
         if any(len(row) == width for row in rows):
             return rows
     return []
@@ -275,11 +283,20 @@ def _split(line: str, delimiter: re.Pattern[str]) -> list[str]:
 
 def _single(lines: list[str]) -> list[Sequence[str]]:
     """Read a column: a line a row, or all in one line with commas."""
-    kept = [line.strip().strip("|").strip() for line in lines if not is_lead(line)]
-    if len(kept) == 1 and len(parts := re.split(r"\s*[,;>\t]\s*(?:and )?|\s+→\s+|\s+and\s+", kept[0])) > 1:
+    kept = [line.strip().strip("|").strip() for line in lines if not is_lead(line) and not line.startswith("#")]
+    kept = [line for line in kept if len(line.split()) <= _PROSE or _is_list(line)] or kept
+    if len(kept) == 1:
+        kept = [_BRACKETS.sub(r"\1", kept[0].rpartition(": ")[2])]
+    if len(kept) == 1 and len(parts := _BETWEEN.split(kept[0])) > 1:
         kept = parts
     kept = [_MARK.sub("", line) for line in kept]
     return [[line.rpartition("|")[2] if "|" in line else line] for line in kept if len(line.split()) <= _PROSE]
+
+
+def _is_list(line: str) -> bool:
+    """Whether a line names several things and says nothing else."""
+    parts = _BETWEEN.split(line.rpartition(": ")[2])
+    return len(parts) > 1 and all(len(part.split()) <= _PROSE for part in parts)
 
 
 def _cells(cells: Sequence[str]) -> Row:

@@ -30,11 +30,19 @@ from lm_eval_longctx.scorers.base import ABSTAINED, UNPARSED, Column, Metric, Sc
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lm_eval_longctx.answers.wrapping import Place
+
 _CREDIT = 0.75
 _MOST_DIGITS = 15
 """Digits that a number may have; a longer one is a loop."""
 
 _EQUALS = re.compile(r"(?:=|\bequals\b|\bmakes\b)(?=[^\d=]{0,12}\d)")
+_LISTED = re.compile(r"^[ \t]*\d{1,4}[.)][ \t]+(?=\S)")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_OUT_OF = re.compile(r"\bout of (?:the |a total of |all )*$")
+_BARE = 2
+"""Words of a line that gives a number and no more: *12 sales*."""
+
 _ABOUT = re.compile(r"\b(?:at least|at most|more than|less than|fewer than|over|under)\s*$")
 
 
@@ -92,7 +100,7 @@ class TallyScorer(Scorer):
         target = str(sample["target"])
         sampled = {"sampled": float(sample["sampled"] == target) if sample.get("sampled") else None}
         if sample.get("labels"):
-            read = read_label(answer, sample["labels"])
+            read = read_label(answer, sample["labels"], str(sample.get("question", "")))
             right = float(read.chosen == target)
             return {
                 "accuracy": right,
@@ -115,7 +123,7 @@ class TallyScorer(Scorer):
         """Return what was given, and why nothing was."""
         kind = {"kind": sample["kind"]} if "kind" in sample else {}
         if sample.get("labels"):
-            read = read_label(answer, sample["labels"])
+            read = read_label(answer, sample["labels"], str(sample.get("question", "")))
             return {"given": read.chosen or None, UNPARSED: float(read.unparsed), "why": read.why, **kind}
         given = read_number(answer, str(sample.get("question", "")))
         return {"given": given.value, UNPARSED: float(bool(given.why)), "why": given.why, **kind}
@@ -134,14 +142,37 @@ def read_number(answer: str, question: str = "") -> NumberRead:
     text = claims.corrected(text, [mark.start for mark in numbers(text)])
     lines = lines_of(text)
     found = _numbers("\n".join(lines))
-    if len(found) > 1 and (last := _last(lines)) is not None:
-        found = [last]
+    if len(found) > 1 and (stated := _stated(lines, place)) is not None:
+        found = [stated]
     if len(found) == 1:
         return NumberRead(found[0])
     if found:
         return NumberRead(None, why=f"several numbers: {', '.join(map(str, found[:5]))}")
     gone = place.how == "null" or abstains(text)
     return NumberRead(None, gone, "" if gone else "no number is given")
+
+
+def _stated(lines: list[str], place: Place) -> int | None:
+    """Return which of several numbers is meant: of a sentence that was announced, of a line alone, or of the last line.
+
+    Lines that each are a number alone are candidates, and none of them is meant.
+    """
+    if place.how in {"final", "answer"} and len(lines) == 1:
+        first = _numbers(_SENTENCE.split(lines[0])[0])
+        return first[0] if len(first) == 1 else _last(lines)
+    bare = [_is_bare(line) for line in lines]
+    if (alone := claims.alone(lines, bare, first=place.how == "whole")) is not None and len(
+        found := _numbers(alone)
+    ) == 1:
+        return found[0]
+    listing = _LISTED.match(place.text.rpartition("\n")[2])  # a list that was cut ends with an item, and with no answer
+    return _last(lines) if sum(bare) <= 1 and not listing else None
+
+
+def _is_bare(line: str) -> bool:
+    """Whether a line is a number, or one of something, and no more."""
+    words = claims.words(line).split()
+    return 0 < len(words) <= _BARE and bool(_numbers(line)) and (len(words) == 1 or words[0].isdecimal())
 
 
 def _last(lines: list[str]) -> int | None:
@@ -155,6 +186,7 @@ def _last(lines: list[str]) -> int | None:
 def _numbers(text: str) -> list[int]:
     """Return the different numbers that a normalised text claims, in order; those in words where none has digits."""
     marks = [m for m in numbers(text) if not claims.denied(text, m) and not _ABOUT.search(text[: m.start])]
+    marks = [m for m in marks if not _OUT_OF.search(text[: m.start])]
     found = [int(mark.value) for mark in marks if len(mark.value) <= _MOST_DIGITS]
     if not found:
         words = with_digits(re.findall(r"[a-z]+", text))

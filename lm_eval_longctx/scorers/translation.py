@@ -125,7 +125,7 @@ class TranslationScorer(Scorer):
         The translation is the line in which the answer gives it: a polite line before it and an
         explanation below it are no translation. An abstention is none either, and scores as an empty one.
         """
-        read = read_translation(answer)
+        read = read_translation(answer, str(sample.get("source", "")))
         gone = read.abstained and _plain(read.text) != _plain(sample["target"])
         pair = Pair("" if gone else read.text, sample["target"])
         value = Scored(pair)
@@ -141,9 +141,9 @@ class TranslationScorer(Scorer):
             "abstained": float(gone),
         }
 
-    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:  # noqa: ARG002 - the seam's signature
+    def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return whether nothing could be read in the answer."""
-        return {"unparsed": float(read_translation(answer).unparsed)}
+        return {"unparsed": float(read_translation(answer, str(sample.get("source", ""))).unparsed)}
 
 
 def _plain(text: str) -> str:

@@ -53,6 +53,11 @@ SHORTEST = [
     "First: go(Bakorem, Davinov), because a door is open. Then take(Kadolim, Davinov). Done!",
     "```\ngo(Bakorem, Pesudak)\n```\nNo, better:\n```\ngo(Bakorem, Davinov)\ntake(Kadolim, Davinov)\n```",
     "go(Bakorem, Davinov)\ntake(Kadolim, Davinov)\n\nProblem:\nA road.\nGoal: x.\nPlan:\ngo(Davinov, Tilusak)",
+    "We cannot begin with take(Kadolim, Davinov). Here is it:\n\n1. go(Bakorem, Davinov)\n2. take(Kadolim, Davinov)",
+    "1. go(Bakorem, Davinov)\n2. take(Kadolim, Davinov)\n\nThe last step, take(Kadolim, Davinov), reaches the goal.",
+    "Final plan:\n```\n1. go(Bakorem, Davinov)\n2. take(Kadolim, Davinov)\n```\nSo take(Kadolim, Davinov) is last.",
+    'Sure:\n\n[{"action": "go", "args": ["Bakorem", "Davinov"]}, {"action": "take", "args": ["Kadolim", "Davinov"]}]',
+    '[{"step": 1, "do": "go", "of": ["Bakorem", "Davinov"]}, {"step": 2, "do": "take", "of": ["Kadolim", "Davinov"]}]',
     "| step |\n|---|\n| go(Bakorem, Davinov) |\n| take(Kadolim, Davinov) |",
 ]
 
