@@ -173,12 +173,12 @@ def scores(matrix: Matrix, store: Store) -> list[list[str]]:
     """Return a row for each model and task: its main metric at each length, as the mean over seeds."""
     from lm_eval_longctx.results import read_runs
 
-    folder = store.folder / "results"
+    folder = (store.folder / "results").resolve()
     if not folder.is_dir():
         return []
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for run in read_runs([folder], newest=False):
-        model = run.path.relative_to(folder).parts[0]
+        model = run.path.resolve().relative_to(folder).parts[0]
         metric = run.block["metrics"][0]["name"]
         at = found.setdefault((model, run.task), {})
         for row in run.block["lengths"]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from lm_eval_longctx.cli import main
-from lm_eval_longctx.matrix import read_matrix
+from lm_eval_longctx.cli.matrix_plan import scores
+from lm_eval_longctx.matrix import Store, read_matrix
 from lm_eval_longctx.matrix.work import Ended
 from lm_eval_longctx.tasks.base import Builder
 
@@ -107,3 +111,19 @@ def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
     status, printed = command()
     assert status == 130
     assert "the same command goes on from there" in printed.err
+
+
+def test_scores_are_found_in_a_folder_that_is_named_from_here(tmp_path, monkeypatch):
+    """Results are told by model and task where ``output`` is a relative path, as in the example."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({**GOOD, "output": "out"}))
+    matrix, file = (
+        read_matrix(tmp_path / "m.yaml"),
+        tmp_path / "out" / "results" / "echo-tail" / "t" / "seed1" / "r.json",
+    )
+    file.parent.mkdir(parents=True)
+    lengths = [{"length": "500", "metrics": {"exact": {"value": 0.5}}}]
+    run = SimpleNamespace(path=file, task="t", block={"metrics": [{"name": "exact"}], "lengths": lengths})
+    monkeypatch.setattr("lm_eval_longctx.results.read_runs", lambda *_, **__: [run])
+    named = replace(matrix, models=[replace(matrix.models[0], name="echo-tail")])
+    assert scores(named, Store(Path("out"))) == [["echo-tail", "t", "0.500", "-"]]
