@@ -123,7 +123,8 @@ def read_matrix(path: Path) -> Matrix:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = yaml.safe_load(text)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}); lm-eval-longctx matrix --example prints a file to begin with"
@@ -132,7 +133,21 @@ def read_matrix(path: Path) -> Matrix:
         raise ConfigError(f"{path} is no YAML ({' '.join(str(error).split())})") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{path} must be a mapping with models, tasks and lengths; see matrix --example")
-    return parse_matrix({str(key): value for key, value in found.items()}, path.stem)
+    try:
+        return parse_matrix({str(key): value for key, value in found.items()}, path.stem)
+    except ConfigError as error:
+        raise type(error)(f"{path}{_line(text, str(error))}: {error}") from error
+
+
+def _line(text: str, words: str) -> str:
+    """Name the line of a file where the first thing that a message has in quotation marks stands."""
+    quoted = re.search(r"'([^']+)'", words)
+    if quoted is None:
+        return ""
+    there = re.compile(rf"(?<![\w-]){re.escape(quoted[1])}(?![\w-])")
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if there.search(line.partition("#")[0]))
+    number = next(lines, None)
+    return f", line {number}" if number else ""
 
 
 def parse_matrix(given: Mapping[str, Any], stem: str) -> Matrix:

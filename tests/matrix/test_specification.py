@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
@@ -115,3 +116,23 @@ def test_what_lm_eval_is_told_is_plain():
     args = config["model_args"]
     assert (args["max_cost"], args["shared_budget"], args["ledger"]) == (2.5, "m", "postgresql://h/d")
     assert (config["limit"], config["metadata"]) == (4, {"context_lengths": ["1k"], "seed": 0})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# lenghts\nmodels: [echo/tail]\nlenghts: [4k]\n", "line 3: unknown key of a matrix 'lenghts'; did you mean"),
+        (
+            "models:\n  - model: echo/tail\n    agrs: {a: 1}\ntasks: [t]\nlengths: [4k]\n",
+            "line 3: unknown key of a model",
+        ),
+        ("models: [echo/tail]\ntasks: [t]\nlengths: [4k]\nseeds:\n  - one\n", "line 5: seeds: 'one'"),
+        ("models: [echo/tail]\ntasks: [t]\n", "m.yaml: a matrix needs lengths"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_with_its_line(tmp_path, text, words) -> None:
+    """A key or a value that is wrong is named with the file and the line in which it stands, comments apart."""
+    path = tmp_path / "m.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        read_matrix(path)
