@@ -21,6 +21,14 @@ PATIENCE = 60.0
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Undo ``nohup``, under which the whole suite may run: who is deaf to a signal starts processes that are, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def start(url: str, ledger: Path, count: int = 200, *more: str) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own."""
     environment = {**os.environ, "OPENAI_COMPATIBLE_API_KEY": KEY}
