@@ -11,6 +11,8 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.hay.progress import progress
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from lm_eval_longctx.hay.text.sources import TextSource
     from lm_eval_longctx.sample import Haystack
@@ -141,6 +145,16 @@ class Corpus:
             return self.store.unit_start(unit)
         round_, rest = divmod(unit, self.store.units)
         return round_ * self.store.size + self.store.unit_start(rest)
+
+    def unit_starts(self, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Return the unrolled bytes at which unrolled units from one to another begin, that of the last one, too."""
+        self.unit_start(last)  # the text grows to it
+        starts = self.store.unit_starts()
+        if self._goes_on:
+            return starts[first : last + 1]
+        rounds, rests = np.divmod(np.arange(first, last + 1), self.store.units)
+        found: npt.NDArray[np.int64] = rounds * self.store.size + starts[rests]
+        return found
 
     def unit_at(self, byte: int) -> int:
         """Return the unrolled unit that holds an unrolled byte."""

@@ -7,6 +7,7 @@ joint to the first one after it is tokenised with its real neighbourhood.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lm_eval_longctx.hay.text.corpus import Corpus
+    from lm_eval_longctx.hay.text.store import TextStore
 
 
 BLOCK = 1 << 18
@@ -39,8 +41,14 @@ def _blocks(corpus: Corpus, span: Span) -> Iterator[TextPart]:
         while low < high:
             stop = min(high, store.snap((low // BLOCK + 1) * BLOCK))
             stop = stop if stop > low else high
-            yield TextPart("".join(str(view, "utf-8") for view in store.views(low, stop)), shared=True)
+            yield _block(store, low, stop)
             low = stop  # noqa: PLW2901 - walks through the range
+
+
+@lru_cache(maxsize=32)
+def _block(store: TextStore, low: int, stop: int) -> TextPart:
+    """Decode a block; the last 8 MB stay, with their digests, for the next prompt of the same hay."""
+    return TextPart("".join(str(view, "utf-8") for view in store.views(low, stop)), shared=True)
 
 
 class Span(NamedTuple):

@@ -184,6 +184,10 @@ class TextStore:
         segment = self.segments[bisect_right(self.segments, unit, key=lambda segment: segment.first_unit) - 1]
         return int(segment.units[unit - segment.first_unit])
 
+    def unit_starts(self) -> npt.NDArray[np.int64]:
+        """Return the bytes at which all units begin so far, and where the last one ends."""
+        return np.concatenate([*(segment.units for segment in self.segments), [self.size]])
+
     def unit_at(self, byte: int) -> int:
         """Return the number of the unit that holds a byte; ``units`` at the end."""
         if byte >= self.size:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
 from lm_eval_longctx.tasks.docqa.words import COUNTED, EARLIER, EVENTS, MORE, TELLS_OF
 
@@ -164,11 +166,14 @@ class Order(Kind):
         if not dated:
             return None
         relation = rng.choice(dated)
-        first = rng.choice(_older(told, relation))
-        near = [f for f in _older(told, relation) if f is not first and abs(_number(f) - _number(first)) <= _YEARS]
+        older = _older(told, relation)
+        years = told.once(f"years {relation}", lambda: np.array([_number(fact) for fact in older]))
+        first = rng.below(len(older))
+        near = np.flatnonzero(abs(years - years[first]) <= _YEARS)
+        near = near[near != first]
         if len(near) < _THREE - 1:
             return None
-        facts = [first, *rng.sample(near, _THREE - 1)]
+        facts = [older[place] for place in (first, *rng.sample(near.tolist(), _THREE - 1))]
         last = bool(lots.of("last", 2, slower=_THREE * _THREE))
         chosen = _extreme(facts, last=last)
         rank = sorted(facts, key=lambda fact: fact.sentence).index(chosen)

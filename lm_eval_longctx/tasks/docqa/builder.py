@@ -4,133 +4,57 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
-from lm_eval_longctx.hay.text.corpus import Corpus
+from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
-from lm_eval_longctx.tasks.docqa.across import Comparison, Count, Order
-from lm_eval_longctx.tasks.docqa.direct import Bridge, Corrected, Single, ToldOrNot
+from lm_eval_longctx.tasks.docqa.asking import KINDS, PLANNED, Asker, Land
 from lm_eval_longctx.tasks.docqa.page import (
     CONTEXTS,
     FULL,
-    NONE,
+    RETRIEVED,
     RETRIEVED_TOKENS,
-    Fitting,
     Page,
-    PassageIndex,
     check_listed,
     most_like,
     retrieve,
     split_variant,
     variant,
 )
-from lm_eval_longctx.tasks.docqa.question import FactLog, Lots, Statements
+from lm_eval_longctx.tasks.docqa.question import Statements
 from lm_eval_longctx.tasks.docqa.words import NOT_TOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.prompt import Prompt
     from lm_eval_longctx.sweep import Sweep
-    from lm_eval_longctx.tasks.docqa.question import Kind, Question, Solution
+    from lm_eval_longctx.tasks.docqa.asking import Asked
 
 
 logger = logging.getLogger(__name__)
-
-KINDS: dict[str, Kind] = {
-    kind.NAME: kind for kind in (Single(), Bridge(), Comparison(), Count(), Order(), Corrected(), ToldOrNot())
-}
-"""Kinds by name, in the order in which a sweep asks them."""
-
-_ENOUGH = 64
-_PATIENCE = 256
-
-
-def candidates(kind: Kind, told: Statements, depth: float, rng: Rng, lots: Lots) -> Iterator[tuple[Question, Solution]]:
-    """Yield different questions with their answers, those near a depth first.
-
-    Args:
-        kind: What to ask.
-        told: The document.
-        depth: Where the question's evidence should stand, in [0, 1].
-        rng: Chooses.
-        lots: Decide what could be guessed.
-    """
-    found: dict[str, tuple[float, Question, Solution]] = {}
-    patience = _PATIENCE
-    while patience and len(found) < _ENOUGH:
-        question = kind.propose(told, rng, lots)
-        solution = kind.solve(question, told) if question else None
-        if question and solution:
-            distance = abs(told.depth(solution.main) - depth)
-            patience = _PATIENCE if kind.text(question) not in found else patience
-            found.setdefault(kind.text(question), (distance, question, solution))
-        patience -= 1
-    for _, question, solution in sorted(found.values(), key=lambda entry: entry[0]):
-        yield question, solution
-
 
 INSTRUCTION = (
     "Answer with a name, a number or a few words from the text and nothing else. "
     "Where the text corrects itself, the correction holds. If the text does not tell, answer: not told."
 )
-NEAR = 0.05
-"""How far from the asked depth the evidence may lie before the next chapter is tried, if that is no end."""
 
-_SHORT = 1 << 16
-_SHIFTS = 192
 _LANDS = 1 << 32
 _OPEN_LANDS = 8
 _KEPT_EVIDENCE = 24
-_UNTOLD = 64, 2048
-"""From which sentence after a document on, and among how many, events are taken that it does not tell of."""
 
 
-class Land:
-    """One chronicle: its text, its facts, and what was last looked up of its documents.
-
-    Attributes:
-        told: Gives what a document states, by its first sentence and their number.
-        units: Gives how many sentences from one on fill a prompt with some words, by the prompt's length.
-        passages: Gives the passages between two sentences.
-    """
-
-    def __init__(self, seed: int, *, context: BuildContext, tokenizer: str) -> None:
-        """Name the land; nothing is written yet."""
-        self.spec = f"chronicle:{seed}"
-        self.corpus = Corpus(context.source(self.spec), tokenizer, context.cache_dir)
-        self.log = FactLog(seed)
-        self.passages = lru_cache(maxsize=2)(partial(PassageIndex, self.corpus))
-        self.told = lru_cache(maxsize=8)(self._told)
-        self.units = lru_cache(maxsize=1024)(self._units)
-
-    def _units(self, start: int, words: str, limit: int) -> int:
-        return Fitting(self.corpus, start).units(words, limit)
-
-    def _told(self, start: int, units: int) -> Statements:
-        stop = start + units
-        after = stop + _UNTOLD[0]
-        return Statements(self.log.between(start, stop), start, stop, self.log.between(after, after + _UNTOLD[1]))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A question that fits a document."""
-
-    question: Question
-    solution: Solution
-    land: Land
-    told: Statements
-    page: Page
-    first_units: int
-    distance: float
+def _by_document(plan: PlannedSample) -> tuple[int, float, int, str, float]:
+    """Order samples so that what is looked up of a document, and of a question, is looked up once."""
+    kind, _ = split_variant(plan.variant)
+    return plan.index, plan.length.amount, KINDS[kind].LONGEST, kind, float(plan.depth or 0)
 
 
 class DocumentQuestion(Sample):
@@ -181,6 +105,9 @@ class DocQABuilder(Builder[DocumentQuestion]):
         if name != "chronicle" or (argument and not argument.isdecimal()):
             raise ConfigError(f"{sweep.task} asks about a chronicle; set haystack to chronicle or chronicle:<seed>")
         self._seed = int(argument) if argument else sweep.seed % _LANDS
+        enough = max(PLANNED, 2 * int(self._options["retrieved_tokens"]))
+        self._page = lru_cache(maxsize=len(CONTEXTS))(self._read)
+        self._asker = Asker(self.land, self._options["instruction"], enough)
 
     def plans(self) -> Iterable[PlannedSample]:
         """Yield each kind of question in each context, in stratified order."""
@@ -190,9 +117,11 @@ class DocQABuilder(Builder[DocumentQuestion]):
     def samples(self) -> list[DocumentQuestion]:
         """Return all samples; what one would ask of the same document as another is left out, with a warning."""
         found: dict[str, DocumentQuestion] = {}
-        made = super().samples()
-        for sample in made:
-            found.setdefault(json.dumps([sample["query"], sample["document"], sample["context"]]), sample)
+        plans = list(self.plans())
+        made = {plan: self.sample(plan) for plan in sorted(plans, key=_by_document)}
+        for sample in (made[plan] for plan in plans):
+            asks = json.dumps([sample["query"], sample["document"], sample["context"]])
+            found.setdefault(sample["id"] if sample["haystack"].get("estimated") else asks, sample)
         if left := len(made) - len(found):
             logger.warning(
                 "%s: %d samples are left out; they would ask the same of the same text", self.sweep.task, left
@@ -215,17 +144,14 @@ class DocQABuilder(Builder[DocumentQuestion]):
             LengthError: No question of the kind can be asked of a document so short.
         """
         kind, context = split_variant(plan.variant)
-        asked = self._asked(replace(plan, variant=kind), kind)
-        page, land = self._page(asked, context), asked.land
+        reckoned = estimated(TEXT) and plan.length.amount > self._asker.enough
+        asked = (self._asker.reckoned if reckoned else self._asker.asked)(replace(plan, variant=kind))
+        (page, tokens), land = self._page(asked, context), asked.land
         told, solution = asked.told, asked.solution
+        hay = land.corpus.described(0, land.corpus.unit_start(page.spans[-1][1] if page.spans else 0))
         return {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {
-                "spec": land.spec,
-                "digest": land.corpus.source.digest,
-                "repeats": 0,
-                "overlap": 0.0,
-            },
+            "haystack": {**hay, "estimated": True} if reckoned else hay,
             "kind": kind,
             "chance": KINDS[kind].CHANCE,
             "spans_halves": KINDS[kind].SPANS,
@@ -240,7 +166,7 @@ class DocQABuilder(Builder[DocumentQuestion]):
             "target": list(solution.accepted),
             "absent": solution.accepted == (NOT_TOLD,),
             "evidence": [[n, round(told.depth(n), 4)] for n in sorted(solution.evidence)[:_KEPT_EVIDENCE]],
-            "realised_length": page.tokens(land.corpus),
+            "realised_length": tokens,
             "realised_depth": round(told.depth(solution.main), 6),
         }
 
@@ -272,52 +198,17 @@ class DocQABuilder(Builder[DocumentQuestion]):
                 f"sample {sample['id']} was made from another version of the chronicle; run the sweep again"
             )
         spans = tuple((low, high) for low, high in sample["spans"])
-        return Page(spans, sample["closing"], self._words(sample["question"])).prompt(corpus)
+        return Page(spans, sample["closing"], self._asker.words(sample["question"])).prompt(corpus)
 
-    def _words(self, question: str) -> str:
-        return f"{question} {self._options['instruction']}".rstrip()
-
-    def _asked(self, plan: PlannedSample, kind: str) -> _Asked:
-        """Find the first document, from a chapter that all kinds and depths share, that has evidence near the depth."""
-        limit = int(plan.length.amount)
-        best: _Asked | None = None
-        near = NEAR + KINDS[kind].LONGEST / limit
-        for chapter in range(_SHIFTS if limit <= _SHORT else 1):  # a long document holds whatever is asked
-            asked = next(self._fitting_questions(chapter, kind, plan), None)
-            best = asked if asked and (best is None or asked.distance < best.distance) else best
-            if best and best.distance <= near:
-                break
-        if best:
-            return best
-        raise LengthError(
-            f"no {kind} question can be asked of {plan.length}; "
-            f"ask for longer context_lengths or leave {kind} out of questions"
-        )
-
-    def _fitting_questions(self, chapter: int, kind: str, plan: PlannedSample) -> Iterator[_Asked]:
-        """Yield questions that have the same one answer in the document as it is with their own words under it."""
-        land, limit, depth = self.land(plan.index), int(plan.length.amount), float(plan.depth or 0)
-        start, rng, lots = land.log.chapter_start(chapter), plan.rng(f"question {chapter}"), Lots(plan)
-        fitting = Fitting(land.corpus, start)
-        units = land.units(start, self._words(""), limit - KINDS[kind].LONGEST)
-        for question, first in candidates(KINDS[kind], land.told(start, units), depth, rng, lots) if units else ():
-            words = self._words(KINDS[kind].text(question))
-            whole = fitting.units(words, limit)
-            told = land.told(start, whole)
-            solution = KINDS[kind].solve(question, told)
-            if whole >= units and solution and solution.accepted == first.accepted:
-                page = fitting.filled(fitting.page(whole, words), limit)
-                yield _Asked(question, solution, land, told, page, units, abs(told.depth(solution.main) - depth))
-
-    def _page(self, asked: _Asked, context: str) -> Page:
-        """Return what is read: the document, its best passages, or nothing."""
+    def _read(self, asked: Asked, context: str) -> tuple[Page, int]:
+        """Return what is read, the document, its best passages, or nothing; and how long the prompt is."""
+        corpus, whole = asked.land.corpus, asked.page
         if context == FULL:
-            return asked.page
-        bare = Page((), "", asked.page.question)
-        if context == NONE:
-            return bare
-        corpus, start = asked.land.corpus, asked.told.start
-        index = asked.land.passages(start, start + asked.first_units)
-        question = KINDS[asked.question["kind"]].text(asked.question)
-        limit = min(self._options["retrieved_tokens"], asked.page.tokens(corpus))
-        return replace(bare, spans=retrieve(index, corpus, question, bare, limit))
+            return whole, whole.tokens(corpus)
+        page = Page((), "", whole.question)
+        if context == RETRIEVED:
+            index = asked.land.passages(asked.told.start, asked.told.start + asked.first_units)
+            question = KINDS[asked.question["kind"]].text(asked.question)
+            limit = min(self._options["retrieved_tokens"], whole.tokens(corpus))
+            page = replace(page, spans=retrieve(index, corpus, question, page, limit))
+        return page, page.tokens(corpus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -100,15 +101,13 @@ class PassageIndex:
         """Cut the units from ``start`` up to ``stop`` into passages of whole units."""
         self.passages: list[tuple[int, int]] = []
         self.texts: list[str] = []
-        low = start
-        first = low_byte = corpus.unit_start(start)
-        data = b"".join(corpus.views(first, corpus.unit_start(stop)))
-        for edge in range(start + 1, stop + 1):
-            byte = corpus.unit_start(edge)
-            if byte - low_byte >= PASSAGE_BYTES or edge == stop:
-                self.passages.append((low, edge))
-                self.texts.append(data[low_byte - first : byte - first].decode().strip())
-                low, low_byte = edge, byte
+        starts = corpus.unit_starts(start, stop).tolist()
+        data, low = b"".join(corpus.views(starts[0], starts[-1])), 0
+        while low < stop - start:
+            edge = min(bisect_left(starts, starts[low] + PASSAGE_BYTES), stop - start)
+            self.passages.append((start + low, start + edge))
+            self.texts.append(data[starts[low] - starts[0] : starts[edge] - starts[0]].decode().strip())
+            low = edge
 
     @cached_property
     def _vectors(self) -> tuple[Any, Any]:
@@ -160,6 +159,7 @@ HEADER = "<context>\n"
 ANSWER = "Answer:"
 BETWEEN = "\n\n[...]\n\n"
 _BLANK = b" \t\n"
+_LOOK = 16
 
 
 def variant(kind: str, context: str) -> str:
@@ -212,12 +212,12 @@ class Page:
 def trimmed(corpus: Corpus, low: int, high: int) -> Span:
     """Return the bytes of some units without the blanks at both ends."""
     start, stop = corpus.unit_start(low), corpus.unit_start(high)
-    while start < stop and _byte(corpus, start) in _BLANK:
-        start += 1
-    while stop > start and _byte(corpus, stop - 1) in _BLANK:
-        stop -= 1
+    while (head := _bytes(corpus, start, min(start + _LOOK, stop))) and head[0] in _BLANK:
+        start += len(head) - len(head.lstrip(_BLANK))
+    while (tail := _bytes(corpus, max(start, stop - _LOOK), stop)) and tail[-1] in _BLANK:
+        stop -= len(tail) - len(tail.rstrip(_BLANK))
     return Span(start, stop)
 
 
-def _byte(corpus: Corpus, place: int) -> int:
-    return next(corpus.views(place, place + 1))[0]
+def _bytes(corpus: Corpus, start: int, stop: int) -> bytes:
+    return b"".join(corpus.views(start, stop))
