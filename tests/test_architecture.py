@@ -99,7 +99,7 @@ OWN_FILES = {
     "aggregate": {"spoken"},
     "audio_asr": {"arms", "recordings"},
     "audio_qa": {"score"},
-    "docqa": {"across", "direct", "novel", "page", "question"},
+    "docqa": {"across", "asking", "direct", "novel", "page", "question"},
     "mrcr": {"conversation"},
     "translation": {"heard", "shots"},
     "text_plan": {"shots", "worlds"},
