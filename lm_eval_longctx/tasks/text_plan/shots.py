@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, nearest
+from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.plan import Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
@@ -30,6 +32,10 @@ VERSION = "1"
 
 HEADER = "Below are problems with plans that solve them. What a problem does not tell is not so.\n\n{asked}\n"
 _STEPS = (2, 4, 6)
+_FEW = 10
+"""Solved problems that a plan makes for each index; more are reckoned from the first ``_ENOUGH`` of one index."""
+
+_ENOUGH = 100
 _TOKENS = {"rooms": 290, "trucks": 310, "blocks": 190, "meetings": 330, "trips": 285}
 """Of a solved problem, about."""
 
@@ -70,12 +76,14 @@ class PlanShotsBuilder(Builder[ShotsSample]):
         """Make a problem; those before it are made when it is sent."""
         kind, shots = plan.variant, int(plan.length.amount)
         text, steps, world = _problem(kind, plan.rng("asked"))
+        reckoned = {"estimated": True} if estimated(TEXT) and shots > _FEW else {}
         made: ShotsSample = {
             **planned_part(plan, self.sweep.tokenizer),
             "haystack": {
                 "spec": "made",
                 "digest": hashlib.sha256(f"plans|{VERSION}".encode()).hexdigest(),
                 "repeats": 0,
+                **reckoned,
             },
             "question": text,
             "target": steps,
@@ -92,9 +100,12 @@ class PlanShotsBuilder(Builder[ShotsSample]):
     def render(self, sample: ShotsSample) -> Prompt:
         """Write the solved problems down, and the open one."""
         plan, kind = planned(sample), sample["variant"]
-        shots = _shots(plan.hay_rng(f"plans|{VERSION}").identity, kind, int(plan.length.amount))
+        count = int(plan.length.amount)
+        if sample["haystack"].get("estimated"):
+            told = _reckoned(kind, count)
+        else:
+            told = "".join(_shots(plan.hay_rng(f"plans|{VERSION}").identity, kind, count))
         header = TextPart(HEADER.format(asked=SHOTS[kind]))
-        told = "".join(f"Problem:\n{text}\nPlan:\n{steps}\n\n" for text, steps in shots)
         return Prompt.user(header, TextPart(told, shared=True), TextPart(f"Problem:\n{sample['question']}\nPlan:\n"))
 
 
@@ -106,7 +117,20 @@ def _problem(kind: str, rng: Rng) -> tuple[str, str, World]:
     return f"{' '.join(told)}\nGoal: {told_goal(made, world)}.", "\n".join(map(as_text, plan)), world
 
 
-@lru_cache(maxsize=8)
-def _shots(identity: str, kind: str, count: int) -> tuple[tuple[str, str], ...]:
-    """Return the first solved problems of an index; fewer are the first of more."""
-    return tuple(_problem(kind, Rng(f"{identity}|{number}"))[:2] for number in range(count))
+@lru_cache(maxsize=1 << 14)  # some 10 MB; fewer examples of an index are the first of more
+def _shot(identity: str, kind: str) -> str:
+    """Return a solved problem in words."""
+    text, steps, _ = _problem(kind, Rng(identity))
+    return f"Problem:\n{text}\nPlan:\n{steps}\n\n"
+
+
+def _shots(identity: str, kind: str, count: int) -> list[str]:
+    """Return the first solved problems of an index in words."""
+    return [_shot(f"{identity}|{number}", kind) for number in range(count)]
+
+
+@lru_cache(maxsize=64)
+def _reckoned(kind: str, count: int) -> str:
+    """Return about as much text as so many solved problems of any index have, and rather more than less."""
+    more = 3 + count // 16  # a few meetings of another index may be a sixth longer
+    return "".join(islice(cycle(_shots("reckoned", kind, _ENOUGH)), count + more))

@@ -13,6 +13,7 @@ from spread_kit import builder_of, scripted_scores
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.base import BuildContext
+from lm_eval_longctx.hay.estimating import MARGIN, TEXT, estimating
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.plan import PlanScorer, as_text
@@ -359,6 +360,22 @@ def test_fewer_examples_are_the_first_of_more():
     assert many.startswith(few.rpartition("Problem:")[0])
     with pytest.raises(ConfigError, match="did you mean blocks"):
         shots_of(kinds=["block"])
+
+
+@pytest.mark.parametrize("kind", ["meetings", "trips"])  # those whose problems differ most in length
+def test_plans_reckon_many_examples_and_never_too_few(kind):
+    """Plans take many examples to be as long as others, rather too long than too short; few are the real ones."""
+    options = {"context_lengths": [4, 15, 150], "kinds": [kind], "samples_per_cell": 3}
+    with estimating(TEXT):
+        reckoned = shots_of(**options)
+        planned = reckoned.samples()
+    builder = shots_of(**options)
+    real = [builder.render(sample).text() for sample in builder.samples()]
+    guessed = [reckoned.render(sample).text() for sample in planned]
+    for sample, one, other in zip(planned, real, guessed, strict=True):
+        few = sample["realised_length"] == 4
+        assert bool(sample["haystack"].get("estimated")) is not few
+        assert one == other if few else 0.7 < len(one) / len(other) < 1 + MARGIN
 
 
 def test_kinds_that_there_are_not_are_refused(cache):
