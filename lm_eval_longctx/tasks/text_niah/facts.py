@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -116,6 +117,7 @@ class FactBuilder(Builder[FactSample]):
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
         self._corpora: dict[str, Corpus] = {}
+        self._taken = lru_cache(maxsize=64)(self._heard)
         for name in ("facts", *FACTORS):
             if not self._options[name]:
                 raise ConfigError(f"{name} must name at least one of what there is")
@@ -154,9 +156,14 @@ class FactBuilder(Builder[FactSample]):
         return KINDS[parts["fact"]].make(Wanted(rng.fork("fact"), depth, people, places, parts, self._options))
 
     def _unheard(self, kind: Kind, plan: PlannedSample, rng: Rng, count: int) -> list[str]:
+        taken, hays = self._taken(kind, plan.index, int(plan.length.amount))
+        return draw(kind, rng, count, taken, hays)
+
+    def _heard(self, kind: Kind, index: int, length: int) -> tuple[set[str], str]:
+        """Return the names that hays of an index have near a length, and what the hays are called."""
         corpora = [self.corpus(label) for label in self._options["hays"] or [""]]
-        taken = set().union(*(held(kind, corpus, plan.index, int(plan.length.amount)) for corpus in corpora))
-        return draw(kind, rng, count, taken, ", ".join(corpus.source.spec for corpus in corpora))
+        taken = set().union(*(held(kind, corpus, index, length) for corpus in corpora))
+        return taken, ", ".join(corpus.source.spec for corpus in corpora)
 
     def _spread(self, plan: PlannedSample, question: str) -> Spread:
         return Spread(self.corpus(parts_of(plan).get("hay", "")), f"{question} {self._options['instruction']}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
+    from lm_eval_longctx.sample import Haystack
     from lm_eval_longctx.scorers.strips import World
     from lm_eval_longctx.sweep import Sweep
 
@@ -76,15 +77,12 @@ class PlanShotsBuilder(Builder[ShotsSample]):
         """Make a problem; those before it are made when it is sent."""
         kind, shots = plan.variant, int(plan.length.amount)
         text, steps, world = _problem(kind, plan.rng("asked"))
-        reckoned = {"estimated": True} if estimated(TEXT) and shots > _FEW else {}
+        reckoned = estimated(TEXT) and shots > _FEW
+        digest = hashlib.sha256(f"plans|{VERSION}".encode()).hexdigest()
+        hay: Haystack = {"spec": "made", "digest": digest, "repeats": 0}
         made: ShotsSample = {
             **planned_part(plan, self.sweep.tokenizer),
-            "haystack": {
-                "spec": "made",
-                "digest": hashlib.sha256(f"plans|{VERSION}".encode()).hexdigest(),
-                "repeats": 0,
-                **reckoned,
-            },
+            "haystack": {**hay, "estimated": True} if reckoned else hay,
             "question": text,
             "target": steps,
             "world": world.written(),
