@@ -34,7 +34,7 @@ TEXTS = sorted(
     and not any(f"_{medium}_" in task.name for medium in ("image", "audio", "video", "mixed"))
 )
 SHORT = {"manyshot": "200", "plan_shots": "8", "docqa": "4k", "": "8k"}
-WITHOUT = ("manyshot", "plan_shots", "translation", "closed_book", "retrieved", "aggregate", "process")
+WITHOUT = ("manyshot", "plan_shots", "translation", "closed_book", "retrieved", "aggregate", "process", "text_words")
 """Parts of the names of tasks whose prompts need not hold the answer in one place."""
 
 

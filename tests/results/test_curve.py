@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.report.wording import _loss
+from lm_eval_longctx.report.wording import loss_by_position
 from lm_eval_longctx.results import SampleResult
 from lm_eval_longctx.results.curve import loss_curve
 from lm_eval_longctx.scorers.likelihood import LikelihoodScorer
@@ -106,4 +106,5 @@ def test_it_is_said_whether_that_is_a_power_law(name):
     found = json.loads(json.dumps(loss_curve(rows, LikelihoodScorer.METRICS)))["power_law"]
     assert found["falls"] is falls
     assert best in (None, found["best"])
-    assert words in " ".join(_loss({"power_law": {**found, "leaves_at": None}, "summary": {"metric": "nll"}}, None))
+    block = {"power_law": {**found, "leaves_at": None}, "summary": {"metric": "nll"}}
+    assert words in " ".join(loss_by_position(block, None))

@@ -102,6 +102,19 @@ def test_order_of_samples_does_not_matter_to_estimates(values, random):
     assert first.primacy.estimate == pytest.approx(second.primacy.estimate)
 
 
+def test_a_seed_does_not_decide_whether_depth_matters():
+    """Where the first permutations leave it open, more are drawn, and all seeds come to the same side of 0.05."""
+    rng = np.random.default_rng(22)
+    depths, lengths, clusters = (
+        np.repeat(np.linspace(0, 1, 11), 24),
+        np.tile(np.arange(6), 44),
+        np.tile(np.arange(4), 66),
+    )
+    values = (rng.random(264) < 0.8 + 0.1 * (abs(depths - 0.5) > 0.2)).astype(float)
+    found = [position_bias(values, depths, lengths, clusters, seed=str(seed)).depth_p for seed in range(8)]
+    assert all(0.04 < p < 0.05 for p in found)
+
+
 def test_reproducible():
     """The same seed gives the same numbers."""
     data = sweep(lambda d, _: 0.5 + d / 3)
