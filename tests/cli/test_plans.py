@@ -36,6 +36,8 @@ ENDLESS = (
 )
 """Tasks whose text has no end, each with settings that keep it small."""
 
+TOTALS = ("calls", "prompt_tokens", "bytes", "estimated")
+
 
 def planned(capsys, task: str, metadata: dict) -> dict:
     """Return the plan of a task as programs read it."""
@@ -125,6 +127,20 @@ def test_what_a_plan_reckons_is_close_and_never_below_what_is_counted(task, sett
     assert reckoned["prompt_tokens"] == pytest.approx(exact["prompt_tokens"], rel=0.01)
     assert exact["bytes"] <= reckoned["bytes"] <= 1.15 * exact["bytes"]
     assert (plans[1 << 30]["estimated"], plans[1 << 15]["estimated"]) == (False, True)
+
+
+@pytest.mark.parametrize("context", ["full", "retrieved", "none"])
+def test_a_long_documents_plan_is_never_below_what_is_counted(context, capsys, monkeypatch):
+    """Questions about the beginning of a long document stand for those about all of it, and are not shorter."""
+    metadata = {"context_lengths": ["48k"], "depths": 2, "contexts": [context]}
+    roughly = planned(capsys, "longctx_text_docqa", metadata)["cells"]
+    monkeypatch.setattr("lm_eval_longctx.tasks.docqa.builder.PLANNED", 1 << 30)
+    exactly = planned(capsys, "longctx_text_docqa", metadata)["cells"]
+    exact, reckoned = ({name: sum(cell[name] for cell in cells) for name in TOTALS} for cells in (exactly, roughly))
+    assert (exact["estimated"], reckoned["estimated"]) == (0, exact["calls"])
+    most = 1.001 * exact["prompt_tokens"] + 40 * exact["calls"]
+    assert 0.999 * exact["prompt_tokens"] <= reckoned["prompt_tokens"] <= most
+    assert exact["bytes"] <= reckoned["bytes"]
 
 
 def test_the_table_marks_what_was_reckoned(capsys, tmp_path, monkeypatch):
