@@ -26,6 +26,9 @@ _RESERVED = "SELECT budget, reserved FROM attempt"
 _LOST = "WHERE key=? AND budget IS NOT NULL AND received IS NULL AND decided IS NULL AND batch IS NULL AND owner<>?"
 """Attempts of others than an owner that were sent and never answered."""
 
+_READ_WITHIN = 60.0
+"""Seconds after which an answer that came is taken for one that cannot be read, for which nothing comes back."""
+
 
 @dataclass(frozen=True)
 class Funds:
@@ -93,13 +96,15 @@ def give_up(connection: sqlite3.Connection, key: str, but: str) -> None:
 
 
 def may_come_back(connection: sqlite3.Connection, name: str) -> bool:
-    """Tell whether a living process has something set aside for answers that it waits for, or has not read yet."""
+    """Tell whether a living process has something set aside for answers that it waits for, or is about to read."""
+    now = clock(connection)
     owners = connection.execute(
         """SELECT DISTINCT owner.id, host, pid, started, beat FROM attempt JOIN owner ON owner.id=attempt.owner
-        WHERE budget=? AND budget IS NOT NULL AND decided IS NULL AND batch IS NULL""",
-        (name,),
+        WHERE budget=? AND budget IS NOT NULL AND decided IS NULL AND batch IS NULL
+        AND (received IS NULL OR received>?)""",
+        (name, now - _READ_WITHIN),
     ).fetchall()
-    return any(Owner(*row[:4]).is_alive(row[4], clock(connection)) for row in owners)
+    return any(Owner(*row[:4]).is_alive(row[4], now) for row in owners)
 
 
 def _change(connection: sqlite3.Connection, name: str, spent: int, held: int, excess: float) -> None:

@@ -208,11 +208,7 @@ def _items(low: str, shape: str) -> Iterator[Mention]:
 def _is_name(bare: str, written: str) -> bool:
     """Whether an item may be a name: a heading is none, nor is a number that stands for itself, as in a table."""
     heading = written.rstrip(" \t*_`").endswith(":")
-    return not heading and bool(bare) and not bare.isdecimal() and _short(bare) and not _says_none(bare)
-
-
-def _short(bare: str) -> bool:
-    return len(bare.split()) <= _MOST_WORDS
+    return not heading and not bare.isdecimal() and 0 < len(bare.split()) <= _MOST_WORDS and not _says_none(bare)
 
 
 def _in_prose(low: str, shape: str, capitals: set[str]) -> Iterator[Mention]:

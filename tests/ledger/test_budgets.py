@@ -86,14 +86,16 @@ def test_a_bill_above_its_worst_case_makes_every_later_one_count_for_more(place)
         assert ledger.begin(call("c"), 1, 1.5).result().attempt is not None
 
 
-def test_an_answer_that_came_and_is_not_read_yet_may_still_give_money_back(place):
-    """Between the coming of an answer and its reading, what was set aside for it is still held, and is waited for."""
+def test_an_answer_that_came_and_is_not_read_yet_may_still_give_money_back(place, monkeypatch):
+    """Between the coming of an answer and its reading, what was set aside for it is waited for, but not without end."""
     with Ledger.open(place()) as ledger:
         ledger.use_budget("b", 1.5)
         number = ledger.begin(call("a"), 1, 1.0).result().attempt
         ledger.received(number, Raw(200, body=b"cheap", sent=True)).result()
         other = ledger.begin(call("b"), 1, 1.0).result()
         assert (other.short, other.may_come_back) == (True, True)
+        monkeypatch.setattr("lm_eval_longctx.ledger.budgets._READ_WITHIN", -1.0)  # one that nobody can read
+        assert not ledger.begin(call("b"), 1, 1.0).result().may_come_back
         end(ledger, number, "billed", 0.1)
         assert ledger.begin(call("b"), 1, 1.0).result().attempt is not None
 

@@ -130,5 +130,5 @@ def _shots(identity: str, kind: str, count: int) -> list[str]:
 @lru_cache(maxsize=64)
 def _reckoned(kind: str, count: int) -> str:
     """Return about as much text as so many solved problems of any index have, and rather more than less."""
-    more = 3 + count // 16  # a few meetings of another index may be a sixth longer
+    more = 4 + count // 16  # a few meetings of another index may be a fifth longer
     return "".join(islice(cycle(_shots("reckoned", kind, _ENOUGH)), count + more))

@@ -13,7 +13,7 @@ from spread_kit import builder_of, scripted_scores
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.base import BuildContext
-from lm_eval_longctx.hay.estimating import MARGIN, TEXT, estimating
+from lm_eval_longctx.hay.estimating import TEXT, estimating
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.scorers.plan import PlanScorer, as_text
@@ -22,7 +22,7 @@ from lm_eval_longctx.stats.blind import blind_floor
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.text_plan.builder import VARIANTS, PlanBuilder
 from lm_eval_longctx.tasks.text_plan.shots import PlanShotsBuilder
-from lm_eval_longctx.tasks.text_plan.worlds import SPREAD_KINDS
+from lm_eval_longctx.tasks.text_plan.worlds import KINDS, SPREAD_KINDS
 
 N = r"([A-Z][a-z]{6})"
 BUSY = re.compile(rf"On (\w+) {N} is busy from (\d+):00 to (\d+):00")
@@ -362,20 +362,19 @@ def test_fewer_examples_are_the_first_of_more():
         shots_of(kinds=["block"])
 
 
-@pytest.mark.parametrize("kind", ["meetings", "trips"])  # those whose problems differ most in length
+@pytest.mark.parametrize("kind", KINDS)
 def test_plans_reckon_many_examples_and_never_too_few(kind):
-    """Plans take many examples to be as long as others, rather too long than too short; few are the real ones."""
-    options = {"context_lengths": [4, 15, 150], "kinds": [kind], "samples_per_cell": 3}
-    with estimating(TEXT):
-        reckoned = shots_of(**options)
-        planned = reckoned.samples()
-    builder = shots_of(**options)
-    real = [builder.render(sample).text() for sample in builder.samples()]
-    guessed = [reckoned.render(sample).text() for sample in planned]
-    for sample, one, other in zip(planned, real, guessed, strict=True):
-        few = sample["realised_length"] == 4
-        assert bool(sample["haystack"].get("estimated")) is not few
-        assert one == other if few else 0.7 < len(one) / len(other) < 1 + MARGIN
+    """Plans take many examples to be as long as others, never too short, whatever the seed; few are the real ones."""
+    for seed in range(3):
+        options = {"context_lengths": [4, 11, 30], "kinds": [kind], "samples_per_cell": 2, "seed": seed}
+        builder = shots_of(**options)
+        with estimating(TEXT):
+            planned = shots_of(**options).samples()
+        for sample, real in zip(planned, builder.samples(), strict=True):
+            few = sample["realised_length"] == 4
+            assert bool(sample["haystack"].get("estimated")) is not few
+            guessed, counted = (len(builder.render(one).text()) for one in (sample, real))
+            assert counted == guessed if few else 0.6 * guessed < counted <= guessed
 
 
 def test_kinds_that_there_are_not_are_refused(cache):
