@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 Fact = tuple[str, ...]
 State = frozenset[Fact]
 Step = tuple[str, ...]
 """The name of an action and what it is done with."""
+Change = tuple[State, State, State]
+"""What a step needs, ends and adds."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,14 @@ class Action:
         facts = (tuple(tuple(fact.split()) for fact in part.split(",") if fact.strip()) for part in (needs, adds, ends))
         return cls(tuple(takes.split()), *facts)
 
-    def bound(self, facts: Iterable[Fact], given: Mapping[str, str]) -> Iterator[Fact]:
-        """Yield facts with what stands for their variables."""
-        return ((fact[0], *(given.get(word, word) for word in fact[1:])) for fact in facts)
+    def change(self, words: Sequence[str]) -> Change:
+        """Return what it needs, ends and adds where it is done with so many words as it takes."""
+        given = dict(zip(self.takes, words, strict=True))
+        needs, ends, adds = (
+            frozenset((fact[0], *(given.get(word, word) for word in fact[1:])) for fact in facts)
+            for facts in (self.needs, self.ends, self.adds)
+        )
+        return needs, ends, adds
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,8 @@ class World:
         action = self.actions.get(step[0])
         if action is None or len(action.takes) != len(step) - 1:
             return None
-        given = dict(zip(action.takes, step[1:], strict=True))
-        if not state.issuperset(action.bound(action.needs, given)):
-            return None
-        return state.difference(action.bound(action.ends, given)).union(action.bound(action.adds, given))
+        needs, ends, adds = action.change(step[1:])
+        return (state - ends) | adds if needs <= state else None
 
     def run(self, plan: Sequence[Step]) -> tuple[int, State]:
         """Return how many steps can be taken one after the other, and what holds then."""
@@ -110,17 +115,43 @@ class World:
             state = following
         return len(plan), state
 
-    def steps(self, state: State) -> Iterator[tuple[Step, State]]:
-        """Yield every step that can be taken, in alphabetical order, with what holds after it."""
+    @cached_property
+    def possible(self) -> list[tuple[Step, Change]]:
+        """Every step that can be taken if nothing that ever held ended, in alphabetical order: no others ever can."""
+        always = [(name, action) for name, action in self.actions.items() if not action.needs]
+        found: dict[Step, Change] = {(name,): action.change(()) for name, action in always}
+        waiting = [*self.start, *(fact for _, _, adds in found.values() for fact in adds)]
+        held: set[Fact] = set()
         told: dict[str, list[Fact]] = defaultdict(list)
-        for fact in state:
+        while waiting:
+            if (fact := waiting.pop()) in held:
+                continue
+            held.add(fact)
             told[fact[0]].append(fact)
-        for name, action in sorted(self.actions.items()):
-            found = {tuple(given[word] for word in action.takes) for given in _matches(action.needs, told, {})}
-            for words in sorted(found):
-                step = (name, *words)
-                if (following := self.done(state, step)) is not None:
-                    yield step, following
+            for step, action in self._matching(fact, told):
+                if step not in found and (change := action.change(step[1:]))[0] <= held:
+                    found[step] = change
+                    waiting += change[2]
+        return sorted(found.items())
+
+    def _matching(self, fact: Fact, told: Mapping[str, Collection[Fact]]) -> Iterator[tuple[Step, Action]]:
+        """Yield steps that need a fact, and beside it others of the shapes that are told."""
+        for name, action in self.actions.items():
+            for number, need in enumerate(action.needs):
+                rest = (*action.needs[:number], *action.needs[number + 1 :])
+                for given in _matches((need,), {fact[0]: (fact,)}, {}):
+                    for wider in _matches(rest, told, given):
+                        yield (name, *(wider[word] for word in action.takes)), action
+
+    def steps(self, state: State) -> Iterator[tuple[Step, State]]:
+        """Yield every step that can be taken, in alphabetical order, with what holds after it.
+
+        Args:
+            state: One that can be reached from the beginning.
+        """
+        for step, (needs, ends, adds) in self.possible:
+            if needs <= state:
+                yield step, (state - ends) | adds
 
     def search(self, most: int) -> Iterator[tuple[list[Step], State]]:
         """Yield every state that can be reached in so many steps, the nearest first, with a shortest way to it."""
@@ -146,10 +177,9 @@ class World:
         found: set[Fact] = set()
         made: set[Fact] = set()
         for step in plan:
-            action = self.actions[step[0]]
-            given = dict(zip(action.takes, step[1:], strict=True))
-            found |= set(action.bound(action.needs, given)) - made
-            made |= set(action.bound(action.adds, given))
+            needs, _, adds = self.actions[step[0]].change(step[1:])
+            found |= needs - made
+            made |= adds
         return found & self.start
 
 

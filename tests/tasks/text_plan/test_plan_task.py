@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise, permutations
+from itertools import islice, pairwise, permutations, product
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ from lm_eval_longctx.stats.blind import blind_floor
 from lm_eval_longctx.sweep import parse_sweep
 from lm_eval_longctx.tasks.text_plan.builder import VARIANTS, PlanBuilder
 from lm_eval_longctx.tasks.text_plan.shots import PlanShotsBuilder
-from lm_eval_longctx.tasks.text_plan.worlds import KINDS, SPREAD_KINDS
+from lm_eval_longctx.tasks.text_plan.worlds import KINDS, SPREAD_KINDS, make
 
 N = r"([A-Z][a-z]{6})"
 BUSY = re.compile(rf"On (\w+) {N} is busy from (\d+):00 to (\d+):00")
@@ -181,6 +181,19 @@ def test_a_part_of_the_context_does_not_answer(cache):
         whole, *sides = (builder.answer_from(sample, *part) for part in ((0, 1), (0, 0.5), (0.5, 1)))
         assert scorer.score(sample, whole)["solved"] == 1
         assert not any(side and scorer.score(sample, side)["solved"] for side in sides)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_step_that_can_be_taken_is_found_in_its_order_and_no_other(kind):
+    """The steps found in a state are those that can be taken when all actions are tried with all names, sorted."""
+    world = make(kind, Rng(f"steps of {kind}"), iter(f"Name{letter}" for letter in "abcdefghijklmnopqrst")).world()
+    for _, state in islice(world.search(4), 0, 400, 40):
+        tried = [
+            (name, *words)
+            for name, action in sorted(world.actions.items())
+            for words in product(sorted(world.names), repeat=len(action.takes))
+        ]
+        assert [step for step, _ in world.steps(state)] == [step for step in tried if world.done(state, step)]
 
 
 def random_plan(world, steps, rng):
