@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.answers import claims
 from lm_eval_longctx.answers.abstaining import abstains
-from lm_eval_longctx.answers.matching import ALNUM, Mention, canonical, mentions
+from lm_eval_longctx.answers.matching import ALNUM, Mention, alnum_in, canonical, mentions
 from lm_eval_longctx.answers.spelling import normalise, typed
 from lm_eval_longctx.answers.thoughts import spoken
 from lm_eval_longctx.answers.wrapping import after_lead, lines_of, place_of, plain
@@ -33,6 +33,9 @@ _FIRST = 4000
 """Characters in which a label on a line of its own is looked for."""
 
 _PLACEHOLDER = "X"
+_CLOSED = re.compile(r"[a-z][)\].:]", re.IGNORECASE)
+"""What an option's letter and its words begin with; where it stands nowhere, no pattern is made for each option."""
+
 _QUOTED_FORM = re.compile(r"final answer: ?\(X\)", re.IGNORECASE)
 _CALLED_SO = re.compile(rf"^\W*{_CALLED}\b", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"\bn/a\b", re.IGNORECASE)
@@ -127,8 +130,10 @@ def _folded(line: str, options: Sequence[str]) -> str:
     """Return a line in which an option's words right after its letter are gone: *B. two* is *(B)*."""
     for letter, option in zip(string.ascii_uppercase, options, strict=False):
         words = r"\W+".join(map(re.escape, re.findall(r"\w+", option)))
-        form = rf"{_NOT_WORD}[(\[]?{letter}[)\].:]{{1,2}}[ \t]*[\"'*]*{words}(?!{ALNUM})" if words else ""
-        line = re.sub(form, f"({letter})", line, flags=re.IGNORECASE) if words else line
+        if words and _CLOSED.search(line):
+            alnum = alnum_in(line)
+            form = rf"(?<!{alnum})(?<!['_.-])[(\[]?{letter}[)\].:]{{1,2}}[ \t]*[\"'*]*{words}(?!{alnum})"
+            line = re.sub(form, f"({letter})", line, flags=re.IGNORECASE)
     return line
 
 

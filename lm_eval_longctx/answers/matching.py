@@ -27,6 +27,10 @@ _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff\U00020000-\U0
 ALNUM = rf"[^\W_{_SPACELESS}]"
 """A letter or digit that a value or a letter of an option may not touch."""
 
+_PLAIN_ALNUM = r"[^\W_]"
+_VALUES = 4096
+"""So many values are remembered in their one form: a run's scores ask for the same ones again and again."""
+
 _UUID = re.compile(rf"(?<!{ALNUM})[0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}}(?!{ALNUM})")
 _CHUNK = re.compile(r"\d+(?:[.,' _]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,' _])\d{3})(?:\1\d{3})*")
@@ -57,6 +61,12 @@ class Mention:
     value: str
 
 
+def alnum_in(text: str) -> str:
+    """Return ``ALNUM`` for a pattern made for one text: where all is ASCII, without scripts that take long to compile."""
+    return _PLAIN_ALNUM if text.isascii() else ALNUM
+
+
+@lru_cache(maxsize=_VALUES)
 def kind_of(value: str) -> Kind:
     """Tell numbers and UUIDs from everything else."""
     plain = normalise(value).strip()
@@ -65,6 +75,7 @@ def kind_of(value: str) -> Kind:
     return Kind.NUMBER if plain.isdecimal() or _GROUPED.fullmatch(plain) else Kind.TEXT
 
 
+@lru_cache(maxsize=_VALUES)
 def canonical(value: str) -> str:
     """Return the one form in which equal values are equal texts."""
     plain, kind = normalise(value).strip(), kind_of(value)
@@ -107,11 +118,13 @@ def mentions(values: Iterable[str], text: str) -> list[Mention]:
 
 
 def _text_mentions(values: list[str], text: str) -> list[Mention]:
-    if not values:
+    values = [value for value in values if all(word in text for word in value.split(" "))]
+    if not values:  # as for most values in most texts: making a pattern takes longer than looking
         return []
     spelt = (r"[\s-]+".join(map(re.escape, value.split(" "))) for value in sorted(values, key=len, reverse=True))
-    before = rf"(?<!{ALNUM})(?<!{ALNUM}[-_'])"
-    after = rf"(?!{ALNUM})(?![-_]{ALNUM})(?!'(?!s\b){ALNUM})"
+    alnum = alnum_in(text)
+    before = rf"(?<!{alnum})(?<!{alnum}[-_'])"
+    after = rf"(?!{alnum})(?![-_]{alnum})(?!'(?!s\b){alnum})"
     pattern = re.compile(f"{before}(?:{'|'.join(spelt)}){after}")
     return [Mention(*m.span(), re.sub(r"[\s-]+", " ", m[0])) for m in pattern.finditer(text)]
 

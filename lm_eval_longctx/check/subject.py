@@ -96,7 +96,8 @@ class Subject:
     def metadata(self) -> dict[str, Any]:
         """The settings that it is checked with: as asked, with enough samples to look at."""
         task = self._made(self._asked)
-        each = math.ceil(self.effort.prompts * task.sweep.samples_per_cell / max(1, len(task.test_docs())))
+        planned = sum(1 for _ in task.builder.plans())  # how many there are, without making them
+        each = math.ceil(self.effort.prompts * task.sweep.samples_per_cell / max(1, planned))
         more = {**self._asked, "samples_per_cell": each}
         if "samples_per_cell" in self._asked or each <= task.sweep.samples_per_cell:
             return self._asked
@@ -120,7 +121,7 @@ class Subject:
             self._tasks[key] = one_task(self.listed.name, metadata, self.include_path)
         return self._tasks[key]
 
-    @property
+    @cached_property
     def task(self) -> LongctxTask:
         """The task as it is checked."""
         return self.changed()
