@@ -36,12 +36,9 @@ SPACING = 128
 
 _CJK = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
 _MARKS = "\u3002\uff01\uff1f\u3001\uff0c"
-_INSIDE_SPACE = re.compile(r"[^\s](?= )")
-_INSIDE_LINE = re.compile(r"(?<=\n)[^\s]")
+_INSIDE_SPACE = re.compile(r"(?<=\S) ")
+_INSIDE_LINE = re.compile(r"\n(\S)")
 _INSIDE_MARK = re.compile(f"[{_CJK}][{_MARKS}]")
-_TELLING = re.compile(rb"[ \n\xe3\xef]")
-"""Bytes without which a token says nothing of safe places: space, line end, and how CJK's marks begin in UTF-8."""
-
 _MANY_LETTERS = 20
 
 
@@ -51,27 +48,22 @@ def safe_places(vocabulary: Iterable[bytes]) -> re.Pattern[str] | None:
     Args:
         vocabulary: What each token spells.
     """
-    before_space: set[str] = set()
-    after_newline: set[str] = set()
-    marks_apart = True
-    for token in vocabulary:
-        if len(token) > 1 and _TELLING.search(token):
-            text = token.decode(errors="replace")
-            before_space.update(_INSIDE_SPACE.findall(text))
-            after_newline.update(_INSIDE_LINE.findall(text))
-            marks_apart = marks_apart and not _INSIDE_MARK.search(text)
+    # All tokens as one text: a tab between two of them is space and no line end, so that nothing is found across it
+    text = b"\t".join(vocabulary).decode(errors="replace")
+    before_space = {text[match.start() - 1] for match in _INSIDE_SPACE.finditer(text)}
+    after_newline = set(_INSIDE_LINE.findall(text))
     parts = []
     if sum(map(str.isalpha, before_space)) < _MANY_LETTERS:  # else its tokens are several words long
         parts.append(rf"(?<=[^\s{_listed(before_space)}])(?= [^\s])")
     if sum(map(str.isalpha, after_newline)) < _MANY_LETTERS:
         parts.append(rf"(?<=\n)(?=[^\s{_listed(after_newline)}])")
-    if marks_apart:
+    if not _INSIDE_MARK.search(text):
         parts.append(f"(?<=[{_CJK}])(?=[{_MARKS}])")
     return re.compile("|".join(parts)) if parts else None
 
 
 @lru_cache(maxsize=8)
-def _safe_places_of(tokenizer: Tokenizer) -> re.Pattern[str] | None:
+def safe_places_of(tokenizer: Tokenizer) -> re.Pattern[str] | None:
     """Look through a tokenizer's vocabulary once, however many corpora it counts."""
     return safe_places(tokenizer.vocabulary())
 
@@ -175,7 +167,7 @@ class TokenIndex:
         return [low + byte for byte in bytes_], [int(count - before[0]) for count in before[1:]]
 
     def _safe(self) -> re.Pattern[str]:
-        pattern = _safe_places_of(self._tokenizer)
+        pattern = safe_places_of(self._tokenizer)
         if pattern is None:
             raise TokenizerError(
                 f"the tokenizer {self._tokenizer.name} has tokens across every word, line and mark, "

@@ -13,9 +13,11 @@ the same, so accuracy by number of shots is a learning curve.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
+from operator import getitem, itemgetter
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import LengthError
@@ -27,7 +29,7 @@ from lm_eval_longctx.tasks.base import Builder
 from lm_eval_longctx.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.plan import PlannedSample
@@ -77,13 +79,9 @@ class World:
     labels: tuple[str, ...]
     rule: Mapping[Thing, int]
 
-    def label(self, thing: Thing) -> str:
-        """Return a thing's label."""
-        return self.labels[self.rule[tuple(thing[i] for i in self.deciding)]]
-
     def text(self, thing: Thing) -> str:
         """Describe a thing."""
-        return FORM.format(*(words[i] for words, i in zip(self.values, thing, strict=True)))
+        return FORM.format(*map(getitem, self.values, thing))
 
 
 def make_world(rng: Rng, deciding: int, labels: int) -> World:
@@ -98,18 +96,16 @@ def make_world(rng: Rng, deciding: int, labels: int) -> World:
     return World(values, chosen, names, {place: i % labels for i, place in enumerate(places)})
 
 
-def draw_things(rng: Rng, count: int) -> list[Thing]:
-    """Draw different things in random order."""
-    space = VALUES ** len(PROPERTIES)
-    return [_thing(number) for number in rng.sample(range(space), count)]
+@lru_cache(maxsize=1)
+def _things() -> list[Thing]:
+    """Return all things there can be; the first property changes from one to the next."""
+    return [thing[::-1] for thing in product(range(VALUES), repeat=len(PROPERTIES))]
 
 
-def _thing(number: int) -> Thing:
-    digits = []
-    for _ in PROPERTIES:
-        number, digit = divmod(number, VALUES)
-        digits.append(digit)
-    return tuple(digits)
+def _values(chosen: Sequence[int]) -> Callable[[Thing], Thing]:
+    """Return what takes the values of some properties from a thing."""
+    # A single index would give the value itself and no tuple of it
+    return itemgetter(*chosen) if len(chosen) > 1 else itemgetter(slice(chosen[0], chosen[0] + 1))
 
 
 def conclusions(shots: Sequence[tuple[Thing, str]], thing: Thing, deciding: int) -> set[str]:
@@ -126,8 +122,9 @@ def conclusions(shots: Sequence[tuple[Thing, str]], thing: Thing, deciding: int)
     found = set()
     for chosen in combinations(range(len(PROPERTIES)), deciding):
         seen: dict[Thing, str] = {}
-        agreed = all(seen.setdefault(tuple(t[i] for i in chosen), label) == label for t, label in shots)
-        wanted = tuple(thing[i] for i in chosen)
+        values = _values(chosen)
+        agreed = all(seen.setdefault(values(other), label) == label for other, label in shots)
+        wanted = values(thing)
         if agreed and wanted in seen:
             found.add(seen[wanted])
     return found
@@ -170,6 +167,7 @@ class ManyShotBuilder(Builder[ManyShotSample]):
         if any(length.amount > MOST for length in sweep.context_lengths):
             raise LengthError(f"{sweep.task} has at most {MOST:,} shots; ask for fewer")
         self._deciding, self._labels = int(sweep.options["deciding"]), int(sweep.options["labels"])
+        self._most = max(int(length.amount) for length in sweep.context_lengths)
 
     def sample(self, plan: PlannedSample) -> ManyShotSample:
         """Choose an input whose label follows from the examples; see ``Builder.sample``.
@@ -178,17 +176,17 @@ class ManyShotBuilder(Builder[ManyShotSample]):
             LengthError: So few examples decide nothing.
         """
         world, shots = self._examples(plan)
-        thing = self._asked(plan, world, shots)
+        thing, label, evidence = self._asked(plan, world, shots)
         key = f"manyshot|{VERSION}|{self._deciding}|{self._labels}"
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "haystack": {"spec": "made", "digest": hashlib.sha256(key.encode()).hexdigest(), "repeats": 0},
             "question": world.text(thing),
             "thing": list(thing),
-            "target": world.label(thing),
+            "target": label,
             "labels": list(world.labels),
             "deciding": list(world.deciding),
-            "evidence": _evidence(world, shots, thing),
+            "evidence": evidence,
             "realised_length": len(shots),
             "realised_depth": None,
             "planned_tokens": len(shots) * _TOKENS_A_SHOT + 64,
@@ -200,31 +198,32 @@ class ManyShotBuilder(Builder[ManyShotSample]):
         told = "".join(f"Input: {world.text(thing)}\nLabel: {label}\n\n" for thing, label in shots)
         return Prompt.user(TextPart(HEADER + told, shared=True), TextPart(f"Input: {sample['question']}\nLabel:"))
 
-    def _examples(self, plan: PlannedSample) -> tuple[World, tuple[tuple[Thing, str], ...]]:
-        identity = plan.hay_rng(f"manyshot|{VERSION}").identity
-        return _examples(identity, self._deciding, self._labels, int(plan.length.amount))
+    def _examples(self, plan: PlannedSample) -> tuple[World, Sequence[tuple[Thing, str]]]:
+        """Return the world of an index and its first examples, which are made once for all lengths."""
+        identity, count = plan.hay_rng(f"manyshot|{VERSION}").identity, int(plan.length.amount)
+        world, shots = _examples(identity, self._deciding, self._labels, max(count, self._most))
+        return world, shots[:count]
 
-    def _asked(self, plan: PlannedSample, world: World, shots: Sequence[tuple[Thing, str]]) -> Thing:
-        """Draw an unseen thing for which the examples allow the right label only."""
-        rng, known = plan.rng("asked"), {thing for thing, _ in shots}
+    def _asked(self, plan: PlannedSample, world: World, shots: Sequence[tuple[Thing, str]]) -> tuple[Thing, str, int]:
+        """Draw an unseen thing for which the examples allow the right label only.
+
+        Returns:
+            The thing, its label, and how many examples share its deciding values.
+        """
+        rng, values = plan.rng("asked"), _values(world.deciding)
+        known, alike = {thing for thing, _ in shots}, Counter(values(thing) for thing, _ in shots)
         for _ in range(_TRIES):
-            thing = draw_things(rng, 1)[0]
-            if thing in known or not _evidence(world, shots, thing):
-                continue
-            if conclusions(shots, thing, self._deciding) == {world.label(thing)}:
-                return thing
+            thing = rng.choice(_things())
+            evidence, label = alike[values(thing)], world.labels[world.rule[values(thing)]]
+            if thing not in known and evidence and conclusions(shots, thing, self._deciding) == {label}:
+                return thing, label, evidence
         raise LengthError(f"{len(shots)} shots decide nothing with {self._deciding} deciding properties; ask for more")
 
 
-def _evidence(world: World, shots: Sequence[tuple[Thing, str]], thing: Thing) -> int:
-    """Return how many examples share a thing's deciding values."""
-    like = tuple(thing[i] for i in world.deciding)
-    return sum(tuple(shot[i] for i in world.deciding) == like for shot, _ in shots)
-
-
 @lru_cache(maxsize=16)
-def _examples(identity: str, deciding: int, labels: int, count: int) -> tuple[World, tuple[tuple[Thing, str], ...]]:
+def _examples(identity: str, deciding: int, labels: int, count: int) -> tuple[World, list[tuple[Thing, str]]]:
     """Return the world of an index and its first so many examples."""
     world = make_world(Rng(f"{identity}|world"), deciding, labels)
-    things = draw_things(Rng(f"{identity}|things"), count)  # fewer are the first of more
-    return world, tuple((thing, world.label(thing)) for thing in things)
+    things = Rng(f"{identity}|things").sample(_things(), count)  # fewer are the first of more
+    names, values = {place: world.labels[number] for place, number in world.rule.items()}, _values(world.deciding)
+    return world, [(thing, names[values(thing)]) for thing in things]

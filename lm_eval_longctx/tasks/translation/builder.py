@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -12,6 +13,7 @@ from lm_eval_longctx.hay.language.lexicon import STOCK, english
 from lm_eval_longctx.hay.language.library import HeldOut, Pair
 from lm_eval_longctx.hay.language.meaning import Clause, draw_clause
 from lm_eval_longctx.hay.language.tongue import Tongue
+from lm_eval_longctx.hay.text.measure import SharedCounter
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
@@ -231,8 +233,7 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
         Raises:
             LengthError: What must be in the context is longer than asked.
         """
-        count_tokens = load_tokenizer(self.sweep.tokenizer).count
-        least = count_tokens(self._text(question, 0))
+        least = self._tokens(question, 0)
         if least > asked:
             resources = self.sweep.options["resources"]
             raise LengthError(
@@ -242,7 +243,7 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
         if "sentences" not in kinds_of(self.sweep.options["resources"]):
             return 0, least
         count = self._lines.fitting(asked - least + _FIT_MARGIN)
-        while (realised := count_tokens(self._text(question, count))) > asked:
+        while (realised := self._tokens(question, count)) > asked:
             count -= 1
         return count, realised
 
@@ -260,8 +261,12 @@ class MadeLanguageBuilder(Builder[TranslationSample]):
             return self._lines.first(count)
         return self._fixed["half_book" if self.sweep.options["resources"] == "half_book" else kind]
 
-    def _text(self, question: Question, count: int) -> str:
-        return "".join(text for text, _ in self._pieces(question, count))
+    @cached_property
+    def _counter(self) -> SharedCounter:
+        return SharedCounter(load_tokenizer(self.sweep.tokenizer))
+
+    def _tokens(self, question: Question, count: int) -> int:
+        return self._counter.count(self._pieces(question, count))
 
     def render(self, sample: TranslationSample) -> Prompt:
         """Write the prompt."""
@@ -284,7 +289,7 @@ class _Lines:
         while self._total[-1] <= tokens:
             self._lines.append(next(self._made))
             self._total.append(self._total[-1] + self._count(self._lines[-1]))
-        return sum(total <= tokens for total in self._total) - 1
+        return bisect_right(self._total, tokens) - 1
 
     def first(self, count: int) -> str:
         """Return the first sentences as one text."""

@@ -190,9 +190,9 @@ class HeardBuilder(Builder[HeardSample]):
         lesson = self.lesson
         if not any(lesson.texts.values()) and any(shares):
             raise ConfigError(f"{self.sweep.task} has no book; give grammar or dictionary, or shares: [0]")
+        lengths = [Length(self._tokens(share), Unit.TOKENS, self.sweep.tokenizer) for share in shares]
         for index in range(min(self.sweep.samples_per_cell, len(lesson.said))):
-            for share in shares:
-                length = Length(self._tokens(share), Unit.TOKENS, self.sweep.tokenizer)
+            for share, length in zip(shares, lengths, strict=True):
                 yield PlannedSample(
                     self.sweep.task, self.sweep.version, self.sweep.seed, length, None, index, f"book={share:g}"
                 )

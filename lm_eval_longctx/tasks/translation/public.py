@@ -13,6 +13,7 @@ from lm_eval_longctx.hay.language.cldf import read_cldf
 from lm_eval_longctx.hay.language.grammar import read_grammar
 from lm_eval_longctx.hay.language.library import Library, Pair, Shelf, hold_out, words
 from lm_eval_longctx.hay.language.mtob import read_mtob
+from lm_eval_longctx.hay.text.measure import SharedCounter
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import PlannedSample, Rng, expand
 from lm_eval_longctx.prompt import Prompt, TextPart
@@ -189,15 +190,14 @@ class PublishedLanguageBuilder(Builder[PublishedSample]):
         Raises:
             LengthError: Not even the question fits.
         """
-        count = load_tokenizer(self.sweep.tokenizer).count
         whole = max((len(units) for units in self._units.values()), default=0)
-        least = count(self._text(question, self._shares(0, whole)))
+        least = self._tokens(question, self._shares(0, whole))
         if least > asked:
             raise LengthError(
                 f"{self.sweep.task}: the question alone is {least} tokens long; ask for more than {asked}"
             )
         part = bisect_right(range(whole), asked - least, key=lambda n: self._estimate(n + 1, whole))
-        while (realised := count(self._text(question, self._shares(part, whole)))) > asked:
+        while (realised := self._tokens(question, self._shares(part, whole))) > asked:
             part -= 1
         return self._shares(part, whole), realised
 
@@ -215,8 +215,12 @@ class PublishedLanguageBuilder(Builder[PublishedSample]):
             yield "".join(self._units[kind][: shares[kind]]), True
         yield closing(question), False
 
-    def _text(self, question: Question, shares: dict[str, int]) -> str:
-        return "".join(text for text, _ in self._pieces(question, shares))
+    @cached_property
+    def _counter(self) -> SharedCounter:
+        return SharedCounter(load_tokenizer(self.sweep.tokenizer))
+
+    def _tokens(self, question: Question, shares: dict[str, int]) -> int:
+        return self._counter.count(self._pieces(question, shares))
 
     def render(self, sample: PublishedSample) -> Prompt:
         """Write the prompt."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError, LengthError
@@ -54,11 +54,18 @@ class Material:
     def __post_init__(self) -> None:
         """Begin with no example."""
         self._read: list[Pair] = []
+        self._told = [0]
 
     def shots(self, count: int) -> list[Pair]:
         """Return the first examples; fewer where there are no more."""
         self._read += islice(self.given, max(0, count - len(self._read)))
         return self._read[:count]
+
+    def told(self, count: int) -> int:
+        """Return the words of so many of the first examples; there must be as many."""
+        more = self.shots(count)[len(self._told) - 1 :]
+        self._told += accumulate((len(words(f"{one.theirs} {one.ours}")) for one in more), initial=self._told.pop())
+        return self._told[count]
 
 
 class ShotsSample(Sample):
@@ -153,7 +160,6 @@ class ShotsBuilder(Builder[ShotsSample]):
             raise ConfigError(f"{self.sweep.task} has {len(tests)} test sentences; ask for that many samples_per_cell")
         pair = tests[plan.index]
         source, target = _sides(pair, plan.variant)
-        told = sum(len(words(f"{one.theirs} {one.ours}")) for one in shots)
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "question": self._reminder(source, plan.variant).strip(),
@@ -170,7 +176,7 @@ class ShotsBuilder(Builder[ShotsSample]):
             "removed": {"pairs": material.removed},
             "realised_length": len(shots),
             "realised_depth": None,
-            "planned_tokens": told * _TOKENS_A_WORD + 8 * len(shots) + 128,
+            "planned_tokens": material.told(count) * _TOKENS_A_WORD + 8 * len(shots) + 128,
         }
 
     def render(self, sample: ShotsSample) -> Prompt:

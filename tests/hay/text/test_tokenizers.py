@@ -13,7 +13,9 @@ from text_kit import LOCAL, WORDS, written
 from lm_eval_longctx.errors import TokenizerError
 from lm_eval_longctx.hay.text import tokenizers as module
 from lm_eval_longctx.hay.text.index import find_places, safe_places
+from lm_eval_longctx.hay.text.measure import SharedCounter
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
+from lm_eval_longctx.plan import Rng
 
 REFERENCES = ("o200k_base", "cl100k_base")
 
@@ -91,6 +93,43 @@ def test_tokens_across_words_leave_no_safe_place():
     """A vocabulary of whole phrases has no safe places between words, and says so."""
     phrases = [f"{chr(97 + i)} b".encode() for i in range(26)] + [f"\n{chr(97 + i)}".encode() for i in range(26)]
     assert safe_places([*phrases, "\u4e00\u3002".encode()]) is None
+
+
+def test_tokens_beside_each_other_are_no_token_across():
+    """What one token ends with and the next one in the vocabulary begins with takes no safe place away."""
+    halves = [half for letter in "abcdefghijklmnopqrstuvwxyz" for half in (f"x{letter}", f" {letter}", "\n", letter)]
+    assert safe_places(map(str.encode, halves)).pattern == safe_places([]).pattern
+
+
+def prompts(rng, script):
+    """Yield prompts of texts that many of them share, whole or their beginnings, with own texts between."""
+    long = [written(script, rng.between(1, 6000), seed=rng.random()) for _ in range(3)]
+    for _ in range(8):
+        shared = [(text[: rng.choice([len(text), rng.between(0, len(text))])], True) for text in rng.sample(long, 2)]
+        own = [(written(script, rng.between(0, 40), seed=rng.random()), False) for _ in range(3)]
+        yield [own[0], shared[0], *own[1 : rng.between(1, 2)], shared[1], own[2]]
+
+
+@pytest.mark.parametrize("name", [*REFERENCES, *LOCAL])
+@pytest.mark.parametrize("script", WORDS)
+def test_prompts_that_share_texts_are_counted_exactly(request, name, script):
+    """Whatever is shared, and wherever it is cut, a count is that of tokenising the whole prompt."""
+    own = name in LOCAL
+    tokenizer = load_tokenizer(request.getfixturevalue("local_tokenizers")[name] if own else name)
+    rng, counter = Rng(f"{name} {script}"), SharedCounter(tokenizer)
+    for pieces in prompts(rng, script):
+        assert counter.count(pieces) == tokenizer.count("".join(text for text, _ in pieces))
+
+
+def test_a_shared_text_is_tokenised_once(monkeypatch):
+    """A hundred prompts of one long text, each with more of it or less, tokenise little more than that text."""
+    tokenizer, text, seen = load_tokenizer("o200k_base"), written("english", 20_000), []
+    starts = tokenizer.starts
+    monkeypatch.setattr(tokenizer, "starts", lambda text: (seen.append(len(text)), starts(text))[1])
+    counter = SharedCounter(tokenizer)
+    for number in range(100):
+        counter.count([(f"Question {number}. ", False), (text[: len(text) - 50 * number], True), ("\nAnswer:", False)])
+    assert sum(seen) < 100 * 1000 + len(text)
 
 
 @pytest.mark.parametrize(

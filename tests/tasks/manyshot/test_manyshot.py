@@ -59,6 +59,18 @@ def test_more_shots_are_more_of_the_same(tmp_path):
     assert texts[10, 0] != texts[10, 1]
 
 
+def test_the_examples_of_an_index_are_made_once_for_all_lengths(tmp_path, monkeypatch):
+    """Samples of five lengths and their prompts need one world an index, whichever length comes first."""
+    made, make_world = [], manyshot.make_world
+    monkeypatch.setattr(
+        manyshot, "make_world", lambda rng, *rest: (made.append(rng.identity), make_world(rng, *rest))[1]
+    )
+    builder = make(tmp_path, context_lengths=[300, 10, 30, 100, 20], samples_per_cell=3, seed=77)
+    for sample in builder.samples():
+        builder.render(sample)
+    assert (len(made), len(set(made))) == (3, 3)
+
+
 def test_labels_are_spread_evenly(tmp_path):
     """Over many samples each label is right about equally often."""
     builder = make(tmp_path, context_lengths=[100], samples_per_cell=200)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, CorpusError, LengthError
 from lm_eval_longctx.harness.planning import one_task
-from lm_eval_longctx.hay.language.library import HeldOut
+from lm_eval_longctx.hay.language.library import HeldOut, words
 from lm_eval_longctx.hay.language.parallel import read_parallel
 from lm_eval_longctx.plan import Rng
+from lm_eval_longctx.tasks.translation import shots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +36,9 @@ def test_more_shots_are_more_of_the_same() -> None:
     found = prompts(task)
     for direction in ("to_english", "from_english"):
         few, many = found["4", 0, direction], found["16", 1, direction]
-        shots = few.split("\n\n")[1:-1]
-        assert len(shots) == 4
-        assert many.split("\n\n")[1:5] == shots
+        examples = few.split("\n\n")[1:-1]
+        assert len(examples) == 4
+        assert many.split("\n\n")[1:5] == examples
         assert len(many.split("\n\n")[1:-1]) == 16
 
 
@@ -48,6 +49,17 @@ def test_no_test_sentence_is_among_the_examples() -> None:
     tests = material.tests["to_english"][:50]
     held = HeldOut(text for pair in tests for text in (pair.theirs, pair.ours))
     assert not [pair for pair in material.shots(300) if held.gives_away(pair.theirs, pair.ours)]
+
+
+def test_the_words_of_examples_are_counted_once(monkeypatch) -> None:
+    """Whatever lengths are planned in whatever order, an example's words are counted once, and no example's twice."""
+    given = [16, 3, 16, 1, 40, 0]
+    material = one_task(MADE, {"context_lengths": [1]}).builder.material
+    each = [len(words(f"{pair.theirs} {pair.ours}")) for pair in material.shots(40)]
+    counted = []
+    monkeypatch.setattr(shots, "words", lambda text: (counted.append(text), words(text))[1])
+    assert [material.told(count) for count in given] == [sum(each[:count]) for count in given]
+    assert counted == [f"{pair.theirs} {pair.ours}" for pair in material.shots(40)]
 
 
 NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
