@@ -11,6 +11,7 @@ import functools
 import logging
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval_longctx.completion import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import ModuleType
 
     from lm_eval_longctx.completion import Completion
@@ -30,7 +31,7 @@ _MARK = "_lm_eval_longctx"
 ENDED, FAILED, USAGE, UNSCORED, STOPPED = 0, 1, 2, 3, 4
 STATUSES: Mapping[int, str] = {
     ENDED: "the run went to its end, and every task has scores; `coverage` says of how many samples",
-    FAILED: "an error that ended the run, such as an unknown option or a full disk; a line on standard error names it",
+    FAILED: "an error, such as an unknown option, a full disk, or results that were not saved; standard error names it",
     USAGE: "a command line that cannot be read",
     UNSCORED: "a task of the run has no score at all",
     STOPPED: "sending stopped before every question was asked: a key, a quota, `max_cost`, a server that is gone",
@@ -99,6 +100,10 @@ class Ending:
         unsent: Questions that were not asked because of that.
         accepted: Whether the user accepts an incomplete run.
         ours: Whether our own model answered.
+        recorded: Whether a ledger has the answers.
+        unsaved: What lm-eval could not save or hand on, with the reason, a line each.
+        moved: Whether some of it was saved elsewhere.
+        lost: Whether some of it was saved nowhere.
     """
 
     tasks: dict[str, TaskEnd] = field(default_factory=dict)
@@ -107,6 +112,10 @@ class Ending:
     unsent: int = 0
     accepted: bool = False
     ours: bool = False
+    recorded: bool = False
+    unsaved: list[str] = field(default_factory=list)
+    moved: bool = False
+    lost: bool = False
 
     def begin(self) -> None:
         """Forget what was noted before."""
@@ -121,9 +130,10 @@ class Ending:
         failed, calls = self.foreign.get(name, (0, 0))
         self.foreign[name] = (failed + (not answer.outcome.answered), calls + 1)
 
-    def model(self, totals: Mapping[str, Any], *, accepted: bool) -> None:
-        """Note how our model's run ended."""
-        self.ours, self.accepted = True, accepted
+    def model(self, totals: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """Note how our model's run ended, by its totals and its options."""
+        self.ours, self.accepted = True, options["accept_incomplete"]
+        self.recorded = options["ledger"] != "none"
         self.unsent, self.stopped = totals["unsent"], totals["stopped"]
         if self.unsent and not self.stopped:
             self.stopped = totals["reasons"].get("skipped_budget") or totals["reasons"].get("transport_failed", "")
@@ -137,8 +147,15 @@ class Ending:
         return lines
 
     @property
+    def about_us(self) -> bool:
+        """Whether a task or the model of the run is ours."""
+        return self.ours or bool(self.tasks)
+
+    @property
     def status(self) -> int:
         """The exit status; see ``STATUSES``."""
+        if self.unsaved:
+            return FAILED
         if not self.ours or self.accepted:
             return ENDED
         empty = any(end.samples and not end.scored for end in self.tasks.values())  # --predict_only scores none
@@ -149,10 +166,19 @@ class Ending:
         """Say why the status is not 0; empty if it is."""
         if self.status == ENDED:
             return ""
+        if self.unsaved:
+            return f"{'; '.join((*self.unsaved, *self._advice()))} (exit status {self.status})"
         why = f"sending stopped early: {shorten(self.stopped, _SHOWN)}" if self.stopped else "nothing was scored"
         left = f"; {self.unsent:,} questions were not asked" if self.unsent else ""
         again = "run the same command again when that is mended: what is answered is not paid again"
         return f"{why}{left}; {again} (exit status {self.status}; accept_incomplete=true makes it 0)"
+
+    def _advice(self) -> list[str]:
+        """Say how to get what was not saved; nothing where it was."""
+        if self.lost:
+            paid = "all answers are in the ledger and cost nothing" if self.recorded else "no ledger has the answers"
+            return [f"make room, or give another --output_path, and run the same command again: {paid}"]
+        return ["make room, or give another --output_path, before the next run"] if self.moved else []
 
 
 ENDING = Ending()
@@ -179,7 +205,10 @@ def _told(original: Callable[..., None]) -> Callable[..., None]:
     def execute(*args: Any) -> None:
         share_log()
         ENDING.begin()
-        original(*args)
+        with caught(COMMAND_MODULE) as errors:
+            original(*args)
+        if ENDING.about_us:
+            ENDING.unsaved += [f"a tracker did not take the results ({in_words(error)})" for error in errors]
         for line in ENDING.coverage():
             print(line)  # noqa: T201 - below lm-eval's table, which is printed too
         if ENDING.status:
@@ -187,6 +216,33 @@ def _told(original: Callable[..., None]) -> Callable[..., None]:
             sys.exit(ENDING.status)
 
     return execute
+
+
+@contextmanager
+def caught(module: str) -> Iterator[list[Exception]]:
+    """Give the exceptions that a module of lm-eval's catches and only tells its log, whatever the log's level."""
+    log = logging.getLogger(module)
+    found: list[Exception] = []
+    before, least = log.level, log.getEffectiveLevel()
+
+    def hear(record: logging.LogRecord) -> bool:
+        error = sys.exc_info()[1]  # of the handler that logs
+        if isinstance(error, Exception) and error not in found:
+            found.append(error)
+        return record.levelno >= least
+
+    log.setLevel(min(least, logging.INFO))
+    log.addFilter(hear)
+    try:
+        yield found
+    finally:
+        log.removeFilter(hear)
+        log.setLevel(before)
+
+
+def in_words(error: Exception) -> str:
+    """Return what happened; of what the system said, only that."""
+    return (isinstance(error, OSError) and error.strerror) or f"{type(error).__name__}: {error}"
 
 
 def share_log() -> None:

@@ -177,7 +177,7 @@ class LongctxLM(LM):
         tell_refusals(ours, self.provider)
         answers = in_rounds(requests, jobs, self._run)
         self._remember_failures(requests, answers)
-        ENDING.model(self._totals(), accepted=self.args.options["accept_incomplete"])
+        ENDING.model(self._totals(), self.args.options)
         for request, answer in zip(requests, answers, strict=True):
             if not isinstance(request, SampleInstance):
                 ENDING.other_task(str(request.task_name), answer)
@@ -314,7 +314,7 @@ class LongctxLM(LM):
         if not self.provider.capabilities.prompt_logprobs or len(ours) < len(requests):
             raise UnsupportedError(f"{self.name} gives no log-likelihoods; choose tasks that generate text")
         answers = Documents(ours).ask(self.backend.run)
-        ENDING.model(self.backend.totals(), accepted=self.args.options["accept_incomplete"])
+        ENDING.model(self.backend.totals(), self.args.options)
         return answers
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.harness.saving import watch_saving
 from lm_eval_longctx.sweep import SWEEP_KEYS
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def watch_evaluator(module: ModuleType) -> None:
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind_partial(*args, **kwargs)
         given = bound.arguments
+        watch_saving(given.get("evaluation_tracker"))
         if given.get("model") in OUR_MODELS:
             given["model_args"] = with_name(given.get("model_args"))
         ready = given.get("task_manager") is not None

@@ -190,7 +190,7 @@ def test_failures_of_foreign_tasks_are_said_because_lm_eval_scores_them() -> Non
     end = Ending()
     for outcome in (Outcome.COMPLETE, Outcome.BLOCKED, Outcome.COMPLETE):
         end.other_task("gsm8k", Completion("4", outcome))
-    end.model({"unsent": 0, "stopped": "", "reasons": {}}, accepted=False)
+    end.model({"unsent": 0, "stopped": "", "reasons": {}}, {"accept_incomplete": False, "ledger": None})
     assert end.coverage() == ["gsm8k: 1 of 3 calls failed, and lm-eval scores them as wrong answers"]
     assert (end.status, end.last_words()) == (0, "")
     end.other_task("mmlu", Completion("", Outcome.BLOCKED))
@@ -201,7 +201,7 @@ def test_a_run_that_only_predicts_is_a_success() -> None:
     """With ``--predict_only``, and in processes that gather nothing, no task has samples to be scored."""
     end = Ending()
     end.task("t", [])
-    end.model({"unsent": 0, "stopped": "", "reasons": {}}, accepted=False)
+    end.model({"unsent": 0, "stopped": "", "reasons": {}}, {"accept_incomplete": False, "ledger": None})
     assert (end.coverage(), end.status) == ([], 0)
 
 
