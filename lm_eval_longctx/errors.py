@@ -29,6 +29,7 @@ error that happens to *one call* is not raised at all: it becomes the
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from typing import TYPE_CHECKING
 
@@ -184,3 +185,21 @@ def unknown_option(kind: str, name: str, valid: Iterable[str]) -> UnknownOptionE
     more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
     listed = ", ".join(shown) + more
     return UnknownOptionError(f"unknown {kind} {name!r}; {hint + ' ' if hint else ''}valid: {listed}")
+
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""What the disk says where nothing more can be written, whatever it is."""
+
+
+def disk_fault(error: BaseException | None) -> OSError | None:
+    """Return what the disk said, where an error came of a disk that takes no more; ``None`` where it did not."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in _DISK):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def disk_told(error: OSError) -> str:
+    """Say in one line which file could not be written or read, why, and what to do."""
+    name = f" {error.filename}" if error.filename else ""
+    room = "make room there" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "put that right"
+    return f"cannot use{name}: {error.strerror or error}; {room}, or name another place, and run the same command again"

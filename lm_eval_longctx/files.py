@@ -10,6 +10,7 @@ place that ``fsspec`` knows, holds one archive for each thing.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -32,6 +33,9 @@ VARIABLE = "LM_EVAL_LONGCTX_CACHE"
 
 SHARED_VARIABLE = "LM_EVAL_LONGCTX_SHARED_CACHE"
 """Names a folder, or a URL that ``fsspec`` opens, where machines find what others have made."""
+
+_SYSTEM = 2
+"""libsndfile's code for what the operating system refused, whatever it was."""
 
 IN_USE_SECONDS = 3600.0
 """What was used this recently is never removed to make room: it may be on its way to a model."""
@@ -59,8 +63,15 @@ def whole(path: Path) -> Iterator[Path]:
 
     Yields:
         Where to make it: on the same file system, used by nobody else, with
-        the same suffix. What is there after an error is removed.
+        the same suffix. What is there after an error is removed. What is no
+        file, such as ``/dev/stdout`` or a pipe, is written as it is.
+
+    Raises:
+        OSError: It cannot be written; the error names the file that was wanted.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the process's or the thread's number: both come again, after a crash and in containers that share a folder.
     beside = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
@@ -70,6 +81,10 @@ def whole(path: Path) -> Iterator[Path]:
             _settle(beside, path)
         else:
             beside.replace(path)
+    except OSError as error:
+        if error.filename not in {None, str(beside)}:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # the name that people know
     finally:
         _remove(beside)
 
@@ -87,6 +102,28 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a small file whole or not at all."""
     with whole(path) as beside:
         beside.write_bytes(data)
+
+
+@contextmanager
+def all_written(path: Path, size: int) -> Iterator[None]:
+    """See to it that libsndfile has written a sound, and not only begun: it may keep a full disk to itself.
+
+    Args:
+        path: The file.
+        size: Bytes that it has at least.
+
+    Raises:
+        OSError: The file is shorter.
+    """
+    failed = None
+    try:
+        yield
+    except RuntimeError as error:
+        if getattr(error, "code", None) != _SYSTEM:
+            raise
+        failed = error
+    if failed or path.stat().st_size < size:
+        raise OSError(errno.EIO, "it could not be written whole; is the disk full?", str(path)) from failed
 
 
 @contextmanager

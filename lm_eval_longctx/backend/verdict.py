@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from lm_eval_longctx.completion import Completion, Outcome
+from lm_eval_longctx.errors import disk_fault
 from lm_eval_longctx.ledger.schema import BILLED, FREE, UNKNOWN
 from lm_eval_longctx.providers.base import modality_of
 from lm_eval_longctx.providers.redact import redact
@@ -151,7 +152,13 @@ def unaffordable(worst: float | None, key: str, counted: int | None) -> Completi
 
 
 def unrenderable(error: Exception, hidden: Sequence[str]) -> Completion:
-    """Make the completion of a job that could not be rendered, or that the model does not take."""
+    """Make the completion of a job that could not be rendered, or that the model does not take.
+
+    Raises:
+        Exception: The error itself, where it came of a full or broken disk: that is no fact of the question.
+    """
+    if disk_fault(error) is not None:
+        raise error
     return Completion("", Outcome.UNSUPPORTED, detail=redact(f"not sent: {error}", hidden), attempts=0)
 
 

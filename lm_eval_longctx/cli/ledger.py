@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.ledger.address import is_shared, ledger_path
 from lm_eval_longctx.ledger.repair import examine, repair
@@ -132,7 +133,7 @@ def _export(ledger: Ledger, args: argparse.Namespace) -> int:
     if not args.output:
         print(*lines, sep="\n")
         return 0
-    with Path(args.output).open("w", encoding="utf-8") as file:
+    with whole(Path(args.output)) as beside, beside.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
     return 0
 

@@ -12,6 +12,7 @@ and raises ``LongctxError`` for what the user can put right.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.cli.arguments import Parser
 from lm_eval_longctx.cli.completion import ASKED, complete, words_so_far
 from lm_eval_longctx.cli.lazily import late_imports
-from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.errors import LongctxError, disk_told
 from lm_eval_longctx.version import __version__
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ a first day:
 COMMAND --help tells more; docs and examples are in the repository's README.
 """
 
+FILE_FAULTS = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ENOSPC EDQUOT EFBIG EROFS EIO EACCES EPERM ENOENT ENOTDIR EISDIR EEXIST ENAMETOOLONG EMFILE ENFILE ELOOP"
+    ).split()
+)
+"""Errors of files and folders, which the user can put right; others of the operating system are ours."""
+
 PIPE_CLOSED, INTERRUPTED = 128 + 13, 128 + 2
 """What shells say of a program that SIGPIPE or Ctrl-C ended."""
 
@@ -113,6 +122,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except LongctxError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in FILE_FAULTS:
+            raise
+        print(f"{PROGRAM}: {disk_told(error)}", file=sys.stderr)
         return 1
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.cli.table import table
+from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import ConfigError, LongctxError
 from lm_eval_longctx.screen import fitted, harmless, wants_colour
 from lm_eval_longctx.screen import width as screen_width
@@ -155,7 +156,9 @@ def _score(one: Logged) -> str:
 
 
 def _outcome(one: Logged) -> str:
-    reading = one.line.get("reading") or [{}]
+    reading = one.line.get("reading", [{}])
+    if not reading:  # an adaptive sweep asks only what it needs: there was no answer to read
+        return Outcome.NOT_ASKED.value
     return str(reading[0].get("outcome") or "unknown")
 
 

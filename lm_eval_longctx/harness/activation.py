@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.errors import LongctxError, disk_fault, disk_told
 from lm_eval_longctx.harness import origin
 from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
 from lm_eval_longctx.harness.evaluation import watch_evaluate, watch_names
@@ -170,6 +170,13 @@ def is_lm_eval(command: Sequence[str]) -> bool:
     return program.stem in _COMMANDS or program.parts[-2:] == ("lm_eval", "__main__.py")
 
 
+def _is_ours(fault: OSError) -> bool:
+    """Whether it is about a file in our cache."""
+    from lm_eval_longctx.files import default_cache_dir  # where something failed, and not each time that lm-eval starts
+
+    return Path(str(fault.filename or "")).is_relative_to(default_cache_dir())
+
+
 def tell_errors_in_one_line() -> None:
     """End lm-eval's own command with our error's one line, without the traceback; other errors stay as they are."""
     if not is_lm_eval(sys.argv) or hasattr(sys.excepthook, _MARK):
@@ -179,6 +186,8 @@ def tell_errors_in_one_line() -> None:
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, LongctxError):
             print(f"lm-eval-longctx: {error}", file=sys.stderr)  # noqa: T201 - what lm-eval's user sees
+        elif (fault := disk_fault(error)) and _is_ours(fault):
+            print(f"lm-eval-longctx: {disk_told(fault)}", file=sys.stderr)  # noqa: T201 - likewise
         else:
             before(kind, error, trace)
 

@@ -115,11 +115,13 @@ def _files(tracker: Any) -> set[Path]:
 def _wrong(file: Path, lines: int | None) -> str:
     """Return what is wrong with a file of JSON, or of so many lines of it."""
     try:
-        content = file.read_bytes()
-        if lines is None:
-            json.loads(content)
-        elif content.count(b"\n") != lines or not content.endswith(b"\n" if lines else b""):
-            return f"{file.name} is cut"
+        with file.open("rb") as content:
+            if lines is None:
+                json.load(content)
+            else:
+                ends = [line.endswith(b"\n") for line in content]
+                if len(ends) != lines or not all(ends):
+                    return f"{file.name} is cut"
     except OSError as error:
         return in_words(error)
     except ValueError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.files import whole
 from lm_eval_longctx.preview import media
 from lm_eval_longctx.preview.excerpts import Excerpt, text_excerpts
 from lm_eval_longctx.preview.marks import media_marks
@@ -71,12 +72,12 @@ def write_prompt(prompt: Prompt, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = _write_media(list(prompt.media()), folder / MEDIA)
-        with (folder / TEXT).open("w", encoding="utf-8", newline="") as file:
+        with whole(folder / TEXT) as beside, beside.open("w", encoding="utf-8", newline="") as file:
             file.writelines(_text_of(part, files, folder) for part in prompt.parts())
             file.write(prompt.answer_prefix)
         if not files and len(prompt.turns) == 1 and not prompt.answer_prefix:
             return [folder / TEXT]
-        with (folder / TURNS).open("w", encoding="utf-8") as file:
+        with whole(folder / TURNS) as beside, beside.open("w", encoding="utf-8") as file:
             file.writelines(_turns(prompt, files, folder))
     except OSError as error:
         raise ConfigError(f"cannot write to {folder} ({error.strerror}); name another folder with --output") from error
@@ -91,7 +92,8 @@ def _write_media(parts: Sequence[MediaPart], folder: Path) -> dict[str, Path]:
             suffix = _SUFFIXES.get(part.mime, Path(part.path).suffix or f".{part.mime.rpartition('/')[2]}")
             folder.mkdir(exist_ok=True)
             files[part.digest] = folder / f"{len(files) + 1:05d}{suffix}"
-            shutil.copyfile(part.path, files[part.digest])  # not a link: who edits it must not change the cache
+            with whole(files[part.digest]) as beside:
+                shutil.copyfile(part.path, beside)  # not a link: who edits it must not change the cache
     return files
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.files import write_whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -52,7 +54,7 @@ def write_index(
         f"<h2>The whole prompt</h2>\n<ul>\n{links}\n</ul>\n{more}\n"
     )
     path = folder / INDEX
-    path.write_text(page, encoding="utf-8")
+    write_whole(path, page.encode())
     return path
 
 

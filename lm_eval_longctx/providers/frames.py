@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.files import make_room, only_maker, used, whole
+from lm_eval_longctx.files import all_written, make_room, only_maker, used, whole
 from lm_eval_longctx.prompt import AudioPart, ImagePart, Prompt, TextPart, Turn, VideoPart, file_digest
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _convert(part: AudioPart, path: Path) -> None:
     try:
         with (
             soundfile.SoundFile(part.path) as source,
+            all_written(path, 2 * source.frames * source.channels),
             soundfile.SoundFile(path, "w", source.samplerate, source.channels, "PCM_16", format="WAV") as target,
         ):
             for block in source.blocks(_BLOCK, dtype="int16"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
-from lm_eval_longctx.cli import main
+from lm_eval_longctx.cli import main, show
 from lm_eval_longctx.preview import folder as folders
 from lm_eval_longctx.preview import pictures
 from lm_eval_longctx.preview.media import Sound, clock
@@ -247,3 +248,12 @@ def test_a_spectrogram_shows_a_tone_at_its_pitch_and_seconds(rate: int, seconds:
         row = int(inside.shape[0] * (1 - 2000 / highest))
         assert inside[row - 3 : row + 3, 700:1100].min() < 60
         assert inside[5:300, 20:500].min() > 200
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [({"reading": []}, "not_asked"), ({}, "unknown"), ({"reading": [{"outcome": "blocked"}]}, "blocked")],
+)
+def test_what_an_adaptive_sweep_did_not_ask_is_not_unknown(line, outcome) -> None:
+    """A sample without an answer to read was not asked; unknown is only what older logs do not tell."""
+    assert show._outcome(SimpleNamespace(line=line)) == outcome

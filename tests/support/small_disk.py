@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -39,3 +40,14 @@ def fill(path: Path, free: int = 0) -> None:
             pass
     with path.open("rb+") as file:
         file.truncate(path.stat().st_size - free)
+
+
+@contextmanager
+def short_files(longest: int) -> Iterator[None]:
+    """Let no file of this process become longer, as a full disk or a quota would; needs no rights."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

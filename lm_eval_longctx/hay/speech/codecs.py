@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import unknown_option
+from lm_eval_longctx.files import all_written
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def write(path: Path, pieces: Iterable[list[bytes]], tail: Pcm, total: int) -> N
     import soundfile
 
     kind = "WAV" if 2 * total < _WAV_LIMIT else "RF64"
-    with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, 1, "PCM_16", format=kind) as file:
+    with (
+        all_written(path, 2 * total),
+        soundfile.SoundFile(str(path), "w", SAMPLE_RATE, 1, "PCM_16", format=kind) as file,
+    ):
         for packets in pieces:
             file.buffer_write(b"".join(packets), dtype="int16")
         file.buffer_write(tail.astype("<i2").tobytes(), dtype="int16")

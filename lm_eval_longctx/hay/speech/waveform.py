@@ -5,6 +5,7 @@ Conventions as in the package: float32, shape (samples,), mono, 16 kHz.
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lm_eval_longctx.errors import MediaError
-from lm_eval_longctx.files import whole
+from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.hay.kinds import missing_bytes
 
 if TYPE_CHECKING:
@@ -272,5 +273,6 @@ def write_cached(path: Path, wave: Waveform) -> None:
     """Write a 16 kHz mono FLAC file."""
     import soundfile
 
-    with whole(path) as beside:
-        soundfile.write(str(beside), to_pcm(wave), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    packed = io.BytesIO()  # libsndfile itself says nothing of its last bytes where the disk is full
+    soundfile.write(packed, to_pcm(wave), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    write_whole(path, packed.getvalue())
