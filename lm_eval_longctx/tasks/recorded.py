@@ -37,6 +37,9 @@ KINDS_TOLD = (
 HEADER = f"Below are the records of a town, one entry a line, in order of time. {KINDS_TOLD}\n\n<context>\n"
 _TOKENS_A_RECORD = 32
 _ROUNDS = 8
+_KEPT = 64
+"""Lengths of records that are kept: kinds of question share them."""
+
 _ASKED_FOR_A_PLAN = 2048
 """Records that a plan asks about, where there are more: the question and its answer are much the same in words."""
 
@@ -74,6 +77,7 @@ class RecordsBuilder(Builder[R]):
         self._form, self._seed = parse(argument)
         self._corpus = lru_cache(maxsize=8)(self._opened)
         self._worlds = lru_cache(maxsize=8)(World)
+        self._longest = lru_cache(maxsize=_KEPT)(self._longest_fitting)
 
     def corpus(self, plan: PlannedSample) -> Corpus:
         """Return the records of a sample's index."""
@@ -107,7 +111,7 @@ class RecordsBuilder(Builder[R]):
         limit, corpus, reserved = int(plan.length.amount), self.corpus(plan), question_room()
         most = _ASKED_FOR_A_PLAN if estimated(TEXT) else limit
         for _ in range(_ROUNDS):
-            whole = self._fitting(corpus, reserved).longest(0, limit) if self._bare(corpus, reserved) < limit else None
+            whole = self._longest(corpus, reserved, limit)
             if whole is None:
                 break
             asked = ask(min(whole.units, most))
@@ -119,8 +123,10 @@ class RecordsBuilder(Builder[R]):
             reserved = _footer(words) + " and" * _TOKENS_A_RECORD
         raise LengthError(f"{limit} tokens are too short for records and a question about them; ask for more")
 
-    def _bare(self, corpus: Corpus, footer: str) -> int:
-        return self._fitting(corpus, footer).bare()
+    def _longest_fitting(self, corpus: Corpus, footer: str, limit: int) -> Whole | None:
+        """Return as many records as fit, the same for all kinds of question; ``None`` if there is no room for any."""
+        fitting = self._fitting(corpus, footer)
+        return fitting.longest(0, limit) if fitting.bare() < limit else None
 
     @staticmethod
     def _fitting(corpus: Corpus, footer: str) -> Fitting:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
 from lm_eval_longctx.errors import CorpusError
@@ -41,6 +41,9 @@ APART = 0.6
 """Over what share of the context statements must be spread, so that no half of it holds all that is needed."""
 
 _DRAWS = 100
+
+_KEPT = 256
+"""Questions that are kept: a plan makes all its samples and then renders them."""
 
 WINDOW = 0.1
 """Over what share of the context statements are spread around each depth, where depths are asked for."""
@@ -195,6 +198,7 @@ class SpreadBuilder(Builder[P]):
         """Keep the settings; the corpus is opened with the first sample."""
         super().__init__(sweep, context)
         self._options: dict[str, Any] = dict(sweep.options)
+        self._posed = lru_cache(maxsize=_KEPT)(self.pose)  # the same is asked when a sample is checked and rendered
         given = self._options["spread"]
         self._spread = float(given or (1 if sweep.depths == _NO_DEPTHS else WINDOW))
 
@@ -271,17 +275,17 @@ class SpreadBuilder(Builder[P]):
     def render(self, sample: P) -> Prompt:
         """Make the statements again and put them among the hay."""
         plan = planned(sample)
-        posed = self.pose(plan, sample["draw"])
+        posed = self._posed(plan, sample["draw"])
         return self._frame(posed).prompt(sample, _shuffled(plan, posed)[0], sample["positions"])
 
     def passages(self, sample: P) -> tuple[str, ...]:
         """Return the statements that are needed."""
-        return tuple(self.pose(planned(sample), sample["draw"]).needed)
+        return tuple(self._posed(planned(sample), sample["draw"]).needed)
 
     def answer_from(self, sample: P, first: float, last: float) -> str | None:
         """Return the answer that follows from the statements between two depths."""
         plan, units = planned(sample), max(1, sample["hay"]["units"])
-        posed = self.pose(plan, sample["draw"])
+        posed = self._posed(plan, sample["draw"])
         said = {**posed.needed, **posed.others}
         placed = zip(_shuffled(plan, posed)[0], sample["positions"], strict=True)
         return self.answer(sample, [said[text] for text, at in placed if first <= min(1.0, at / units) <= last])
@@ -293,7 +297,7 @@ class SpreadBuilder(Builder[P]):
         """Pose the question with names that the hay has not."""
         taken = self._taken(plan)
         for draw in range(_DRAWS):
-            posed = self.pose(plan, draw)
+            posed = self._posed(plan, draw)
             told = " ".join((*posed.needed, *posed.others))
             if taken.isdisjoint(NAME.findall(told)):
                 return draw, posed

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lm_eval_longctx.hay.text.tokenizers import Tokenizer
 
 
+_SHORT = 1 << 12
+"""Bytes of a window that is remembered."""
+
 BLOCK = 1 << 18
 """Bytes of a corpus that make one part: cut at the same places in every prompt, so that parts can be told equal."""
 
@@ -102,13 +105,23 @@ class _Window:
 
     def _close(self, following: bytes) -> None:
         """Count what is there; what follows is seen by the tokenizer but not counted."""
-        starts = self._tokenizer.starts((self._text + following).decode())
-        first, last = np.searchsorted(starts, [self._counted_from, len(self._text)])
-        self.total += int(last - first)
+        text, ends = self._text + following, (self._counted_from, len(self._text))
+        count = _kept_between if len(text) <= _SHORT else _between
+        self.total += count(self._tokenizer, bytes(text), *ends)
 
     def finish(self) -> int:
         self._close(b"")
         return self.total
+
+
+def _between(tokenizer: Tokenizer, text: bytes, low: int, high: int) -> int:
+    """Return how many tokens of a text begin between two of its bytes."""
+    first, last = tokenizer.starts(text.decode()).searchsorted((low, high))
+    return int(last - first)
+
+
+_kept_between = lru_cache(maxsize=1024)(_between)
+"""A search counts most windows again and again: only what is at the end of its hay changes."""
 
 
 def count_tokens(corpus: Corpus, pieces: Iterable[Piece]) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ PLENTY = 12
 
 _CLOSEST = 4
 """Among how many of the closest comparisons one is drawn."""
+
+_KEPT = 8
+"""Stretches whose counts are kept: several kinds of question are about the same one."""
 
 _SPREAD_OF_AMOUNTS = 5.25 + 5.5**2
 """The mean square of an amount: 2 to 9, evenly."""
@@ -172,10 +176,15 @@ def _plenty(counts: Counter[Filter]) -> list[Filter]:
     return found or [max(sorted(counts), key=lambda of: counts[of])]
 
 
+@lru_cache(maxsize=_KEPT)
+def _often(stretch: Stretch) -> list[Filter]:
+    """Return the filters that take enough records of a stretch."""
+    return _plenty(Counter(of for record in stretch.traded() for of in _filters(record)))
+
+
 def _number(kind: str, stretch: Stretch, rng: Rng) -> Question:
     """Ask how many records there are, or what their amounts come to."""
-    counts = Counter(of for record in stretch.traded() for of in _filters(record))
-    return Question(kind, rng.choice(_plenty(counts)), first=stretch.window[0], last=stretch.window[1])
+    return Question(kind, rng.choice(_often(stretch)), first=stretch.window[0], last=stretch.window[1])
 
 
 def _changes(kind: str, stretch: Stretch, rng: Rng) -> Question:
@@ -185,6 +194,7 @@ def _changes(kind: str, stretch: Stretch, rng: Rng) -> Question:
     return Question(kind, Filter(what=rng.choice(found)), first=stretch.window[0], last=stretch.window[1])
 
 
+@lru_cache(maxsize=_KEPT)
 def _counted(stretch: Stretch) -> dict[tuple[str, str], Counter[str]]:
     """Count every attribute's values, over all kinds of trade and within each."""
     counted = {(kind, by): Counter[str]() for kind in ("", *TRADES) for by in ATTRIBUTES}
