@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import urllib.request
 from types import SimpleNamespace
@@ -44,14 +45,21 @@ def test_the_kept_index_is_what_lm_eval_reads(tmp_path, monkeypatch, caplog):
         for task in tasks:
             (folder / f"{task}.yaml").write_text(f"task: {task}\ntag: [{folder.name}]\ndoc_to_text: !function a.b")
     monkeypatch.setenv(kept_index.PLACE, str(tmp_path / "index"))
-    module = SimpleNamespace(TaskIndex=_index.TaskIndex, __file__=str(own / "_index.py"))
+    module = SimpleNamespace(TaskIndex=_index.TaskIndex, Entry=_index.Entry, __file__=str(own / "_index.py"))
     plain, shared = _index.TaskIndex.build, kept_index.sharing(module)
+
+    def told(index):
+        return {name: (one.name, one.kind, one.yaml_path, one.cfg, one.tags) for name, one in index.items()}
+
     for paths in ([own, users], [users], [own], []):
         caplog.clear()
-        expected, said = plain(paths), caplog.messages
+        expected, said = told(plain(paths)), caplog.messages
         for _ in range(2):
             caplog.clear()
-            assert (shared(paths), caplog.messages) == (expected, said)
+            found = shared(paths)
+            copied = copy.deepcopy(found)  # before anybody has asked for settings
+            assert (told(found), caplog.messages) == (expected, said)
+            assert told(copied) == told(copy.deepcopy(found)) == expected
     first, second = shared([own]), shared([own])
     first["one"].cfg.clear()
     assert second["one"].cfg

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLACE = "KEPT_LM_EVAL_INDEX"
 _WAITED_FOR = "lm_eval.tasks._index"
+_LAZY: dict[type[Any], Callable[..., Any]] = {}
 
 
 def install() -> None:
@@ -56,7 +57,7 @@ def sharing(module: ModuleType) -> Callable[..., dict[str, Any]]:
     import logging
     from pathlib import Path
 
-    original = module.TaskIndex.build
+    original, entry_of = module.TaskIndex.build, lazy(module.Entry)
     ours = Path(__file__).resolve().parents[3] / "task_configs"
     shared = {Path(module.__file__ or "").resolve().parent, ours}
 
@@ -66,7 +67,7 @@ def sharing(module: ModuleType) -> Callable[..., dict[str, Any]]:
         index: dict[str, Any] = {}
         for path in paths:
             read = functools.partial(original, [path])
-            found = kept(path, read) if path.resolve() in shared else read()
+            found = kept(path, read, entry_of) if path.resolve() in shared else read()
             for name, entry in found.items():
                 if name in index:  # lm-eval's own words
                     text = "Task '%s' from %s overrides existing task from %s"
@@ -77,7 +78,44 @@ def sharing(module: ModuleType) -> Callable[..., dict[str, Any]]:
     return build
 
 
-def kept(folder: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def lazy(kind: type[Any]) -> Callable[..., Any]:
+    """Return what makes an entry whose settings are read when somebody asks for them: few of 14,000 are."""
+    import pickle
+    from functools import cached_property
+    from pathlib import Path
+
+    if kind in _LAZY:
+        return _LAZY[kind]
+
+    class Kept(kind):  # type: ignore[misc]  # lm-eval has no types
+        def __init__(self, name: str, sort: Any, path: str | None, config: bytes, tags: set[str]) -> None:
+            self.name, self.kind, self.tags = name, sort, tags
+            self._path, self._config = path, config
+
+        @cached_property
+        def yaml_path(self) -> Path | None:
+            return None if self._path is None else Path(self._path)
+
+        @cached_property
+        def cfg(self) -> Any:
+            return pickle.loads(self._config)  # noqa: S301 - our own file
+
+        def __reduce__(self) -> Any:
+            config = pickle.dumps(self.cfg) if "cfg" in vars(self) else self._config
+            return again, (kind.__module__, self.name, self.kind, self._path, config, self.tags)
+
+    _LAZY[kind] = Kept
+    return Kept
+
+
+def again(module: str, *told: Any) -> Any:
+    """Return an entry that was pickled."""
+    import importlib
+
+    return lazy(importlib.import_module(module).Entry)(*told)
+
+
+def kept(folder: Path, make: Callable[[], dict[str, Any]], entry_of: Callable[..., Any]) -> dict[str, Any]:
     """Return the index of a folder that is kept, made if it is not there yet; each time objects of its own."""
     import gc
     import pickle
@@ -87,12 +125,16 @@ def kept(folder: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if not place.exists():  # two who come at once both make it: the same
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}")
-        part.write_bytes(pickle.dumps(make()))
+        found = [
+            (name, (one.name, one.kind, one.yaml_path and str(one.yaml_path), pickle.dumps(one.cfg), one.tags))
+            for name, one in make().items()
+        ]
+        part.write_bytes(pickle.dumps(found))
         part.replace(place)
     collects = gc.isenabled()
     gc.disable()  # halves the time: there is no rubbish in it
     try:
-        return dict(pickle.loads(place.read_bytes()))  # noqa: S301 - our own file
+        return {name: entry_of(*told) for name, told in pickle.loads(place.read_bytes())}  # noqa: S301 - our own file
     finally:
         if collects:
             gc.enable()
