@@ -45,8 +45,10 @@ def follow(repo_root, tmp_path, monkeypatch):
             assert old in commands, old
             commands = commands.replace(old, new)
         lines = [line for line in commands.splitlines() if not line.startswith(left_out)]
+        # Python's environment, not C's: there pytest's readline says how wide a screen is that nobody has.
+        run, environment = ["bash", "-euc", "\n".join(lines)], dict(os.environ)
         done = subprocess.run(
-            ["bash", "-euc", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+            run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280, check=False
         )
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
