@@ -6,15 +6,17 @@ import ipaddress
 import logging
 import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import kept_index
 import pytest
+from warm import WarmStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -110,6 +112,13 @@ def _kept_index(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(kept_index.PLACE, str(shared / "indexes"))
         yield
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """A folder of commands that need not import lm-eval each time (tests/support/warm.py)."""
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder, WarmStart(Path(folder)) as started:
+        yield started.commands
 
 
 @pytest.fixture(scope="session")

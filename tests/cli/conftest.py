@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -30,7 +29,7 @@ class Ran(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Ran:
     """The embedded model on a text needle and on pictures, started as users start it."""
     folder = tmp_path_factory.mktemp("ran")
     out, ledger = folder / "out", folder / "ledger.sqlite3"
@@ -42,7 +41,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         "--metadata": json.dumps(metadata),
         "--output_path": str(out),
     }
-    command = [sys.executable, "-m", "lm_eval_longctx", "run", *(part for pair in arguments.items() for part in pair)]
+    command = [str(warm / "lm-eval-longctx"), "run", *(part for pair in arguments.items() for part in pair)]
     done = subprocess.run(
         [*command, "--log_samples"], env=dict(os.environ), capture_output=True, text=True, check=False, timeout=240
     )

@@ -28,9 +28,9 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def follow(repo_root, tmp_path, monkeypatch):
+def follow(repo_root, tmp_path, monkeypatch, warm):
     """Do what a page says, in an empty folder: its files are written and its commands run, with some words changed."""
-    monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    monkeypatch.setenv("PATH", os.pathsep.join((str(warm), str(Path(sys.executable).parent), os.environ["PATH"])))
     monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
 
     def do(page, files, swaps, left_out=("pip ", "vllm ")):

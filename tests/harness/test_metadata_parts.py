@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,10 +136,10 @@ def test_a_user_s_tasks_know_each_other_s_presets(tmp_path: Path) -> None:
     assert [sweeps[name]["preset"] for name in ("mine_a", "mine_b")] == ["night", "default"]
 
 
-def test_the_command_line_runs_such_a_group(folder: Path, tmp_path: Path) -> None:
+def test_the_command_line_runs_such_a_group(folder: Path, tmp_path: Path, warm: Path) -> None:
     """Plain lm-eval with ``--include_path`` and ``--metadata`` runs the group with each task's own lengths."""
     out, metadata = tmp_path / "out", {"niah_uuid_longctx": {"context_lengths": ["1k"], "depths": 1}}
-    command = [sys.executable, "-m", "lm_eval_longctx", "run", "--model", "longctx", "--tasks", "my_evening"]
+    command = [str(warm / "lm-eval"), "run", "--model", "longctx", "--tasks", "my_evening"]
     rest = ["--include_path", str(folder), "--metadata", json.dumps(metadata), "--output_path", str(out)]
     done = subprocess.run([*command, *rest, "--limit", "2"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ REFUSED = {"too few": {"metadata": LENGTHS, "limit": 1}, "nothing": {"metadata":
 
 
 @pytest.fixture(scope="module")
-def folders(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+def folders(repo_root: Path, tmp_path_factory: pytest.TempPathFactory, warm: Path) -> dict[int, Path]:
     """All cases, evaluated by one, two and three processes; a folder for each, with what they found."""
     tasks = tmp_path_factory.mktemp("tasks")
     for name, repeats in (("shared_a", 1), ("shared_b", 2)):
@@ -51,7 +51,7 @@ def folders(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[i
     cases = {
         name: {"tasks": ["shared_a"], "include_path": str(tasks), **case} for name, case in (CASES | REFUSED).items()
     }
-    script = [sys.executable, str(repo_root / "tests" / "support" / "several_processes.py")]
+    script = [str(warm / "python"), str(repo_root / "tests" / "support" / "several_processes.py")]
     environment = {**os.environ, "TQDM_DISABLE": "1", "LM_EVAL_LONGCTX_CACHE": str(tmp_path_factory.mktemp("cache"))}
     found, running = {}, []
     for processes in (1, 2, 3):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,12 +17,12 @@ TASK = "docqa_long_longctx"
 
 
 @pytest.fixture(scope="session")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asked(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Path:
     """The folder of a run that only echoes: its questions, targets and recipes are real."""
     out = tmp_path_factory.mktemp("asked")
     metadata = {"context_lengths": ["4k"], "depths": 1, "samples_per_cell": 2, "contexts": ["full"]}
     command = [
-        *(sys.executable, "-m", "lm_eval_longctx", "run", "--model", "longctx", "--log_samples", "--tasks", TASK),
+        *(str(warm / "lm-eval-longctx"), "run", "--model", "longctx", "--log_samples", "--tasks", TASK),
         *("--model_args", f"model=echo/digest,ledger={out / 'ledger'}", "--output_path", str(out)),
         *("--metadata", json.dumps({**metadata, "questions": ["single", "bridge"]})),
     ]
