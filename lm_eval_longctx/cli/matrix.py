@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.file:
         raise ConfigError("name a file: lm-eval-longctx matrix MATRIX.yaml; --example prints one to begin with")
-    matrix = read_matrix(Path(args.file))
+    matrix = _told_apart(read_matrix(Path(args.file)))
     store, cells = Store(matrix.output), list(cells_of(matrix))
     plan = plan_matrix(matrix, [cell for cell in cells if not store.has(cell)])
     if args.dry_run or plan.refused or (plan.pending and not args.json):
@@ -71,6 +72,14 @@ def run(args: argparse.Namespace) -> int:
     if plan.refused:
         return 1
     return 0 if args.dry_run else _run(matrix, store, cells, as_json=args.json)
+
+
+def _told_apart(matrix: Matrix) -> Matrix:
+    """Return the matrix with what each task does not read of the metadata for all, which is logged once a task."""
+    from lm_eval_longctx.harness.planning import unread_metadata
+
+    paths = [] if matrix.include_path is None else [matrix.include_path]
+    return replace(matrix, unread=unread_metadata(matrix.tasks, matrix.metadata, paths))
 
 
 def _run(matrix: Matrix, store: Store, cells: list[Cell], *, as_json: bool) -> int:

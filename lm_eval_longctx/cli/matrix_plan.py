@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from tqdm.auto import tqdm
+
 from lm_eval_longctx.backend.estimate import wall_seconds
+from lm_eval_longctx.cli.plan import duration, money
 from lm_eval_longctx.cli.table import table
 from lm_eval_longctx.errors import LongctxError
 from lm_eval_longctx.harness.lm import LongctxLM
@@ -15,13 +18,18 @@ from lm_eval_longctx.harness.pricing import REASONING, make_plan
 from lm_eval_longctx.screen import fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.matrix import Cell, Matrix, ModelEntry, Store
 
 HEADS = ("model", "task")
-_PLAN_HEADS = (*HEADS, "length", "cells", "calls", "prompt tokens", "USD", "USD at most", "left out")
+_KEYS = (*HEADS, "length")
+_AMOUNTS = ("cells", "calls", "prompt tokens", "USD", "USD at most", "left out")
+_READABLE = 60
+"""Rows that a person still reads one by one; of more there are sums."""
+_PATIENCE = 2.0
+"""Seconds without a sign of progress that nobody minds."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +77,10 @@ class MatrixPlan:
     rows: Sequence[Row]
     refused: Sequence[str]
 
-    def total(self, name: str) -> Any:
-        """Add a column up; ``None`` if a part of it is not known."""
-        values = [getattr(row, name) for row in self.rows]
-        return None if None in values else sum(values)
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        sums = {name: self.total(name) for name in ("cells", "calls", "tokens", "expected", "most", "left_out")}
+        total = vars(_sum(self.rows))
+        sums = {name: total[name] for name in ("cells", "calls", "tokens", "expected", "most", "left_out")}
         return {
             "name": self.matrix.name,
             "rows": [vars(row) for row in self.rows],
@@ -86,35 +90,66 @@ class MatrixPlan:
         }
 
     def as_text(self) -> str:
-        """Return a table, its sums, and what is to be known before it is paid."""
-        rows = [
-            _cells(r.model, r.task, r.length, r.cells, r.calls, r.tokens, r.expected, r.most, r.left_out)
-            for r in self.rows
-        ]
-        names = ("cells", "calls", "tokens", "expected", "most", "left_out")
-        rows.append(_cells("total", "", "", *(self.total(name) for name in names)))
-        return f"{table(rows, _PLAN_HEADS)}\n\n{fitted([*self._notes(), *self.refused])}"
+        """Return a table, or its sums by model, task and length where it is too long, and what is to be known."""
+        if len(self.rows) <= _READABLE:
+            parts = [self._table(_KEYS, self.rows)]
+        else:
+            parts = [self._table((key,), self._sums(key)) for key in _KEYS]
+        return "\n\n".join([*parts, fitted([*self._notes(), *self.refused])])
+
+    def _table(self, keys: Sequence[str], rows: Sequence[Row]) -> str:
+        total = ["total", *[""] * (len(keys) - 1), *_amounts(_sum(self.rows))]
+        named = [[*(getattr(row, key) for key in keys), *_amounts(row)] for row in rows]
+        return table([*named, total], (*keys, *_AMOUNTS))
+
+    def _sums(self, key: str) -> list[Row]:
+        """Return one row for each model, task or length."""
+        names = dict.fromkeys(getattr(row, key) for row in self.rows)
+        return [_sum([row for row in self.rows if getattr(row, key) == name]) for name in names]
 
     def _notes(self) -> list[str]:
-        matrix, expected = self.matrix, self.total("expected")
+        matrix, expected = self.matrix, _sum(self.rows).expected
         done = len(matrix.models) * len(matrix.tasks) * len(matrix.lengths) * len(matrix.seeds) - len(self.pending)
         lines = [f"{done:,} cells have ended before and are not run again"] if done else []
-        slowest = max((self._hours(model) for model in matrix.models), default=0.0)
-        lines.append(f"about {slowest:,.1f} h for the slowest model, if its cells go {matrix.workers} at once at most")
+        if len(self.rows) > _READABLE:
+            lines.append(f"these are sums: --json has all {len(self.rows):,} rows, one a model, task and length")
+        if self.rows:
+            lines.append(self._time())
         if matrix.budget is None:
             lines.append("no budget: write budget: USD for a cap over all cells")
         elif expected is not None and expected > matrix.budget:
             lines.append(f"budget {matrix.budget:,.2f} USD is less than expected: what does not fit is skipped_budget")
         return lines
 
+    def _time(self) -> str:
+        """Say how long it takes: as long as the slowest model, or longer where too few cells go at once."""
+        matrix = self.matrix
+        alone = {model.name: self._hours(model) for model in matrix.models}
+        slowest = max(alone, key=alone.__getitem__)
+        shared = _sum(self.rows).hours / matrix.workers
+        line = f"about {duration(max(alone[slowest], shared))} with {matrix.workers} cells at once"
+        most = sum(model.at_once for model in matrix.models)
+        if shared > alone[slowest] and matrix.workers < most:
+            line += f"; {duration(alone[slowest])} with workers: {most}"
+        return f"{line} (slowest model: {slowest}); each cell starts with some 10 s of a processor"
+
     def _hours(self, model: ModelEntry) -> float:
         return sum(row.hours for row in self.rows if row.model == model.name) / model.at_once
 
 
-def _cells(*values: Any) -> list[str]:
-    model, task, length, cells, calls, tokens, expected, most, left_out = values
-    money = ["unknown" if amount is None else f"{amount:,.2f}" for amount in (expected, most)]
-    return [model, task, length, f"{cells:,}", f"{calls:,}", f"{tokens:,}", *money, f"{left_out:,}" if left_out else ""]
+def _sum(rows: Sequence[Row]) -> Row:
+    """Add rows up: a price is ``None`` where that of one of them is not known."""
+    first = rows[0] if rows else Row("", "", "", 0, 0, 0, 0.0, 0.0, 0, 0.0)
+    columns: dict[str, list[Any]] = {
+        name: [getattr(row, name) for row in rows] for name in vars(first) if name not in _KEYS
+    }
+    sums: dict[str, Any] = {name: None if None in found else sum(found) for name, found in columns.items()}
+    return replace(first, **sums)
+
+
+def _amounts(row: Row) -> list[str]:
+    left_out = f"{row.left_out:,}" if row.left_out else ""
+    return [f"{row.cells:,}", f"{row.calls:,}", f"{row.tokens:,}", money(row.expected), money(row.most), left_out]
 
 
 def plan_matrix(matrix: Matrix, pending: Sequence[Cell]) -> MatrixPlan:
@@ -123,20 +158,32 @@ def plan_matrix(matrix: Matrix, pending: Sequence[Cell]) -> MatrixPlan:
     for cell in pending:
         groups.setdefault((cell.model.name, cell.task), []).append(cell)
     rows: dict[tuple[str, str], list[Row]] = {}
-    refused: dict[tuple[str, str], str] = {}
-    for task in dict.fromkeys(task for _, task in groups):  # of one task after the other samples are kept
-        kept: dict[str, list[LongctxTask]] = {}
-        for (name, _), cells in ((key, cells) for key, cells in groups.items() if key[1] == task):
-            try:
-                rows[name, task] = _planned(cells, kept)
-            except LongctxError as error:
-                refused[name, task] = f"{name} on {task} cannot run: {error}"
-    ordered = [row for key in groups for row in rows.get(key, ())]
-    return MatrixPlan(matrix, pending, ordered, [refused[key] for key in groups if key in refused])
+    refused: dict[tuple[str, str], list[str]] = {}
+    with tqdm(total=len(groups), desc="planning", unit="task", dynamic_ncols=True, delay=_PATIENCE) as bar:
+        for task in dict.fromkeys(task for _, task in groups):  # of one task after the other samples are kept
+            kept: dict[str, list[LongctxTask]] = {}
+            texts: dict[tuple[str, str], int] = {}
+            for (name, _), cells in ((key, cells) for key, cells in groups.items() if key[1] == task):
+                try:
+                    rows[name, task] = _planned(cells, kept, texts)
+                except LongctxError as error:
+                    refused.setdefault((task, str(error)), []).append(name)
+                bar.update()
+    ordered = [row for model in matrix.models for task in matrix.tasks for row in rows.get((model.name, task), ())]
+    return MatrixPlan(matrix, pending, ordered, _refusals(refused, {name for name, _ in groups}))
 
 
-def _planned(cells: Sequence[Cell], kept: dict[str, list[LongctxTask]]) -> list[Row]:
-    """Price one model on one task; see ``planned_calls`` for what is kept."""
+def _refusals(refused: Mapping[tuple[str, str], Sequence[str]], models: Collection[str]) -> list[str]:
+    """Say what cannot run, once for all models of which the same is to be said."""
+    lines = []
+    for (task, why), names in refused.items():
+        where = "" if len(names) == len(models) else f" on {', '.join(names)}"
+        lines.append(f"{task} cannot run{where}: {why}")
+    return lines
+
+
+def _planned(cells: Sequence[Cell], kept: dict[str, list[LongctxTask]], texts: dict[tuple[str, str], int]) -> list[Row]:
+    """Price one model on one task; see ``planned_calls`` and ``make_plan`` for what models share."""
     import json
 
     first, lengths = cells[0], dict.fromkeys(length for cell in cells for length in cell.lengths)
@@ -148,7 +195,7 @@ def _planned(cells: Sequence[Cell], kept: dict[str, list[LongctxTask]]) -> list[
         model, [first.task], metadata=json.dumps(metadata), limit=config.get("limit"), include_path=paths, kept=kept
     )
     try:
-        plan = make_plan(model, list(asked), REASONING)
+        plan = make_plan(model, list(asked), REASONING, texts)
     finally:
         model.backend.close()
     seeds = len({cell.seed for cell in cells})

@@ -93,7 +93,7 @@ def money(amount: float | None) -> str:
 def _notes(plan: Plan, everything: Cell) -> list[str]:
     hours = wall_seconds(everything, plan.limits, plan.concurrency) / 3600
     at_once = plan.limits.concurrency or plan.concurrency
-    time = f"about {_duration(hours)} at {at_once} calls at once{_rates(plan.limits)}"
+    time = f"about {duration(hours)} at {at_once} calls at once{_rates(plan.limits)}"
     time = "within a day, in batches" if plan.batch else time
     lines = [
         f"model          {plan.model}",
@@ -145,7 +145,8 @@ def _rates(limits: Limits) -> str:
     return ", " + " and ".join(named) if named else ", no rate limit known"
 
 
-def _duration(hours: float) -> str:
+def duration(hours: float) -> str:
+    """Write how long something takes in the unit that people would use."""
     if hours < 1 / 60:
         return f"{hours * 3600:.0f} s"
-    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:.1f} h"
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:,.1f} h"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError, unknown_option
+from lm_eval_longctx.errors import ConfigError, LongctxError, unknown_option
 from lm_eval_longctx.harness.activation import activate_now, activate_tasks
 from lm_eval_longctx.harness.evaluation import stand_aside
 from lm_eval_longctx.harness.instances import LIKELIHOOD
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend import Job
     from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.sample import Sample
+    from lm_eval_longctx.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,33 @@ def planned_calls(
                 yield Asked(instance.doc, task.builder.MODALITY, job, task.builder.picture_size, budget)
 
 
+def unread_metadata(
+    tasks: Sequence[str], metadata: Mapping[str, Any], include_path: Sequence[str] = ()
+) -> dict[str, frozenset[str]]:
+    """Return which keys of metadata that were said for several tasks each of them does not read.
+
+    A task that cannot be loaded is left out: whoever plans it says why.
+
+    Args:
+        tasks: Their names.
+        metadata: Said for all of them.
+        include_path: Further folders of tasks.
+
+    Raises:
+        UnknownOptionError: None of the tasks reads a key.
+    """
+    sweeps: dict[str, list[Sweep]] = {}
+    for name in tasks:
+        with suppress(LongctxError):
+            sweeps[name] = [task.sweep for task in _listed([name], dict(metadata), include_path)]
+    refuse_ignored(sweep for of_one in sweeps.values() for sweep in of_one)
+    return {
+        name: frozenset.intersection(*(frozenset(sweep.ignored) for sweep in of_one))
+        for name, of_one in sweeps.items()
+        if of_one
+    }
+
+
 def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str] = ()) -> LongctxTask:
     """Make one of our tasks, with settings of its own.
 
@@ -162,6 +191,12 @@ def read_metadata(metadata: str) -> dict[str, Any]:
 
 
 def _load(names: Sequence[str], metadata: dict[str, Any], include_path: Sequence[str]) -> list[Any]:
+    tasks = _listed(names, metadata, include_path)
+    refuse_ignored(task.sweep for task in tasks)
+    return tasks
+
+
+def _listed(names: Sequence[str], metadata: dict[str, Any], include_path: Sequence[str]) -> list[Any]:
     activate_tasks()
     from lm_eval.tasks.manager import TaskManager
 
@@ -170,6 +205,4 @@ def _load(names: Sequence[str], metadata: dict[str, Any], include_path: Sequence
         if not manager.match_tasks([name]):
             raise unknown_option("task", name, manager.all_tasks)
     matched = manager.match_tasks(list(names))
-    tasks = list(manager.load(matched)["tasks"].values())
-    refuse_ignored(task.sweep for task in tasks)
-    return tasks
+    return list(manager.load(matched)["tasks"].values())

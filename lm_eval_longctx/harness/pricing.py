@@ -96,13 +96,17 @@ class Plan:
         }
 
 
-def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
+def make_plan(
+    model: LongctxLM, asked: Sequence[Asked], reasoning: int, texts: dict[tuple[str, str], int] | None = None
+) -> Plan:
     """Price the calls of a run.
 
     Args:
         model: As it would be asked.
         asked: Every call.
         reasoning: Tokens of hidden reasoning that each call is expected to use, where the model reasons.
+        texts: What plans of several models share: how many bytes of text a sample is, by its id and its recipe, so
+            that none is rendered again.
     """
     if not asked:
         raise ConfigError("the tasks hold no samples; check --limit and --metadata")
@@ -117,7 +121,8 @@ def make_plan(model: LongctxLM, asked: Sequence[Asked], reasoning: int) -> Plan:
     known = frozenset(backend.ledger.answered_samples(provider.NAME, provider.model, backend.asked_again))
     if backend.batch:  # nobody says whether prefix caches serve batches
         takes = replace(takes, prefix_cache="")
-    calls = [_planned(a, provider, hidden) for a in asked]
+    texts = {} if texts is None else texts
+    calls = [_planned(a, provider, hidden, texts) for a in asked]
     cells = estimate(calls, backend.prices, takes, known)
     return Plan(
         model.name,
@@ -154,14 +159,17 @@ def _sent(asked: Sequence[Asked], calls: Sequence[PlannedCall], provider: Provid
     return dict(found)
 
 
-def _planned(asked: Asked, provider: Provider, hidden: int) -> PlannedCall:
+def _planned(asked: Asked, provider: Provider, hidden: int, texts: dict[tuple[str, str], int]) -> PlannedCall:
     sample, job = asked.sample, asked.job
     tokens = prompt_tokens(sample, asked.modality, provider.capabilities, asked.size)
     room = job.settings.max_output_tokens
     budget = provider.output_budget(Request(Prompt.user(), job.settings))
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
     names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
-    text = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
+    content = (sample["id"], str(sample["recipe_digest"]))
+    text = texts.get(content)
+    if text is None:
+        text = texts[content] = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
     reckoned = bool(sample["haystack"].get("estimated"))
     text = math.ceil(text * (1 + MARGIN)) if reckoned else text
     return PlannedCall(*names, job.order, tokens, text, answer, budget, refusal(sample, job, provider), reckoned)

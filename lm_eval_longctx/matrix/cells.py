@@ -64,7 +64,9 @@ class Cell:
 
     def metadata(self) -> Mapping[str, Any]:
         """Return what lm-eval's ``--metadata`` takes."""
-        return {**self.matrix.metadata, "context_lengths": list(self.lengths), "seed": self.seed}
+        unread = self.matrix.unread.get(self.task, ())
+        said = {key: value for key, value in self.matrix.metadata.items() if key not in unread}
+        return {**said, "context_lengths": list(self.lengths), "seed": self.seed}
 
 
 _WITHOUT_EFFECT = ("progress", "ledger", "max_cost", "shared_budget")

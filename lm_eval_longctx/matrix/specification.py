@@ -12,7 +12,7 @@ from lm_eval_longctx.ledger.address import is_shared, ledger_path, shown
 from lm_eval_longctx.settings import Option, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 LOCAL = "local"
 """The cluster that is started for the matrix, on this machine, and ended with it."""
@@ -54,7 +54,7 @@ models:
     name: mine                # in folders and tables
     args: {base_url: "http://localhost:8000/v1", concurrency: 32}
     at_once: 1                # cells of this model at once: rates are limited in each, not over all
-tasks: [longctx_text_niah, longctx_text_multikey]
+tasks: [longctx_text_niah, longctx_text_docqa]
 lengths: [4k, 32k, 128k]
 seeds: [1, 2, 3]
 metadata: {depths: 5}         # what else --metadata would say, for all cells
@@ -90,7 +90,11 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A whole matrix; see ``OPTIONS`` for what each part means."""
+    """A whole matrix; see ``OPTIONS`` for what each part means.
+
+    Attributes:
+        unread: By task the keys of ``metadata`` that others read and it does not: its cells go without them.
+    """
 
     name: str
     models: tuple[ModelEntry, ...]
@@ -107,6 +111,7 @@ class Matrix:
     ray: str | None
     retries: int
     include_path: str | None
+    unread: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def ledger_path(self) -> str:

@@ -89,7 +89,7 @@ def sections(finished: Finished) -> list[Section]:
 
 
 def _section(part: Part, finished: Finished) -> Section:
-    rows, title = finished.rows(part), f"{part.id}: {part.title} ({part.section})"
+    rows, title = finished.rows(part), _title(part)
     if part.statistics:
         return Section(title, *model_cells(part, rows), _notes(part, finished))
     columns = [("condition", [row.condition for row in rows]), (f"length ({part.unit})", [row.length for row in rows])]
@@ -103,6 +103,12 @@ def _section(part: Part, finished: Finished) -> Section:
     shown += [("published", published)] if any(published) else []
     cells = tuple(zip(*(column for _, column in shown), strict=True)) if rows else ()
     return Section(title, tuple(head for head, _ in shown), cells, _notes(part, finished))
+
+
+def _title(part: Part) -> str:
+    """Return a heading with one pair of brackets: a title's own at its end hold the section, too."""
+    said = part.title.removesuffix(")")
+    return f"{part.id}: {said}{'; ' if said != part.title else ' ('}{part.section})"
 
 
 def _value(ours: Ours | None) -> str:
@@ -148,7 +154,7 @@ def _glance(finished: Finished) -> Section:
         found = finished.rows(part)
         pairs = short_and_long(found)
         for first, last in pairs:
-            if last is not first:  # of one length alone nothing can be told
+            if last.amount != first.amount:  # of one length alone nothing can be told
                 name = f"{part.id}, {first.condition}" if len(pairs) > 1 else part.id
                 rows.append((name, part.metric, *_placed(first), *_placed(last)))
         if part.short:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,9 @@ import pytest
 import yaml
 
 from lm_eval_longctx.cli import main
-from lm_eval_longctx.cli.matrix_plan import scores
+from lm_eval_longctx.cli.matrix_plan import MatrixPlan, Row, scores
+from lm_eval_longctx.harness.instances import SampleInstance
+from lm_eval_longctx.harness.planning import unread_metadata
 from lm_eval_longctx.matrix import Store, read_matrix
 from lm_eval_longctx.matrix.work import Ended
 from lm_eval_longctx.tasks.base import Builder
@@ -38,7 +41,9 @@ def test_the_example_is_printed_and_read(tmp_path, capsys):
     assert main(["matrix", "--example"]) == 0
     path = tmp_path / "e.yaml"
     path.write_text(capsys.readouterr().out)
-    assert read_matrix(path).budget == 25
+    matrix = read_matrix(path)
+    assert matrix.budget == 25
+    assert set(unread_metadata(matrix.tasks, matrix.metadata)) == set(matrix.tasks)  # they are there, and read it
     assert main(["matrix"]) == 1
     assert "--example" in capsys.readouterr().err
 
@@ -54,16 +59,19 @@ def test_a_plan_counts_every_cell_and_sends_nothing(command, tmp_path):
 
 
 def test_a_plan_works_samples_out_once_for_all_models(command, monkeypatch):
-    """Each of several models has the row that it has alone, in the order given, and samples are made once a task."""
-    made = []
-    samples = Builder.samples
+    """Several models have the rows that each has alone, in the order given; samples are made and rendered once."""
+    made, written = [], []
+    samples, prompt = Builder.samples, SampleInstance.prompt
     monkeypatch.setattr(Builder, "samples", lambda self: made.append(self.sweep.task) or samples(self))
-    tasks, models = ["longctx_text_niah", "longctx_text_words"], ["echo/tail", "echo/digest"]
+    monkeypatch.setattr(SampleInstance, "prompt", lambda self: written.append(self.doc["id"]) or prompt(self))
+    tasks, models = ["longctx_text_niah", "niah_absent_longctx"], ["echo/tail", "echo/digest"]
     alone = [json.loads(command("--dry-run", "--json", models=[m], tasks=tasks)[1].out)["rows"] for m in models]
-    made.clear()
+    made.clear(), written.clear()
     both = json.loads(command("--dry-run", "--json", models=models, tasks=tasks)[1].out)["rows"]
     assert both == [*alone[0], *alone[1]]
-    assert made == ["longctx_text_niah"]  # the other task makes its samples in its own way
+    assert len(both) == 8
+    assert made == tasks
+    assert len(written) == len(set(written)) == 8
 
 
 def test_a_plan_in_each_model_s_own_tokens_shares_nothing(command):
@@ -72,6 +80,46 @@ def test_a_plan_in_each_model_s_own_tokens_shares_nothing(command):
     models = ["echo/tail", "echo/digest"]
     alone = [json.loads(command("--dry-run", "--json", models=[m], **own)[1].out)["rows"] for m in models]
     assert json.loads(command("--dry-run", "--json", models=models, **own)[1].out)["rows"] == [*alone[0], *alone[1]]
+
+
+def test_what_one_task_does_not_read_is_left_out_of_its_cells(command, caplog):
+    """Metadata of the whole matrix reach the tasks that read them; the others run without, which is said once."""
+    models, tasks = ["echo/tail", "echo/digest"], ["longctx_text_niah", "longctx_text_aggregate"]
+    status, printed = command("--dry-run", "--json", models=models, tasks=tasks, lengths=["1k"])
+    plan = json.loads(printed.out)
+    assert (status, plan["refused"]) == (0, [])
+    assert {row["task"] for row in plan["rows"]} == set(tasks)
+    assert caplog.text.count("does not read depths") == 1
+    status, printed = command("--dry-run", models=models, tasks=["longctx_text_aggregate"], lengths=["1k"])
+    assert status == 1
+    assert "does not read 'depths'" in printed.err
+
+
+def test_the_same_refusal_of_all_models_is_said_once(command):
+    """What is wrong with a task is one line, however many models there are; what is wrong with some names these."""
+    models = ["echo/tail", "echo/digest", "ecko/tail"]
+    _, printed = command("--dry-run", models=models[:2], tasks=["longctx_text_nihah"])
+    assert printed.out.count("longctx_text_nihah cannot run: ") == 1
+    _, printed = command("--dry-run", models=models)
+    assert printed.out.count("cannot run on ecko_tail: ") == 1
+
+
+def test_a_long_plan_is_told_as_sums(tmp_path):
+    """Of more rows than people read there are sums by model, by task and by length, which agree with the rows."""
+    given = {**GOOD, "models": ["echo/tail", "echo/digest"], "tasks": list("abcdef"), "lengths": list("123456")}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(given))
+    matrix = read_matrix(tmp_path / "m.yaml")
+    places = list(product([model.name for model in matrix.models], matrix.tasks, matrix.lengths))
+    rows = [Row(*place, 2, 10 + i, 100 * i, 0.5, None if i else 1.0, i % 3, 1.0) for i, place in enumerate(places)]
+    lines = [line.split() for line in MatrixPlan(matrix, [], rows, []).as_text().splitlines()]
+    found = {line[0]: line[1:4] for line in lines if line and len(line[0]) < 12}
+    assert len(lines) < 36
+    for name in (*(model.name for model in matrix.models), *matrix.tasks, *matrix.lengths, "total"):
+        of = [row for row in rows if name in {row.model, row.task, row.length, "total"}]
+        sums = [sum(getattr(row, column) for row in of) for column in ("cells", "calls", "tokens")]
+        assert found[name] == [f"{amount:,}" for amount in sums]
+    short = MatrixPlan(matrix, [], rows[:60], []).as_text()
+    assert len([line for line in short.splitlines() if line.startswith("echo_tail")]) == 36
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_one_length_is_not_short_beside_long(monkeypatch):
     assert only.title.startswith("planning")
 
 
+def test_a_heading_has_one_pair_of_brackets(monkeypatch):
+    """The section stands in brackets behind a title, or within those with which the title ends."""
+    plain, named = Part("a", "A needle", "5.2", "recall"), Part("b", "A needle (niah)", "3.1, haystack", "recall")
+    titles = [section.title for section in sections(finished(monkeypatch, [plain, named], {}))]
+    assert titles == ["a: A needle (5.2)", "b: A needle (niah; 3.1, haystack)"]
+
+
 def test_a_mean_of_some_tables_is_not_shown(monkeypatch):
     """Where only some of the tables of a mean were run, it would be another mean under the same name."""
     mean = one("mean", mean_of=("a", "b"))
