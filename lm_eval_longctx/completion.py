@@ -274,3 +274,8 @@ def counted(kind: str, count: int, detail: str) -> str:
     """
     meaning = f" ({_MEANINGS[kind]})" if kind in _MEANINGS else ""
     return f"{count:>8,} {kind}{meaning}" + (f", the first: {shorten(detail, _SHOWN)}" if detail else "")
+
+
+def same_reason(detail: str, stopped: str) -> bool:
+    """Whether a call failed for the reason for which sending stopped, so that it is enough to tell one of the two."""
+    return bool(detail and stopped) and (detail in stopped or stopped in detail)

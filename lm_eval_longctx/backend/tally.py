@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import Outcome, Usage, counted
+from lm_eval_longctx.completion import Outcome, Usage, counted, same_reason
 from lm_eval_longctx.ledger.schema import BILLED
 
 if TYPE_CHECKING:
@@ -155,11 +155,18 @@ class Tally:
         return sum(self.outcomes[name] for name in self.reasons)
 
     def words(self) -> str:
-        """Say in a few lines how the jobs ended: counts, the first reason of each failure, and why sending stopped."""
+        """Say in a few lines how the jobs ended: counts, the first reason of each failure, and why sending stopped.
+
+        Why sending stopped is told once, and in one line with the rest where nothing was answered: a refused key.
+        """
         good = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items() if name not in self.reasons)
         lines = [f"{self.samples - self.unanswered:,} of {self.samples:,} questions answered" + (good and f": {good}")]
         failed = sorted(self.reasons, key=lambda name: (-self.outcomes[name], name))
-        lines += [counted(name, self.outcomes[name], self.reasons[name]) for name in failed]
+        lines += [
+            counted(name, self.outcomes[name], self.reasons[name])
+            for name in failed
+            if not same_reason(self.reasons[name], self.stopped)
+        ]
         if self.stopped:
             lines.append(f"sending stopped early: {self.stopped}")
         elif self.uncounted:  # a refused key refuses to count, too, and is told once
@@ -170,7 +177,7 @@ class Tally:
             lines.append(
                 f"run the same command again: it asks {again:,} of these once more, and pays for no answer twice"
             )
-        return "\n".join(lines)
+        return ("; " if self.stopped and not good else "\n").join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for the results; ``cost`` is ``None`` where no billed call has a known price."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.cli.arguments import positive
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.harness.ending import STOPPED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lm_eval_longctx.backend import Backend, Job
     from lm_eval_longctx.harness.lm import LongctxLM
@@ -209,11 +210,20 @@ def _judge(work: _Work, judge: LongctxLM, settings: Settings, args: argparse.Nam
         judged = judge_pairs(work.pairs, settings, ask, known=work.known)
         found |= {"ranking": ranking(judged, work.field.players), "pairs": pair_rows(judged)}
         found |= _people(judged, args.human, with_people)
-    if work.claims:
+    if work.claims and not _gave_nothing(judge.backend.totals()):
         verdicts = check_claims(work.claims, settings, ask)
         found["support"] = supported(work.claims, verdicts, work.field.players)
     found["totals"] = judge.backend.totals()
+    if _gave_nothing(found["totals"]):
+        return STOPPED  # a table of nothing would hide the line that has been said
     return _show(_with_ratings(found, work.field, args), args)
+
+
+def _gave_nothing(totals: Mapping[str, Any]) -> bool:
+    """Tell whether sending stopped before anything was answered: a refused key, a server that is not there."""
+    from lm_eval_longctx.completion import Outcome
+
+    return bool(totals["stopped"]) and not any(Outcome(name).answered for name in totals["outcomes"])
 
 
 def _people(judged: Sequence[Judged], sheets: Sequence[str], compared: Any) -> dict[str, Any]:
@@ -221,7 +231,7 @@ def _people(judged: Sequence[Judged], sheets: Sequence[str], compared: Any) -> d
 
 
 def _show(found: dict[str, Any], args: argparse.Namespace) -> int:
-    """Print and write; 1 if some verdict is missing: asked again, only those are paid.
+    """Print and write; 1 if some verdict is missing, 4 if its call was not sent: asked again, only those are paid.
 
     What is not whole has files of its own, which end once the whole is there.
     """
@@ -243,6 +253,8 @@ def _show(found: dict[str, Any], args: argparse.Namespace) -> int:
     for name in (FILE, FIGURE) if not begin else ():
         (folder / f"{INCOMPLETE}{name}").unlink(missing_ok=True)
     print(plain if args.json else "\n".join([text, "wrote", *(f"  {path}" for path in written)]))
+    if found.get("totals", {}).get("unsent"):
+        return STOPPED
     missing = sum(found.get("ranking", {}).get("without_verdict", {}).values())
     return 1 if missing + found.get("support", {}).get("without_verdict", 0) else 0
 

@@ -30,6 +30,10 @@ MODELS_MODULE = "lm_eval.models"
 MODEL_TARGET = "lm_eval_longctx.harness.lm:LongctxLM"
 _MARK = "_lm_eval_longctx"
 _COMMANDS = {"lm-eval", "lm_eval"}
+_OURS = {"lm_eval_longctx.harness.tasks", "lm_eval_longctx.harness.lm"}
+
+CTRL_C = "ended by Ctrl-C; the same command goes on, and pays nothing twice"
+"""What is said of a run that somebody ended."""
 
 
 def activate(module: ModuleType) -> None:
@@ -45,6 +49,7 @@ def activate(module: ModuleType) -> None:
         tell_errors_in_one_line()
     elif module.__name__ == COMMAND_MODULE:
         tell_the_end(module)
+        tell_errors_in_one_line()
     elif module.__name__ == origin.CONFIG_MODULE:
         origin.watch_config(module)
     elif module.__name__ == origin.EVALUATOR_MODULE:
@@ -177,8 +182,16 @@ def _is_ours(fault: OSError) -> bool:
     return Path(str(fault.filename or "")).is_relative_to(default_cache_dir())
 
 
+def _is_ours_that_runs() -> bool:
+    """Whether the run has a task or a model of ours: their modules are loaded, or it has not got that far."""
+    return bool(_OURS & sys.modules.keys()) or any("longctx" in word for word in sys.argv)
+
+
 def tell_errors_in_one_line() -> None:
-    """End lm-eval's own command with our error's one line, without the traceback; other errors stay as they are."""
+    """End lm-eval's own command with our error's one line, or that of Ctrl-C in a run of ours, without the traceback.
+
+    Other errors stay as they are.
+    """
     if not is_lm_eval(sys.argv) or hasattr(sys.excepthook, _MARK):
         return
     before = sys.excepthook
@@ -188,6 +201,8 @@ def tell_errors_in_one_line() -> None:
             print(f"lm-eval-longctx: {error}", file=sys.stderr)  # noqa: T201 - what lm-eval's user sees
         elif (fault := disk_fault(error)) and _is_ours(fault):
             print(f"lm-eval-longctx: {disk_told(fault)}", file=sys.stderr)  # noqa: T201 - likewise
+        elif isinstance(error, KeyboardInterrupt) and _is_ours_that_runs():
+            print(f"\nlm-eval-longctx: {CTRL_C}", file=sys.stderr)  # noqa: T201 - likewise
         else:
             before(kind, error, trace)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.completion import counted
+from lm_eval_longctx.completion import counted, same_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,15 +77,16 @@ class TaskEnd:
                 reasons.setdefault(result.kind, result.completion.detail or result.note)
         return cls(samples, scored, kinds, reasons, "answered" if answers_only else "scored")
 
-    def lines(self, task: str) -> list[str]:
-        """Say what has no score; nothing if everything has."""
+    def lines(self, task: str, stopped: str = "") -> list[str]:
+        """Say what has no score, and why, unless it is why sending ``stopped``; nothing if everything has."""
         if self.scored == self.samples:
             return []
         about = "the numbers above are about these only" if self.scored else "there is no result"
         counts = f"{self.scored:,} of {self.samples:,} samples {self.wanted}"
         lines = [f"{task}: coverage {self.scored / self.samples:.3g}: {counts}; {about}"]
         for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
-            lines.append(counted(kind, count, self.reasons[kind]))
+            if not same_reason(self.reasons[kind], stopped):
+                lines.append(counted(kind, count, self.reasons[kind]))
         return lines
 
 
@@ -140,7 +141,8 @@ class Ending:
 
     def coverage(self) -> list[str]:
         """Return the lines that belong below the table."""
-        lines = [line for name, end in self.tasks.items() for line in end.lines(name)]
+        told = self.stopped if self.status else ""  # the last words tell it, where there are any
+        lines = [line for name, end in self.tasks.items() for line in end.lines(name, told)]
         for name, (failed, calls) in self.foreign.items():
             if failed:
                 lines.append(f"{name}: {failed:,} of {calls:,} calls failed, and lm-eval scores them as wrong answers")
@@ -169,7 +171,7 @@ class Ending:
         if self.unsaved:
             return f"{'; '.join((*self.unsaved, *self._advice()))} (exit status {self.status})"
         why = f"sending stopped early: {shorten(self.stopped, _SHOWN)}" if self.stopped else "nothing was scored"
-        left = f"; {self.unsent:,} questions were not asked" if self.unsent else ""
+        left = f"; {self.unsent:,} question{' was' if self.unsent == 1 else 's were'} not asked" if self.unsent else ""
         again = "run the same command again when that is mended: what is answered is not paid again"
         return f"{why}{left}; {again} (exit status {self.status}; accept_incomplete=true makes it 0)"
 

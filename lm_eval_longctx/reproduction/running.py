@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import ConfigError, LongctxError
+from lm_eval_longctx.harness.activation import CTRL_C
 from lm_eval_longctx.harness.command_line import one_index, run_lm_eval
 from lm_eval_longctx.harness.ending import ENDED, ENDING, FAILED
 from lm_eval_longctx.ledger import Ledger
@@ -165,7 +166,7 @@ def _status(command: Sequence[str]) -> tuple[int, str]:
         with redirect_stdout(sys.stderr):
             status = run_lm_eval(command)
     except KeyboardInterrupt:  # while lm-eval loads or scores: the model itself sees to it while it asks
-        return INTERRUPTED, "ended by Ctrl-C; the same command goes on, and pays nothing twice"
+        return INTERRUPTED, CTRL_C
     except LongctxError as error:
         return FAILED, str(error)
     except Exception as error:  # noqa: BLE001 - lm-eval's tasks and data sets raise anything; other steps must go on

@@ -9,7 +9,8 @@ import pytest
 
 from lm_eval_longctx.backend import rules
 from lm_eval_longctx.backend.rules import Stop
-from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.backend.tally import Tally
+from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.harness.ending import STATUSES
 
 
@@ -63,3 +64,24 @@ def test_what_the_ledger_has_is_replayed_after_a_stop(run, scripted, jobs, reply
     assert str(found[39]) == "yes"
     assert totals["stopped"].startswith(why.value.words.partition("{}")[0])
     assert not why.value.ended
+
+
+@pytest.mark.parametrize(
+    ("answered", "others", "lines"),
+    [
+        (0, [], ["0 of 5 questions answered; sending stopped early: {}; run the same command again: it asks 5"]),
+        (2, [], ["2 of 7 questions answered: 2 complete", "sending stopped early: {}", "run the same command again"]),
+        (2, ["reset"], ["2 of 8 questions", "6 transport_failed", "sending stopped early: {}", "run the same command"]),
+    ],
+)
+def test_why_sending_stopped_is_told_once(answered, others, lines):
+    """A refused key is one line where it let nothing through; what failed for another reason keeps its own."""
+    tally = Tally(stopped=Stop.ACCOUNT.text("401: no such key"))
+    for detail in others + ["401: no such key"] + [f"not sent: {tally.stopped}"] * 4:
+        tally.finished(Completion("", Outcome.TRANSPORT_FAILED, detail=detail, attempts=0))
+    for _ in range(answered):
+        tally.finished(Completion("yes", Outcome.COMPLETE))
+    said = tally.words().splitlines()
+    assert len(said) == len(lines)
+    assert all(begin.format(tally.stopped) in line for begin, line in zip(lines, said, strict=True))
+    assert tally.words().count("no such key") == 1

@@ -8,10 +8,11 @@ import pytest
 
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.errors import ConfigError, DepthError
-from lm_eval_longctx.harness.activation import is_lm_eval, tell_errors_in_one_line
+from lm_eval_longctx.harness.activation import CTRL_C, is_lm_eval, tell_errors_in_one_line
 from lm_eval_longctx.harness.command_line import check_output
 
 OURS = ("lm-eval", "/usr/bin/lm-eval", "lm_eval", "/x/lib/lm_eval/__main__.py")
+MODULE = "lm_eval_longctx.harness.tasks"
 OTHERS = ("pytest", "/x/bin/lm-eval-longctx", "/x/lib/other/__main__.py", "-c", "")
 
 
@@ -90,3 +91,17 @@ def test_our_errors_end_lm_eval_in_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "lm-eval-longctx: too deep\n"
     hook(ValueError, ValueError("x"), None)
     assert len(told) == 1
+
+
+@pytest.mark.parametrize(("arguments", "loaded"), [(["--tasks", "longctx_text_niah"], []), ([], [MODULE]), ([], [])])
+def test_ctrl_c_ends_lm_eval_in_one_line(monkeypatch, capsys, arguments, loaded):
+    """Ctrl-C in a run of ours is one line that tells how to go on; in a run without us it is what it was."""
+    told = []
+    monkeypatch.setattr(sys, "excepthook", lambda *given: told.append(given))
+    monkeypatch.setattr(sys, "argv", ["/x/bin/lm-eval", "run", *arguments])
+    monkeypatch.setattr(sys, "modules", {**dict.fromkeys(loaded), "sys": sys})
+    tell_errors_in_one_line()
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    said, ours = capsys.readouterr().err, bool(arguments or loaded)
+    assert said == (f"\nlm-eval-longctx: {CTRL_C}\n" if ours else "")
+    assert len(told) == (not ours)

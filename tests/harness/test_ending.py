@@ -101,7 +101,11 @@ def test_a_rejected_key_is_no_success(command: Any, server: LocalServer, more: d
     status, out, err = command(**more)
     assert status == (0 if more else 3)
     assert "longctx_text_niah: coverage 0: 0 of 10 samples scored; there is no result" in out
-    assert re.search(r"10 transport_failed \(did not get through\), the first: 401: \w+", out)
+    said = "".join(
+        [out, *(line for line in err.splitlines() if line.startswith("lm-eval-longctx:"))]
+    )  # without the log
+    assert said.count("401: Incorrect API key provided") == 1
+    assert bool(more) == bool(re.search(r"10 transport_failed \(did not get through\), the first: 401: \w+", out))
     assert more or re.search(r"sending stopped early: .*401.*; 9 questions were not asked; run the same command", err)
 
 

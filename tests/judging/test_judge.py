@@ -30,6 +30,7 @@ from lm_eval_longctx.judging.wording import ANSWER_A, ANSWER_B, CLAIM, PASSAGES,
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.providers.base import Settings
 from lm_eval_longctx.providers.scripted import ScriptedProvider
+from lm_eval_longctx.testing.server import KEY, LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -314,6 +315,28 @@ def test_what_is_whole_stays_until_a_new_one_is(players, tmp_path, monkeypatch, 
     assert {name: (out / name).read_bytes() for name in kept} == kept
     assert main(["judge", str(folder)]) == 0
     assert {path.name for path in out.iterdir()} == set(kept)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_rejected_key_is_one_line(players, tmp_path, monkeypatch, capsys, caplog, begun) -> None:
+    """A judge that takes no call is one line and status 4, without an empty table or file; what it began is shown."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", KEY)
+    folder = players(good=right, bad=wrong)
+    with LocalServer() as server:
+
+        def refuse(_: object = None) -> str:
+            server.state.fail("unauthorized", times=1000)  # whatever comes after this
+            return "Verdict: A"
+
+        server.state.answer = refuse
+        if not begun:
+            refuse()
+        judge = f"model=openai-compatible/j,base_url={server.base_url('openai-compatible')},probe=false,concurrency=1"
+        assert main(["judge", str(folder), "--support", "--judge", judge]) == 4
+    assert begun or caplog.text.count("Incorrect API key") == 1
+    assert ("strength" in capsys.readouterr().out) == begun
+    assert (folder / "longctx-judged").exists() == begun
 
 
 @pytest.mark.parametrize(
