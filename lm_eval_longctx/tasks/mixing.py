@@ -179,7 +179,7 @@ class MixedBuilder(Builder[M]):
         """
         said: set[str] = set()
         if isinstance(pages := self.opened(plan).mixture.pieces.get("text"), Pages):
-            said |= pages.holds(words, int(plan.length.amount) // len(self.kinds))
+            said |= pages.holds(tuple(words), int(plan.length.amount) // len(self.kinds))
         if "audio" in self.kinds and not self.stock.speakers:
             said |= self.stock.pool.vocabulary
         left = [word for word in words if word not in said]
@@ -212,7 +212,7 @@ class MixedBuilder(Builder[M]):
         return {
             "modalities": list(self.kinds),
             "arithmetic": f"text by {wanted.tokenizer}; {rule.told}",
-            "items": fitted.counts(),
+            "items": dict(sorted(fitted.counts.items())),
             "form": wanted.shooting.form,
             "hidden": [
                 {"text": n.text, "kind": n.kind, "asked": n.asked, **fitted.placed[n].to_dict()}
@@ -234,7 +234,7 @@ class MixedBuilder(Builder[M]):
 
     def _media(self, fitted: Fitted) -> dict[str, list[float]]:
         """Return how many pictures, recordings and films there are, with the seconds and looks a second of one."""
-        counts, wanted = fitted.counts(), self.stock.wanted
+        counts, wanted = fitted.counts, self.stock.wanted
         films, frames = counts.get("video", 0), wanted.shooting.pictures
         native = wanted.shooting.form == "native"
         found: dict[str, list[float]] = {

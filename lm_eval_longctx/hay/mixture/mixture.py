@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
+from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.hay.mixture.order import REACH, boundary, interleaved, surrounded, wanted_around
+from lm_eval_longctx.hay.mixture.order import REACH, Interleaved, boundaries, surrounded, wanted_around
 from lm_eval_longctx.hay.mixture.pieces import Pages
 from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import TextPart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lm_eval_longctx.hay.mixture.pieces import Note, Pieces
     from lm_eval_longctx.hay.text.tokenizers import Tokenizer
@@ -74,17 +74,15 @@ class Fitted:
 
     Attributes:
         items: In order.
+        counts: How many of each kind.
         tokens: What they take together, by kind of content, labels included.
         placed: Where each note is.
     """
 
     items: tuple[Item, ...]
+    counts: Mapping[str, int]
     tokens: Mapping[str, int]
     placed: Mapping[Note, Placed]
-
-    def counts(self) -> dict[str, int]:
-        """Return how many items of each kind there are."""
-        return dict(sorted(Counter(item.kind for item in self.items).items()))
 
 
 class Mixture:
@@ -102,10 +100,10 @@ class Mixture:
             tokenizer: Counts labels.
             seed: Names the order of kinds; the same for all lengths, depths and variants of an index.
         """
-        self.pieces, self._tokenizer, self._seed = dict(pieces), tokenizer, seed
-        self._label_tokens = lru_cache(maxsize=1 << 16)(self._count_label)
+        self.pieces, self._tokenizer = dict(pieces), tokenizer
         self._sizes = {kind: some.usual() + _LABEL for kind, some in self.pieces.items()}
-        self._order = lru_cache(maxsize=16)(self._interleaved)
+        self._order = Interleaved(Rng(f"{seed}|order"), self._sizes)
+        self._taken = lru_cache(maxsize=1 << 16)(self._measure)
 
     def fit(self, limit: int, notes: Sequence[Note], around: str = "any") -> Fitted:
         """Find the context that takes no more than so many tokens, and hardly fewer.
@@ -119,7 +117,7 @@ class Mixture:
             LengthError: Notes and their neighbours take more.
         """
         own = sum(self._sizes[note.kind] for note in notes)
-        order = self._order(limit - own) if limit > own else []
+        order = self._order.within(limit - own) if limit > own else []
         while order:
             fitted = self._filled(self._noted(order, notes, around), limit)
             if fitted is not None:
@@ -128,16 +126,13 @@ class Mixture:
         least = own + max(self._sizes.values(), default=0)
         raise LengthError(f"{limit} tokens are too few for what is hidden and one more item; ask for {least} or more")
 
-    def _interleaved(self, budget: int) -> list[str]:
-        return interleaved(Rng(f"{self._seed}|order"), self._sizes, budget)
-
     def _noted(self, order: list[str], notes: Sequence[Note], around: str) -> list[Item]:
         """Put the notes' items between the others, and number the pieces of each kind."""
-        places = [boundary(order, self._sizes, note.depth) for note in notes]
+        places = boundaries(order, self._sizes, [note.depth for note in notes])
         if around != "any":
             order = surrounded(order, places[0], wanted_around(around, notes[0].kind, self.pieces))
             places = [places[0], *(_apart(place, places[0], len(order)) for place in places[1:])]
-        items = [Item(kind) for kind in order]
+        items: list[Item | str] = list(order)
         for place, note in sorted(zip(places, notes, strict=True), key=lambda pair: -pair[0]):
             items.insert(place, Item(note.kind, note=note))
         if "text" in self.pieces:
@@ -156,20 +151,26 @@ class Mixture:
         return count + len(places) if places[0] + REACH < count else max(0, places[0] - REACH)
 
     @staticmethod
-    def _numbered(items: list[Item]) -> list[Item]:
+    def _numbered(items: Iterable[Item | str]) -> list[Item]:
+        """Number the pieces of each kind; where nothing else is said of an item it is written as its kind."""
         seen: dict[str, Iterator[int]] = defaultdict(count)
-        return [item._replace(ordinal=next(seen[item.kind])) for item in items]
+        return [
+            Item(item, next(seen[item]))
+            if isinstance(item, str)
+            else Item(item.kind, next(seen[item.kind]), item.note, item.units)
+            for item in items
+        ]
 
     def _filled(self, items: list[Item], limit: int) -> Fitted | None:
         """Cut the last page to what is left; ``None`` if the items take too much without it."""
-        costs = [self._cost(number, item) for number, item in enumerate(items, 1)]
+        costs = self._costs(items)
         last = next((n for n, item in enumerate(items) if item.units is not None), None)
-        room = limit - sum(sum(cost.values()) for n, cost in enumerate(costs) if n != last)
+        room = limit - sum(costs) + (0 if last is None else costs[last])
         if room < 0:
             return None
         if last is not None:
-            items = self._with_last(items, last, room - self._label_tokens(last + 1, "text"))
-            costs[last:] = [self._cost(number, item) for number, item in enumerate(items[last:], last + 1)]
+            items = self._with_last(items, last, room - _label_tokens(self._tokenizer, last + 1, Pages.name))
+            costs[last:] = self._costs(items[last:], last + 1)
         return self._measured(items, costs)
 
     def _with_last(self, items: list[Item], last: int, room: int) -> list[Item]:
@@ -180,18 +181,27 @@ class Mixture:
             return [*items[:last], items[last]._replace(units=units), *items[last + 1 :]]
         return self._numbered([item for n, item in enumerate(items) if n != last])
 
-    def _measured(self, items: list[Item], costs: list[dict[str, int]]) -> Fitted:
+    def _measured(self, items: list[Item], costs: list[int]) -> Fitted:
         """Add everything up, and say where the notes are."""
-        tokens = defaultdict[str, int](int)
-        hay, before = 0, {}
-        for number, (item, cost) in enumerate(zip(items, costs, strict=True), 1):
-            for kind, taken in cost.items():
-                tokens[kind] += taken
-            before[number] = hay
-            hay += 0 if item.note else sum(cost.values())
-        noted = [(number, item.note) for number, item in enumerate(items, 1) if item.note]
-        placed = {note: self._placed(items, number, note, before[number] / max(1, hay)) for number, note in noted}
-        return Fitted(tuple(items), dict(tokens), placed)
+        counts = Counter(item.kind for item in items)
+        tokens = self._media(counts)
+        tokens["text"] += sum(costs) - sum(tokens.values())  # pages and labels
+        before = [0, *accumulate(0 if item.note else cost for item, cost in zip(items, costs, strict=True))]
+        placed = {
+            item.note: self._placed(items, number, item.note, before[number - 1] / max(1, before[-1]))
+            for number, item in enumerate(items, 1)
+            if item.note
+        }
+        return Fitted(tuple(items), counts, tokens, placed)
+
+    def _media(self, counts: Mapping[str, int]) -> Counter[str]:
+        """Return what all items but pages take, by kind of content; those of a kind take the same."""
+        tokens = Counter[str]()
+        for kind, number in counts.items():
+            if not isinstance(self.pieces[kind], Pages):
+                each = self.pieces[kind].tokens(0, None)
+                tokens.update({content: number * taken for content, taken in each.items()})
+        return tokens
 
     def _placed(self, items: list[Item], number: int, note: Note, depth: float) -> Placed:
         item = items[number - 1]
@@ -200,29 +210,44 @@ class Mixture:
         place = self.pieces[item.kind].place(item.ordinal, note)
         return Placed(number, round(depth, 6), before, after, place)
 
-    def _cost(self, number: int, item: Item) -> dict[str, int]:
-        """Return what an item takes with its label."""
-        pieces, label = self.pieces[item.kind], self._label_tokens(number, item.kind)
+    def _costs(self, items: Iterable[Item], first: int = 1) -> list[int]:
+        """Return what each item takes with its label, from a number on."""
+        names, tokenizer, taken = (
+            {kind: pieces.name for kind, pieces in self.pieces.items()},
+            self._tokenizer,
+            self._taken,
+        )
+        return [
+            _label_tokens(tokenizer, number, names[item.kind]) + taken(item) for number, item in enumerate(items, first)
+        ]
+
+    def _measure(self, item: Item) -> int:
+        """Return what an item takes without its label, all kinds of content together."""
+        pieces = self.pieces[item.kind]
         if item.units is not None and isinstance(pieces, Pages):
-            return {"text": label + pieces.counted(item.ordinal, None, item.units)}
-        tokens = pieces.tokens(item.ordinal, item.note)
-        return {**tokens, "text": tokens.get("text", 0) + label}
-
-    def _count_label(self, number: int, kind: str) -> int:
-        return self._tokenizer.count(self._label(number, kind))
-
-    def _label(self, number: int, kind: str) -> str:
-        return f"\n\n[{number}: {self.pieces[kind].name}]\n"
+            return pieces.counted(item.ordinal, None, item.units)
+        return sum(pieces.tokens(item.ordinal, item.note).values())
 
     def parts(self, items: Sequence[Item]) -> Iterator[Part]:
         """Yield the parts of a prompt, each made when it is its turn."""
         for number, item in enumerate(items, 1):
-            label, pieces = self._label(number, item.kind), self.pieces[item.kind]
+            pieces = self.pieces[item.kind]
+            label = _label(number, pieces.name)
             if isinstance(pieces, Pages):
                 yield TextPart(label + pieces.text(item.ordinal, item.note, item.units), shared=item.note is None)
             else:
                 yield TextPart(label, shared=True)
                 yield from pieces.parts(item.ordinal, item.note)
+
+
+def _label(number: int, name: str) -> str:
+    return f"\n\n[{number}: {name}]\n"
+
+
+@lru_cache(maxsize=1 << 16)
+def _label_tokens(tokenizer: Tokenizer, number: int, name: str) -> int:
+    """Count a label; those of all samples are the same."""
+    return tokenizer.count(_label(number, name))
 
 
 def _apart(place: int, needle: int, count: int) -> int:

@@ -6,12 +6,14 @@ nothing is drawn.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import LengthError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.plan import Rng
 
@@ -22,27 +24,37 @@ AROUND = ("any", "same", "other")
 """What may be asked to lie around a needle, beside the name of a kind."""
 
 
-def interleaved(rng: Rng, sizes: Mapping[str, int], budget: int) -> list[str]:
-    """Return kinds of pieces, in even shares of tokens, that together do not take more than a budget.
+class Interleaved:
+    """Kinds of pieces in even shares of tokens, without end.
 
     Pieces are drawn among the kinds that are not ahead of the others. A larger
     budget gives the same beginning, but for what fills the smaller one up.
-
-    Args:
-        rng: Decides; shared by all lengths and depths of a sample index.
-        sizes: What a piece of each kind takes.
-        budget: Tokens.
     """
-    order: list[str] = []
-    used, total = dict.fromkeys(sizes, 0), 0
-    while True:
-        behind = [kind for kind in sizes if used[kind] * len(sizes) <= total]
-        kind = rng.choice(behind)
-        if total + sizes[kind] > budget:
-            return [*order, *_filling(sizes, budget - total)]
-        order.append(kind)
-        used[kind] += sizes[kind]
-        total += sizes[kind]
+
+    def __init__(self, rng: Rng, sizes: Mapping[str, int]) -> None:
+        """Draw nothing yet.
+
+        Args:
+            rng: Decides; shared by all lengths and depths of a sample index.
+            sizes: What a piece of each kind takes.
+        """
+        self._rng, self._sizes = rng, sizes
+        self._kinds: list[str] = []
+        self._totals, self._used = [0], dict.fromkeys(sizes, 0)
+
+    def within(self, budget: int) -> list[str]:
+        """Return kinds of pieces that together do not take more than a budget of tokens."""
+        while self._totals[-1] <= budget:
+            self._draw()
+        count = bisect_right(self._totals, budget) - 1
+        return [*self._kinds[:count], *_filling(self._sizes, budget - self._totals[count])]
+
+    def _draw(self) -> None:
+        total = self._totals[-1]
+        kind = self._rng.choice([kind for kind, used in self._used.items() if used * len(self._used) <= total])
+        self._kinds.append(kind)
+        self._used[kind] += self._sizes[kind]
+        self._totals.append(total + self._sizes[kind])
 
 
 def _filling(sizes: Mapping[str, int], room: int) -> list[str]:
@@ -55,15 +67,16 @@ def _filling(sizes: Mapping[str, int], room: int) -> list[str]:
     return order
 
 
-def boundary(order: Sequence[str], sizes: Mapping[str, int], depth: float) -> int:
-    """Return how many pieces come before the boundary that is nearest to a depth, in tokens of the hay."""
-    wanted = depth * sum(sizes[kind] for kind in order)
-    before, best, nearest = 0.0, 0, wanted
-    for number, kind in enumerate(order, 1):
-        before += sizes[kind]
-        if abs(before - wanted) <= nearest:
-            best, nearest = number, abs(before - wanted)
-    return best
+def boundaries(order: Sequence[str], sizes: Mapping[str, int], depths: Iterable[float]) -> list[int]:
+    """Return, for each depth in tokens of the hay, how many pieces come before the boundary that is nearest to it."""
+    edges = [0, *accumulate(sizes[kind] for kind in order)]
+    return [_nearest_edge(edges, depth * edges[-1]) for depth in depths]
+
+
+def _nearest_edge(edges: Sequence[int], wanted: float) -> int:
+    """Return which of some ascending edges is nearest; of two that are equally near the later one."""
+    later = min(bisect_left(edges, wanted), len(edges) - 1)
+    return later if later == 0 or edges[later] - wanted <= wanted - edges[later - 1] else later - 1
 
 
 def wanted_around(around: str, needle: str, kinds: Collection[str]) -> frozenset[str]:

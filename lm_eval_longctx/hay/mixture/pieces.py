@@ -28,7 +28,7 @@ from lm_eval_longctx.plan import Rng
 from lm_eval_longctx.prompt import TextPart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from lm_eval_longctx.hay.base import BuildContext
@@ -111,6 +111,7 @@ class Pages(Pieces):
         self.corpus, self._first, self._size = corpus, first, size
         self._begins = lru_cache(maxsize=1 << 16)(self._begin)
         self.counted = lru_cache(maxsize=1 << 16)(self._counted)
+        self.holds = lru_cache(maxsize=8)(self._holds)
 
     def _begin(self, ordinal: int) -> int:
         byte = self.corpus.advance(self.corpus.unit_start(self._first), ordinal * self._size)
@@ -124,7 +125,7 @@ class Pages(Pieces):
         """Return the first byte of the first page, and the byte after the last of so many."""
         return self.corpus.unit_start(self._first), self.corpus.unit_start(self._begins(pages))
 
-    def holds(self, words: Sequence[str], tokens: int) -> set[str]:
+    def _holds(self, words: tuple[str, ...], tokens: int) -> set[str]:
         """Return those of some words that stand on the pages of so many tokens, or close by."""
         pattern = re.compile(rf"\b(?:{'|'.join(words)})\b".encode())
         name = f"words-{hashlib.sha256(pattern.pattern).hexdigest()[:12]}"

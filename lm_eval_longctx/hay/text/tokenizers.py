@@ -131,10 +131,16 @@ class TiktokenTokenizer(Tokenizer):
 
     def starts(self, text: str) -> Offsets:
         """Return where each token begins; a token may begin within a character."""
-        ids = self._encoding.encode_to_numpy(text, disallowed_special=())
-        lengths = self._lengths[ids]
+        lengths = self._lengths[self._ids(text)]
         starts: Offsets = np.cumsum(lengths) - lengths
         return starts
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text is, without looking where they begin."""
+        return len(self._ids(text))
+
+    def _ids(self, text: str) -> npt.NDArray[np.uint32]:
+        return self._encoding.encode_to_numpy(text, disallowed_special=())
 
     def vocabulary(self) -> Iterator[bytes]:
         """Yield the bytes of each token."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lm_eval_longctx.errors import ConfigError, LengthError
 from lm_eval_longctx.hay.mixture.arithmetic import ARITHMETICS, KINDS
-from lm_eval_longctx.hay.mixture.order import REACH, boundary, interleaved, surrounded, wanted_around
+from lm_eval_longctx.hay.mixture.order import REACH, Interleaved, boundaries, surrounded, wanted_around
 from lm_eval_longctx.plan import Rng
 
 SIZES = st.dictionaries(st.sampled_from(KINDS), st.integers(40, 3000), min_size=1)
@@ -20,7 +20,7 @@ SIZES = st.dictionaries(st.sampled_from(KINDS), st.integers(40, 3000), min_size=
 @given(sizes=SIZES, budget=st.integers(0, 60_000), seed=st.text(max_size=3))
 def test_shares_are_even_and_the_budget_is_kept(sizes: dict[str, int], budget: int, seed: str) -> None:
     """No kind is ahead of another by more than a piece of each, and all pieces together fit."""
-    order = interleaved(Rng(seed), sizes, budget)
+    order = Interleaved(Rng(seed), sizes).within(budget)
     used = {kind: size * order.count(kind) for kind, size in sizes.items()}
     assert sum(used.values()) <= budget
     assert max(used.values()) - min(used.values()) <= 2 * sum(sizes.values())
@@ -30,19 +30,22 @@ def test_shares_are_even_and_the_budget_is_kept(sizes: dict[str, int], budget: i
 
 @given(sizes=SIZES, budget=st.integers(0, 20_000), more=st.integers(0, 20_000))
 def test_a_longer_context_begins_like_a_shorter_one(sizes: dict[str, int], budget: int, more: int) -> None:
-    """All but what fills the shorter one up is the same."""
-    short, long = (interleaved(Rng("same"), sizes, length) for length in (budget, budget + more))
+    """All but what fills the shorter one up is the same, whichever is asked for first."""
+    drawn = Interleaved(Rng("same"), sizes)
+    long, short = drawn.within(budget + more), drawn.within(budget)
+    assert short == Interleaved(Rng("same"), sizes).within(budget)
     shared = next((i for i, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
     assert sum(sizes[kind] for kind in short[shared:]) <= max(sizes.values())
 
 
 @given(order=st.lists(st.sampled_from(KINDS), max_size=30), depth=st.floats(0, 1))
 def test_a_note_stands_at_the_nearest_boundary(order: list[str], depth: float) -> None:
-    """No other boundary between pieces is nearer to the asked depth."""
+    """No other boundary between pieces is nearer to an asked depth, and of two that are as near it is the later."""
     sizes = {"text": 400, "image": 258, "audio": 320, "video": 1032}
     edges = [sum(sizes[kind] for kind in order[:n]) for n in range(len(order) + 1)]
-    found = boundary(order, sizes, depth)
-    assert abs(edges[found] - depth * edges[-1]) == min(abs(edge - depth * edges[-1]) for edge in edges)
+    for asked, found in zip((depth, 1, 0, 0.5), boundaries(order, sizes, (depth, 1, 0, 0.5)), strict=True):
+        away = [abs(edge - asked * edges[-1]) for edge in edges]
+        assert found == max(n for n, distance in enumerate(away) if distance == min(away))
 
 
 @given(
@@ -74,7 +77,7 @@ def test_neighbours_come_from_their_own_side() -> None:
 
 def test_shares_are_spread_and_not_in_runs() -> None:
     """In a long mixture no kind is missing for long."""
-    order = interleaved(Rng("spread"), {"text": 400, "image": 258, "audio": 320, "video": 1032}, 200_000)
+    order = Interleaved(Rng("spread"), {"text": 400, "image": 258, "audio": 320, "video": 1032}).within(200_000)
     for kind in KINDS:
         places = [i for i, one in enumerate(order) if one == kind]
         assert max(b - a for a, b in pairwise(places)) < 30
