@@ -48,12 +48,21 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _DECIMALS = re.compile(r"(?<=\d)\.0+(?![\d.])")
+_IT = r"(?:it|this|that|(?:the|this|your|a|an) (?:\w+ ){0,2}(?:sentence|phrase|text|line|recording|utterance))"
+_SAYS = r"(?:means|says|reads|translates|(?:would|could|can|may|might|should) (?:mean|read|translate))"
+_IS_PUT = r"(?:is|would be|could be|can be|may be|might be)(?: (?:best|roughly|probably|literally))?(?: (?:translated|rendered|put))?"
+_I_PUT = rf"i(?:'d|'ll| would| will| can| could)?(?: \w+)? (?:translate|render|put) {_IT}"
 _TRANSLATES = re.compile(
-    r"\W*(?:in \w+,? )?(?:it|(?:the|this|your|a|an) (?:\w+ ){0,2}(?:sentence|phrase|text|line))\s+(?:means|says|reads|translates)"
-    r"(?: (?:to|as|into|in|english|the following))*\s*(?::\s*|(?=[\"\u201c]))",
+    rf"\W*(?:(?:so|thus|therefore|hence),? )?(?:in \w+,? )?(?:{_IT} {_SAYS}(?: (?:to|as|into|in|english|roughly|the following))*\s*(?::\s*|(?=[\"\u201c]))"
+    rf"|(?:{_IT} {_IS_PUT}|{_I_PUT})(?: (?:to|as|into|in|(?<=in )\w+|(?<=into )\w+|roughly|the following)){{0,4}}\s*:\s+)",
     re.IGNORECASE,
 )
 _MEANS = r"(?:means?|is|translates?(?: (?:to|as|into))?|(?:can|would|could) be translated (?:as|to|into)|in english|bedeutet|signifie|significa|=|→|->|[-\u2013\u2014](?=\s))"
+_TRANSLATION = re.compile(r"translat|english|kalamang|übersetzung|traduc", re.IGNORECASE)
+_NAME = re.compile(r"\b[^\W\d_a-z][^\W\d_]{2,}")
+_LABEL = 3
+"""Words of a label at most."""
+
 _GLOSS = re.compile(r"\s*\((?:literal|lit\.|note|a literal|word for word)[^()]*\)\s*$", re.IGNORECASE)
 _TRANSCRIPT = (
     r"(?:transcript(?:ion)?|transcripción|transcrição|trascrizione|transkript(?:ion)?|verbatim text|транскри\w+|расшифровка"
@@ -70,6 +79,23 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _ENDED = re.compile(rf"\n\W*end of (?:the )?(?:{_TRANSCRIPT}|recording|audio)\W*\Z", re.IGNORECASE)
+_SAID_BY = re.compile(
+    rf"\s*{_POLITE}?(?:in (?:the|this) (?:recording|audio|clip|speech),? )?(?:(?:here is|here's|this is) what (?:is said|was said|i hear|i heard|they say)"
+    r"|(?:the|this|an?) (?:\w+ ){0,2}(?:speaker|audio|recording|voice|person|clip|speech|man|woman) (?:says|said|is saying|contains|goes))"
+    r"[^\n:.!?]{0,40}[:：]\**\s*",
+    re.IGNORECASE,
+)
+_SPEAKERS = re.compile(
+    r"^[ \t]*\**(?:speaker|sprecher|locuteur|hablante)(?: ?[a-z0-9]{1,2})?\**:\**[ \t]*", re.IGNORECASE | re.MULTILINE
+)
+_IN_TAGS = re.compile(
+    r"\A[^<]{0,300}<(transcript(?:ion)?|answer|text)>(.*)</\1>[^<]{0,300}\Z", re.DOTALL | re.IGNORECASE
+)
+_OFFERED = re.compile(
+    r"\n\s*(?:-{3,}\s*\n\s*)?[(*_]*(?:please )?(?:let me know|feel free|(?:i )?hope (?:this|that) helps|would you like|do you want|"
+    r"is there anything|if you (?:need|have|want|would|'d)|notes?[*_]*:|happy to help)\b[^\n]{0,300}\s*\Z",
+    re.IGNORECASE,
+)
 _LEAD = 400
 """Characters in which a transcript can be announced."""
 
@@ -163,19 +189,30 @@ def _without(line: str, known: set[str]) -> str:
     return " ".join(kept) if known else line
 
 
-def read_translation(answer: str, source: str = "") -> TextRead:
-    """Return the line that holds a translation, without the sentence that was to be translated."""
+def read_translation(answer: str, source: str = "", question: str = "") -> TextRead:
+    """Return the line that holds a translation, without the sentence that was to be translated.
+
+    Args:
+        answer: As the model wrote it.
+        source: The sentence that was to be translated.
+        question: What was asked: a label such as ``Hanuyu:`` is known by it.
+    """
     read = read_text(_without_source(answer, source), weighed=False)
     head, colon, rest = read.text.partition(": ")
-    named = (
-        colon
-        and rest.strip()
-        and len(head.split()) <= 3
-        and re.search(r"translat|english|kalamang|übersetzung|traduc", head, re.IGNORECASE)
-    )
     means = _TRANSLATES.match(read.text)
-    text = read.text[means.end() :] if means and read.text[means.end() :].strip() else rest if named else read.text
-    return TextRead(unquoted(_GLOSS.sub("", text)), read.abstained, read.how)
+    if means and read.text[means.end() :].strip():
+        text = read.text[means.end() :]
+    else:
+        text = rest if colon and rest.strip() and _is_label(head, question) else read.text
+    return TextRead(plain(_GLOSS.sub("", text)), read.abstained, read.how)
+
+
+def _is_label(head: str, question: str) -> bool:
+    """Whether a line's beginning says that a translation follows, or in which language; the question names languages."""
+    words = head.lower().split()
+    asked = question.partition(":")[0]
+    languages = {word.lower() for word in _NAME.findall(asked)} if len(words) == 1 else set()
+    return len(words) <= _LABEL and (_TRANSLATION.search(head) is not None or bool(languages.intersection(words)))
 
 
 def _without_source(answer: str, source: str) -> str:
@@ -183,8 +220,10 @@ def _without_source(answer: str, source: str) -> str:
     bare = source.strip().rstrip(".?!")
     if not bare:
         return answer
-    marks = r"[\"'*_`\u201c\u201d\u2018\u2019.?!]*"
-    lead = rf"(?:the )?(?:hanuyu |kalamang |english |original )?(?:sentence|phrase|text|source)?:?\s*{marks}"
+    marks = r"[\"'*_`\u201c\u201d\u2018\u2019\u00ab\u00bb.?!]*"
+    of = rf"(?<=translation) (?:of|for)(?: the)?(?: \w+)?(?: sentence| phrase| text)? ?{marks}{re.escape(bare)}{marks}"
+    answer = re.sub(of, "", answer, flags=re.IGNORECASE)
+    lead = rf"(?:[-*>#]+ )?(?:(?:the )?(?:\w+ )?(?:sentence|phrase|text|source)?:?|{marks}(?:\w+ ){{0,2}}\w+{marks}:{marks})\s*{marks}"
     said = rf"^[ \t]*{lead}{re.escape(bare)}{marks}[ \t]*(?:{_MEANS}[ \t]*[:：]?|$)[ \t]*\n?"
     without = re.sub(said, "", answer, flags=re.IGNORECASE | re.MULTILINE)
     return without if any(c.isalnum() for c in without) else answer
@@ -215,7 +254,7 @@ def read_long(answer: str, beginning: str) -> str:
 
 
 def read_transcript(answer: str, said: str = "") -> TextRead:
-    """Return what was written down: thoughts, fences, JSON and a line that announces a transcript come off, no more.
+    """Return what was written down: thoughts, wrapping, what announces a transcript and what is offered after it come off.
 
     Args:
         answer: The model's own text.
@@ -223,10 +262,20 @@ def read_transcript(answer: str, said: str = "") -> TextRead:
     """
     thought = without_thoughts(answer)
     text, how = "" if thought.unclosed else thought.text.lstrip(), "whole"
+    if tagged := _IN_TAGS.match(text):
+        text = tagged[2].strip()
+    text = text if _SPEAKERS.match(said) else _SPEAKERS.sub("", text)
+    offered = _OFFERED.search(text, max(0, len(text) - _LEAD))
+    if offered and " ".join(claims.words(normalise(offered[0])).split()[:3]) not in claims.words(
+        normalise(said[-_LEAD:])
+    ):
+        text = text[: offered.start()].rstrip()
     if _first_words(text) != _first_words(said):
         fenced, place = _FENCE_ALL.match(text), in_json(text.strip())
         text, how = (place.text, place.how) if place else (fenced[1].lstrip() if fenced else text, how)
-        head = _ANNOUNCED.match(text[:_LEAD])  # no further: a loop of blanks must not be read again and again
+        head = _ANNOUNCED.match(text[:_LEAD]) or _SAID_BY.match(
+            text[:_LEAD]
+        )  # no further: a loop of blanks must not be read again and again
         text = _ENDED.sub("", text[head.end() :]) if head else text
     return TextRead(text, how == "null" or (len(text) < SHORT and abstains(normalise(text))), how)
 

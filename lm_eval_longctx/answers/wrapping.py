@@ -18,11 +18,12 @@ _MOST_BOXES = 100
 """More boxes than this are no answer, but a loop."""
 
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`]*$", re.MULTILINE)
+_ANSWER_TAG = r"(?:final[_ -]?)?(?:answer|translat(?:ion|ed(?:[_ -]text)?)|transcript(?:ion)?)"
 _TAGS = re.compile(
-    r"</?(?:answer|final_answer|final|response|result|output|b|strong|i|em|p|code|pre|s)>", re.IGNORECASE
+    rf"</?(?:{_ANSWER_TAG}|final|response|result|output|english|b|strong|i|em|p|code|pre|s)>", re.IGNORECASE
 )
-_ANSWER_OPEN = re.compile(r"<(?:final_)?answer>", re.IGNORECASE)
-_ANSWER_CLOSE = re.compile(r"</(?:final_)?answer>", re.IGNORECASE)
+_ANSWER_OPEN = re.compile(rf"<{_ANSWER_TAG}>", re.IGNORECASE)
+_ANSWER_CLOSE = re.compile(rf"</{_ANSWER_TAG}>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
 _LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textit|texttt|operatorname)\s*\{([^{}\n]*)\}")
 _LATEX_MARK = re.compile(r"\\[()\[\]]|\$\$?|\\!")
@@ -78,7 +79,7 @@ _KEYS = (
 ).split()
 _LEAD = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|absolutely|here (?:is|are)|here's|great question|great|thank you|thanks|yes|alright|"
-    r"got it|no problem|happy to help|i(?:'d| would) be (?:happy|glad) to|let me|based on|according to|after|claro|por supuesto|"
+    r"got it|no problem|happy to help|i(?:'d| would) be (?:happy|glad) to|let me|based on|according to|after (?:\w+ly )?(?:read|review|look|check|analy[sz]|examin|search|go|consider|count|listen|watch|compar)\w*|claro|por supuesto|"
     r"bien sûr|voici|natürlich|gerne|hier ist|certo|ecco|конечно|вот|当然|好的|もちろん|はい|물론|بالطبع|بالتأكيد)\b",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from lm_eval_longctx.answers.texts import read_translation
+from lm_eval_longctx.answers.texts import TextRead, read_translation
 from lm_eval_longctx.answers.thoughts import MOST
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.scorers.base import ABSTAINED, Column, Metric, Scorer
@@ -125,7 +125,7 @@ class TranslationScorer(Scorer):
         The translation is the line in which the answer gives it: a polite line before it and an
         explanation below it are no translation. An abstention is none either, and scores as an empty one.
         """
-        read = read_translation(answer, str(sample.get("source", "")))
+        read = _read(sample, answer)
         gone = read.abstained and _plain(read.text) != _plain(sample["target"])
         pair = Pair("" if gone else read.text, sample["target"])
         value = Scored(pair)
@@ -143,7 +143,11 @@ class TranslationScorer(Scorer):
 
     def details(self, sample: Mapping[str, Any], answer: str) -> dict[str, Any]:
         """Return whether nothing could be read in the answer."""
-        return {"unparsed": float(read_translation(answer, str(sample.get("source", ""))).unparsed)}
+        return {"unparsed": float(_read(sample, answer).unparsed)}
+
+
+def _read(sample: Mapping[str, Any], answer: str) -> TextRead:
+    return read_translation(answer, str(sample.get("source", "")), str(sample.get("question", "")))
 
 
 def _plain(text: str) -> str:

@@ -282,3 +282,61 @@ def test_an_abstention_is_an_empty_transcript(answer):
     assert (found["wer"], found["insertions"], found["abstained"]) == (1, 0, 1)
     found = scorer.score({"target": answer}, answer)
     assert (found["wer"], found["abstained"]) == (0, 0)
+
+
+SUNG = "we went down to the river and sang all night long"
+INTRODUCED = (
+    "",
+    "The speaker says: ",
+    "The audio says: ",
+    "The recording says:\n\n",
+    "In the recording, the speaker says: ",
+    "Sure, here's what is said in the audio: ",
+    "This is what I hear: ",
+    "Okay. The audio contains the following speech: ",
+    "Speaker 1: ",
+    "**Speaker A:** ",
+    "**Transcript**\n\n",
+    "Here is the transcript:\n\n",
+)
+OFFERED = (
+    "",
+    "\n\nLet me know if you need anything else!",
+    "\n\n---\n\nLet me know if you would like a summary.",
+    "\n\n(Note: some words were hard to hear.)",
+    "\n\nI hope this helps!",
+    "\n\n[End of recording]",
+)
+TAGGED = (
+    ("", ""),
+    ('"', '"'),
+    ("<transcript>", "</transcript>"),
+    ("<transcription>\n", "\n</transcription>"),
+    ("<answer>", "</answer>"),
+)
+
+
+@pytest.mark.parametrize("before", INTRODUCED)
+def test_what_stands_round_a_transcript_is_no_part_of_it(before):
+    """Whoever is said to speak, tags, notes and offers come off, whatever their combination."""
+    answers = [f"{before}{left}{SUNG}{right}{after}" for left, right in TAGGED for after in OFFERED]
+    scorer = TranscriptScorer({})
+    assert [
+        answer for answer in answers if scorer.score({"id": "x", "target": SUNG, "seconds": 4}, answer)["wer"]
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Speaker 1: hello there\nSpeaker 2: good day",
+        "do come in.\nLet me know if you need anything",
+        "The speaker says: order, order",
+        "That is all.\nIf you have questions, ask them now.",
+        "Would you like some tea",
+        "This is what I hear: nothing at all",
+    ],
+)
+def test_what_was_really_said_is_never_taken_off(said):
+    """A speech that itself begins or ends so is compared whole."""
+    assert TranscriptScorer({}).score({"id": "x", "target": said, "seconds": 4}, said)["wer"] == 0
