@@ -96,7 +96,9 @@ def lines_of(file: Path) -> Iterator[Line]:
 def as_json(plain: Any) -> bytes:
     """Return plain values as compact JSON, lone surrogates too, which only Python's own writer takes."""
     try:
-        return bytes(bytearray(orjson.dumps(plain)))  # a copy: what orjson returns holds eight kilobytes, however short
+        return bytes(
+            memoryview(orjson.dumps(plain))
+        )  # a copy: what orjson returns holds eight kilobytes, however short
     except TypeError:
         return json.dumps(plain).encode()
 
@@ -110,27 +112,35 @@ def _parsed(line: bytes) -> Any:
 
 
 def answers_of(logged: Line, metrics: Sequence[str], longest: int) -> Iterator[dict[str, Any]]:
-    """Yield what is told of each answer to a sample: several with ``repeats``, else one."""
+    """Yield what is told of each answer to a sample: several with ``repeats``, else one.
+
+    A hundred thousand samples pass here: what is the same for all answers of a sample is worked out once, and each
+    answer is one dictionary that nothing is copied into.
+    """
     recipe, calls = _asked(logged)
-    shared = {**_shared(logged["doc"], longest), **_scores(logged, metrics), "recipe": recipe}
+    sample = logged["doc"]
+    values = {name: value for name in metrics if type(value := logged.get(name)) in _NUMBERS}
     readings = logged.get("reading") or ()
     said = _responses(logged)
     for index, text in enumerate(said):
         reading = readings[index] if index < len(readings) else _NOTHING
-        call = calls[index] if index < len(calls) else _NOTHING
-        which = {"answer_of": [index + 1, len(said)]} if len(said) > 1 else _NOTHING
-        answer = in_pieces(text, reading, longest)
-        yield {**shared, **which, "answer": answer, **_read(reading), **_call(call, reading)}
-
-
-def _shared(sample: Line, longest: int) -> dict[str, Any]:
-    """Return what was asked."""
-    return {
-        "id": str(sample.get("id", "")),
-        "variant": str(sample.get("variant") or ""),
-        "question": _short(sample.get("question", ""), longest),
-        "target": _short(sample.get("target", ""), longest),
-    }
+        answer = {
+            "id": str(sample.get("id", "")),
+            "variant": str(sample.get("variant") or ""),
+            "question": _short(sample.get("question", ""), longest),
+            "target": _short(sample.get("target", ""), longest),
+            "score": values.get(metrics[0]),
+            "values": values,
+            "recipe": recipe,
+        }
+        if len(said) > 1:
+            answer["answer_of"] = [index + 1, len(said)]
+        answer["answer"] = in_pieces(text, reading, longest)
+        answer["why"] = str(reading.get("note") or "")
+        answer["read"] = {key: found for key in _MADE if (found := reading.get(key))}
+        answer["abstained"] = bool(reading.get("abstained"))
+        _add_call(answer, calls[index] if index < len(calls) else _NOTHING, reading)
+        yield answer
 
 
 def _short(value: Any, longest: int) -> Pieces:
@@ -138,38 +148,21 @@ def _short(value: Any, longest: int) -> Pieces:
     return text if len(text) <= longest else shortened(text, longest)
 
 
-def _scores(logged: Line, metrics: Sequence[str]) -> dict[str, Any]:
-    """Return how the answers were scored."""
-    values = {name: value for name in metrics if type(value := logged.get(name)) in _NUMBERS}
-    return {"score": values.get(metrics[0]), "values": values}
-
-
-def _read(reading: Line) -> dict[str, Any]:
-    """Return what the scorer made of an answer, as far as it says so."""
-    return {
-        "why": str(reading.get("note") or ""),
-        "read": {key: reading[key] for key in _MADE if reading.get(key)},
-        "abstained": bool(reading.get("abstained")),
-    }
-
-
-def _call(call: Line, reading: Line) -> dict[str, Any]:
-    """Return how a call went: our harness keeps it among the arguments."""
+def _add_call(answer: dict[str, Any], call: Line, reading: Line) -> None:
+    """Add how a call went: our harness keeps it among the arguments."""
     usage = call.get("usage") or _NOTHING
     tokens = {name: n for name, n in usage.items() if name.endswith("_tokens")}
     if counted := call.get("counted_tokens"):
         tokens["counted"] = counted
-    return {
-        "outcome": str(reading.get("outcome") or call.get("outcome") or ""),
-        "detail": str(call.get("detail") or ""),
-        "tokens": tokens,
-        "cost": usage.get("cost"),
-        "seconds": call.get("seconds"),
-        "attempts": call.get("attempts"),
-        "replayed": bool(call.get("replayed")),
-        "notes": [str(note) for note in call.get("notes") or ()],
-        "key": str(call.get("key") or ""),
-    }
+    answer["outcome"] = str(reading.get("outcome") or call.get("outcome") or "")
+    answer["detail"] = str(call.get("detail") or "")
+    answer["tokens"] = tokens
+    answer["cost"] = usage.get("cost")
+    answer["seconds"] = call.get("seconds")
+    answer["attempts"] = call.get("attempts")
+    answer["replayed"] = bool(call.get("replayed"))
+    answer["notes"] = list(map(str, call.get("notes") or ()))
+    answer["key"] = str(call.get("key") or "")
 
 
 def _asked(logged: Line) -> tuple[str, Sequence[Line]]:

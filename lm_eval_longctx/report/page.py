@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lm_eval_longctx.report.answers import Answer, Place
     from lm_eval_longctx.report.grid import Grid
     from lm_eval_longctx.report.markup import Picture
+    from lm_eval_longctx.report.previews import Previews
     from lm_eval_longctx.results import Run
 
     Links = Mapping[str, str]
@@ -45,7 +46,7 @@ _NO_SCRIPT = "Opening a cell, filters and search need JavaScript; everything els
 
 def page(
     runs: Sequence[Run],
-    pictures: Sequence[Picture] = (),
+    pictures: Iterable[Picture] = (),
     metric: str | None = None,
     links: Links | None = None,
     previews: int = PREVIEWS,
@@ -54,7 +55,7 @@ def page(
 
     Args:
         runs: The sweeps to show; all have the metric.
-        pictures: The figures to show.
+        pictures: The figures to show; asked for when the samples are read and packed.
         metric: The metric to show; each sweep's main one by default.
         links: Where files lie, relative to the page, by their path.
         previews: How many samples are shown with what lies around their needle.
@@ -63,8 +64,9 @@ def page(
         ResultsError: A samples file beside the results is damaged.
     """
     anchors, known = Anchors(), links or {}
-    seen = _seen(runs, pictures, metric, anchors, known)
-    data = _data(runs, metric, anchors, known, previews)
+    blocks, found = _packed(runs, metric, known, previews)
+    seen = _seen(runs, list(pictures), metric, anchors, known)
+    data = _data(runs, metric, anchors, blocks, found)
     script = "\n".join(map(asset, _SCRIPTS))
     head = element("head", _head(script), element("title", _TITLE), element("style", asset("page.css")))
     body = ("<body>", *seen, *data, f"<script>{script}</script></body>")
@@ -138,18 +140,29 @@ def _select(name: str, label: str, values: Iterable[str]) -> str:
     return element("label", f"{label} ", element("select", everything, *options, id=f"filter-{name}", name=name))
 
 
-def _data(runs: Sequence[Run], metric: str | None, anchors: Anchors, links: Links, previews: int) -> Iterator[str]:
-    """Yield the samples: a block for each cell of each run."""
+def _packed(
+    runs: Sequence[Run], metric: str | None, links: Links, previews: int
+) -> tuple[list[dict[Place, str]], Previews]:
+    """Return the samples of each run, a block a cell, and what lies around the needles of some."""
     bounds = Bounds.of(runs)
     answers = [_answers(run, metric, bounds) for run in runs]
     found = make_previews(runs, answers, previews)
     numbers = {sample: number for number, sample in enumerate(found.around)}
+    blocks = []
     for run, some in zip(runs, answers, strict=True):
         grid = make_grid(run.block, metric)
         places = [(length, depth) for length in grid.lengths for depth in grid.depths if grid.cell(length, depth).run]
         about = {place: _about(run, grid, *place, links) for place in places}
-        blocks = sample_blocks(some, about, bounds, numbers)
-        yield from _scripts(run, grid, blocks, anchors)
+        blocks.append(sample_blocks(some, about, bounds, numbers))
+    return blocks, found
+
+
+def _data(
+    runs: Sequence[Run], metric: str | None, anchors: Anchors, blocks: Sequence[Mapping[Place, str]], found: Previews
+) -> Iterator[str]:
+    """Yield the samples, and what lies around needles."""
+    for run, packed in zip(runs, blocks, strict=True):
+        yield from _scripts(run, make_grid(run.block, metric), packed, anchors)
     for number, excerpts in enumerate(found.around.values()):
         yield element("script", pack(as_json(excerpts)), type="application/gzip", data_around=str(number)) + "\n"
     if found.note:

@@ -46,7 +46,7 @@ def in_pieces(answer: str, reading: Mapping[str, Any], longest: int) -> Pieces:
         return answer
     parts = _parted(answer, spans)
     if len(answer) <= longest:
-        return [[kind, text] for kind, text in parts]
+        return list(parts)
     return [piece for kind, text in parts for piece in _bounded(kind, text, longest)]
 
 
@@ -66,17 +66,17 @@ def _bounded(kind: str, text: str, longest: int) -> Iterator[list[str]]:
     yield [kind, text[len(text) - tail :]]
 
 
-def _parted(answer: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
+def _parted(answer: str, spans: Sequence[Span]) -> Iterator[list[str]]:
     """Yield every piece of an answer in order; between what was read lies its wrapping."""
     between = WRAPPING if any(kind == READ for _, _, kind in spans) else PLAIN
     last = 0
     for start, end, kind in spans:
         if start > last:
-            yield between, answer[last:start]
-        yield kind, answer[start:end]
+            yield [between, answer[last:start]]
+        yield [kind, answer[start:end]]
         last = end
     if last < len(answer):
-        yield between, answer[last:]
+        yield [between, answer[last:]]
 
 
 def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
@@ -88,8 +88,10 @@ def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
         words = answer[begin:]
         start = begin + len(words) - len(words.lstrip())
         return [*thoughts, *([(start, start + len(words.strip()), ABSTAINED)] if words.strip() else [])]
-    thoughts.extend(_claims(answer, _read(answer, reading, begin), reading))
-    return thoughts
+    given = reading.get("claimed") or reading.get("given") or reading.get("chosen") or ()
+    values = [given] if isinstance(given, str) else list(given)[:_MANY]
+    read = _read(answer, reading, begin)
+    return [*thoughts, *(_with_claims(answer, read, values) if read else _found(answer[:MOST], values, CLAIM))]
 
 
 def _with_tags(answer: str, span: Span) -> Span:
@@ -109,20 +111,16 @@ def _read(answer: str, reading: Mapping[str, Any], begin: int) -> tuple[int, int
     return (start, start + len(text)) if start >= 0 else None
 
 
-def _claims(answer: str, read: tuple[int, int] | None, reading: Mapping[str, Any]) -> Iterator[Span]:
-    """Yield what was read, with the claims inside marked; only the claims where all was read."""
-    given = reading.get("claimed") or reading.get("given") or reading.get("chosen") or ()
-    if not given and not read:
-        return
-    start, end = read or (0, min(len(answer), MOST))
-    values = [given] if isinstance(given, str) else list(given)[:_MANY]
+def _with_claims(answer: str, read: tuple[int, int], values: Sequence[Any]) -> Iterator[Span]:
+    """Yield what was read, with the claims inside marked."""
+    start, end = read
     last = start
     for left, right, kind in _found(answer[start:end], values, CLAIM):
-        if read and start + left > last:
+        if start + left > last:
             yield last, start + left, READ
         yield start + left, start + right, kind
         last = start + right
-    if read and last < end:
+    if last < end:
         yield last, end, READ
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -12,14 +13,14 @@ from urllib.parse import quote
 from lm_eval_longctx.errors import ResultsError, unknown_option
 from lm_eval_longctx.files import write_whole
 from lm_eval_longctx.report.compare import shown_metric
-from lm_eval_longctx.report.figures import SPECIFICATION, available, drawn, figures
+from lm_eval_longctx.report.figures import SPECIFICATION, available, drawn, drawn_ahead, figures
 from lm_eval_longctx.report.grid import metric_names
 from lm_eval_longctx.report.markup import Picture
 from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.previews import PREVIEWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.report.figures import Figure
     from lm_eval_longctx.results import Run
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 _LONGEST = 80
 """Characters of a file's name; even of four bytes each they fit."""
+
+_MANY = 10_000
+"""Samples that take longer to read than another process takes to start."""
 
 _NOT_INSIDE = {"heatmap"}
 """Figures that the page does not show: its own grid says the same, and opens."""
@@ -88,15 +92,18 @@ def write_report(
     target, how = Path(folder), drawing or Drawing()
     shown = with_metric(runs, metric)
     described = figures(shown, metric, published=how.published)
-    inside = {one.name: _picture(one) for one in described if one.kind not in _NOT_INSIDE} if available() else {}
-    files, note = write_figures(described, target, how, inside)
-    whole_page = page(shown, list(inside.values()), metric, _links(shown, target), previews)
+    write_files(target, [])  # that it can be written is known before minutes of work
+    inside = [one for one in described if one.kind not in _NOT_INSIDE] if available() else []
+    svgs = _svgs(described if "svg" in how.forms and how.look == "light" and available() else inside, shown)
+    pictures = (Picture(one.task, one.kind, one.title, svgs()[one.name]) for one in inside)
+    whole_page = page(shown, pictures, metric, _links(shown, target), previews)
+    files, note = write_figures(described, target, how, svgs())
     (file,) = write_files(target, [(PAGE, whole_page.encode("utf-8", "replace"))])  # names may hold lone surrogates
     return Written(file, tuple(files), note)
 
 
 def write_figures(
-    described: Sequence[Figure], folder: Path, how: Drawing, inside: Mapping[str, Picture] | None = None
+    described: Sequence[Figure], folder: Path, how: Drawing, svgs: Mapping[str, bytes] | None = None
 ) -> tuple[list[Path], str]:
     """Draw figures into files.
 
@@ -104,7 +111,7 @@ def write_figures(
         described: What to draw.
         folder: Where to write; made if missing.
         how: In which forms, and for what.
-        inside: Pictures that are drawn already, as SVG for a light screen, by the figure's name.
+        svgs: Figures that are drawn already, as SVG for a light screen, by their names.
 
     Returns:
         The files, and what is missing to draw them; empty if nothing is.
@@ -115,9 +122,9 @@ def write_figures(
     """
     forms = [form for form in how.forms if available() or form == SPECIFICATION]
     named = zip(described, _file_names(described), strict=True)
-    known = inside if inside and how.look == "light" else {}
+    known = svgs if svgs and how.look == "light" else {}
     files = (
-        (f"{stem}.{form}", known[one.name].svg if form == "svg" and one.name in known else drawn(one, form, how.look))
+        (f"{stem}.{form}", known[one.name] if form == "svg" and one.name in known else drawn(one, form, how.look))
         for one, stem in named
         for form in forms
     )
@@ -153,9 +160,17 @@ def with_metric(runs: Sequence[Run], metric: str | None) -> list[Run]:
     return shown
 
 
-def _picture(one: Figure) -> Picture:
-    """Return a figure as the page shows it."""
-    return Picture(one.task, one.kind, one.title, drawn(one, "svg"))
+def _svgs(described: Sequence[Figure], runs: Sequence[Run]) -> Callable[[], Mapping[str, bytes]]:
+    """Begin to draw figures for a light screen, and return what waits for them; they are told by their names."""
+    logged = sum(run.block["summary"]["n"] for run in runs if run.samples_file)
+    ahead = drawn_ahead(described) if described and logged >= _MANY else None
+    return cache(
+        lambda: {one.name: svg for one, svg in zip(described, ahead() if ahead else map(_svg, described), strict=True)}
+    )
+
+
+def _svg(one: Figure) -> bytes:
+    return drawn(one, "svg")
 
 
 def _file_names(described: Sequence[Figure]) -> list[str]:

@@ -207,9 +207,12 @@ def report(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as made:
         bench_report.make(Path(made), 5000 if quick else 100_000)
         floor = told([sys.executable, str(HERE / "bench_report.py"), "--floor", made])
+        began = time.perf_counter()
         used = usage([sys.executable, "-m", "lm_eval_longctx", "report", made])
+        waited = time.perf_counter() - began
     return [
-        Figure("processor time (s)", used.ru_utime + used.ru_stime, None, floor["processor"], most=5.0),
+        Figure("seconds by the clock", waited, most=5.0),
+        Figure("processor time (s)", used.ru_utime + used.ru_stime, None, floor["processor"]),
         Figure("peak memory (MB)", used.ru_maxrss * 1024 / 1e6, most=1000.0),
     ]
 

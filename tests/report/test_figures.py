@@ -26,6 +26,7 @@ from lm_eval_longctx.report.figures import (
     Figure,
     available,
     drawn,
+    drawn_ahead,
     figure,
     figures,
     fonts,
@@ -70,6 +71,15 @@ def test_unscored_cells_are_grey(runs):
     assert (partial[1].count("too long"), partial[1].count("refused")) == (3, 1)
     assert partial[0][f"rgb{colour(0)}"] == 1
     assert perfect[0] == {f"rgb{colour(1)}": 15}
+
+
+@pytest.mark.parametrize("program", [sys.executable, "no-such-program"])
+def test_what_another_process_draws_is_the_same(runs, monkeypatch, program):
+    """Drawn in another process each figure is the same to the byte; where there can be none, it is drawn here."""
+    shown = figures(runs)
+    monkeypatch.setattr(fonts.sys, "executable", program)
+    wait = drawn_ahead(shown)
+    assert wait() == [drawn(one, "svg") for one in shown]
 
 
 def unscored(one):

@@ -16,7 +16,7 @@ from lm_eval_longctx.cli import main
 from lm_eval_longctx.completion import Completion
 from lm_eval_longctx.errors import ResultsError, UnknownOptionError
 from lm_eval_longctx.plugins.manager import registry
-from lm_eval_longctx.report import write_report
+from lm_eval_longctx.report import write_report, writing
 from lm_eval_longctx.report.figures import fonts
 from lm_eval_longctx.report.page import page
 from lm_eval_longctx.report.published import difference, published_for, published_parts
@@ -128,6 +128,18 @@ def test_pictures_are_written_and_inside(written):
     assert all(file.read_bytes().startswith(b"<svg") for file in written.pictures)
     assert len(read(written.page.read_text(encoding="utf-8")).sources) == len(written.pictures) - 2
     assert written.note == ""
+
+
+def test_a_report_of_very_many_samples_is_the_same(tmp_path, monkeypatch):
+    """Figures that another process draws while samples are read are those of any report, and so is the page."""
+    write_results(tmp_path, {"t": block()})
+    (tmp_path / "samples_t_2026-01-01T00.jsonl").write_text("")
+    usual = write_report(read_runs([tmp_path]), tmp_path / "a")
+    monkeypatch.setattr(writing, "_MANY", 1)
+    monkeypatch.setattr(writing, "drawn", None)
+    large = write_report(read_runs([tmp_path]), tmp_path / "b")
+    assert [file.read_bytes() for file in large.pictures] == [file.read_bytes() for file in usual.pictures]
+    assert large.page.read_bytes() == usual.page.read_bytes()
 
 
 def test_without_what_draws_there_is_still_a_page(runs, tmp_path, monkeypatch):

@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.report.compare import by_task
-from lm_eval_longctx.report.figures.figure import FORMATS, SPECIFICATION, Figure, bundle, drawn, save, whole
+from lm_eval_longctx.report.figures.figure import (
+    FORMATS,
+    SPECIFICATION,
+    Figure,
+    bundle,
+    drawn,
+    drawn_ahead,
+    save,
+    whole,
+)
 from lm_eval_longctx.report.figures.fonts import available
 from lm_eval_longctx.report.figures.heatmap import heatmap
 from lm_eval_longctx.report.figures.lengths import by_length
@@ -35,6 +44,7 @@ __all__ = [
     "bundle",
     "differences",
     "drawn",
+    "drawn_ahead",
     "figures",
     "save",
     "whole",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.errors import unknown_option
 from lm_eval_longctx.files import default_cache_dir, write_whole
-from lm_eval_longctx.report.figures.fonts import engine
+from lm_eval_longctx.report.figures.fonts import drawn_apart, engine
 from lm_eval_longctx.report.figures.looks import LOOKS, Look
 from lm_eval_longctx.report.figures.room import without_idle_limits
 
@@ -89,6 +89,17 @@ def drawn(figure: Figure, form: str, look: str = "light") -> bytes:
     if form not in FORMATS:
         raise unknown_option("form of figures", form, FORMATS)
     return FORMATS[form](figure, look)
+
+
+def drawn_ahead(figures: Sequence[Figure], look: str = "light") -> Callable[[], list[bytes]]:
+    """Begin to draw figures as SVG in a process of its own: what draws lets no thread of this one run meanwhile.
+
+    Returns:
+        What waits for them and returns them, the same as ``drawn`` gives.
+    """
+    specs = [whole(one, look) for one in figures]
+    wait = drawn_apart(specs, _VEGA_LITE)
+    return lambda: [_fitted(one, look, svg).encode() for one, svg in zip(figures, wait(), strict=True)]
 
 
 def whole(figure: Figure, look: str = "light") -> dict[str, Any]:
@@ -165,9 +176,11 @@ def _fewer_columns(part: Any, look: Look) -> None:
 
 
 def _svg_text(figure: Figure, look: str) -> str:
-    """Draw a figure; where it came out wider than its look allows, once more and narrower."""
-    spec = whole(figure, look)
-    svg = str(engine().vegalite_to_svg(spec, _VEGA_LITE))
+    return _fitted(figure, look, str(engine().vegalite_to_svg(whole(figure, look), _VEGA_LITE)))
+
+
+def _fitted(figure: Figure, look: str, svg: str) -> str:
+    """Return a figure as it was drawn; where it came out wider than its look allows, once more and narrower."""
     over = _over(svg, LOOKS[look])
     if over > 0:
         columns = _columns(figure.spec, LOOKS[look])
