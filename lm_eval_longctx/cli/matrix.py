@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,7 @@ class _Bar:
 
     def told(self, cell: Cell, ended: Ended, again: bool) -> None:
         """Count a cell, and say what went wrong."""
-        if ended.status:
+        if ended.status and ended.begun:
             last = (ended.told.strip().splitlines() or [""])[-1]
             then = "trying again" if again else f"see {cell.matrix.output / cell.id / 'cell.json'}"
             self._bar.write(f"{cell.id}: ended with {ended.status} ({last.strip()}); {then}", file=sys.stderr)
@@ -169,5 +170,8 @@ def _as_text(matrix: Matrix, store: Store, cells: list[Cell], failed: Mapping[st
         lines.append(f"budget: {funds['spent']:,.2f} of {funds['cap']:,.2f} USD spent{held}")
     if failed:
         lines.append(f"{len(failed):,} did not; the same command tries them again, and pays for no answer twice")
+    left = [cell for cell in cells if cell.id in failed and not failed[cell.id].begun]
+    lost = Counter((cell.model.name, failed[cell.id].told) for cell in left)
+    lines += [f"{count:,} of {model} were not begun: {why}" for (model, why), count in lost.items()]
     lines.append(f"lm-eval-longctx report {matrix.output} shows all of it")
     return fitted("\n".join(lines).splitlines())

@@ -99,6 +99,7 @@ class Ending:
         foreign: Failed calls and all calls of each other task: lm-eval scores failures as if they were answers.
         stopped: Why sending stopped early; empty if it did not.
         unsent: Questions that were not asked because of that.
+        refused: Why nothing more can be sent to our model: a key, a quota, a server that is gone; empty if it can.
         accepted: Whether the user accepts an incomplete run.
         ours: Whether our own model answered.
         recorded: Whether a ledger has the answers.
@@ -111,6 +112,7 @@ class Ending:
     foreign: dict[str, tuple[int, int]] = field(default_factory=dict)
     stopped: str = ""
     unsent: int = 0
+    refused: str = ""
     accepted: bool = False
     ours: bool = False
     recorded: bool = False
@@ -135,7 +137,8 @@ class Ending:
         """Note how our model's run ended, by its totals and its options."""
         self.ours, self.accepted = True, options["accept_incomplete"]
         self.recorded = options["ledger"] != "none"
-        self.unsent, self.stopped = totals["unsent"], totals["stopped"]
+        self.unsent = totals["unsent"]
+        self.stopped = self.refused = totals["stopped"]
         if self.unsent and not self.stopped:
             self.stopped = totals["reasons"].get("skipped_budget") or totals["reasons"].get("transport_failed", "")
 

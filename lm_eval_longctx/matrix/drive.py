@@ -76,12 +76,15 @@ class Driver:
         store: Where their results go.
         told: Called after each try of a cell, with the cell, how it ended, and whether it is tried again.
         tries: How often each was tried.
+        refused: Why a model takes no more questions, by its name: a refused key, a quota, a server that is gone.
+            Its other cells are not begun, since each would find that out for itself.
     """
 
     executor: Executor
     store: Store
     told: Callable[[Cell, Ended, bool], None]
     tries: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def run(self, cells: Iterable[Cell]) -> dict[str, Ended]:
         """Run cells; returns how each ended, by its name."""
@@ -99,6 +102,19 @@ class Driver:
                 else:
                     found[cell.id] = ended
                     self.store.keep(cell, ended, self.tries[cell.id])
+                if ended.status and ended.refused:
+                    self.refused[cell.model.name] = ended.refused
+                self.told(cell, ended, again)
+            found |= self._give_up(pending)
+        return found
+
+    def _give_up(self, pending: deque[Cell]) -> dict[str, Ended]:
+        """Take out what is not begun any more; what an earlier run kept of it stays."""
+        found, again = {}, False
+        for cell in list(pending):
+            if why := self.refused.get(cell.model.name):
+                pending.remove(cell)
+                found[cell.id] = ended = Ended(STOPPED, told=why, begun=False)
                 self.told(cell, ended, again)
         return found
 

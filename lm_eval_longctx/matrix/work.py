@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ class Ended:
         told: The end of what it printed.
         seconds: How long it took.
         host: Where.
+        begun: Whether it was begun at all.
     """
 
     status: int
@@ -65,6 +67,15 @@ class Ended:
     told: str = ""
     seconds: float = 0.0
     host: str = ""
+    begun: bool = True
+
+    @property
+    def refused(self) -> str:
+        """Why its model takes no more questions, from this cell or any other; empty if it does, or nobody knows."""
+        with suppress(StopIteration, ValueError, KeyError):  # none, one that is cut, one without our model
+            found = next(content for name, content in self.files.items() if Path(name).match("results_*.json"))
+            return str(json.loads(found)["config"]["longctx"]["totals"]["stopped"])
+        return ""
 
 
 def run_cell(work: Work) -> Ended:

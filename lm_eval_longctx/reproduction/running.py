@@ -38,12 +38,14 @@ class Ran:
         file: Its result file; ``None`` if there is none.
         error: Why there is none, or what is not whole; empty if all went well.
         status: lm-eval's exit status.
+        refused: Why the model takes no more questions, of this step or any other; empty if it does.
     """
 
     step: Step
     file: Path | None = None
     error: str = ""
     status: int = ENDED
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,25 @@ def run_steps(
     done: list[Ran] = []
     with one_index():
         for number, step in enumerate(steps, 1):
-            ended = next((ran for ran in done if ran.status > SIGNALLED), None)
-            if step.lacking or ended:
-                done.append(Ran(step, error=step.lacking or "not reached: somebody ended the run"))
+            if why := step.lacking or _not_reached(step, done):
+                done.append(Ran(step, error=why))
                 continue
             tell(f"{number} of {len(steps)}: {step.part.id} {step.condition}".rstrip())
             done.append(_taken(step, model, output, purse.left(), choice))
     return done
+
+
+def _not_reached(step: Step, done: Sequence[Ran]) -> str:
+    """Say why a step is not even begun after those before it; empty if it is.
+
+    Where the model takes nothing more, as with a refused key, each step would
+    find that out for itself; only what is all in the ledger can still be had.
+    """
+    if any(ran.status > SIGNALLED for ran in done):
+        return "not reached: somebody ended the run"
+    refused = next((ran.refused for ran in done if ran.refused), "")
+    recorded = step.cost is not None and not step.cost.calls
+    return f"not reached: {refused}" if refused and not recorded else ""
 
 
 def _taken(step: Step, model: tuple[str, str], output: Path, left: float | None, choice: Choice) -> Ran:
@@ -156,7 +170,7 @@ def _taken(step: Step, model: tuple[str, str], output: Path, left: float | None,
         error = " ".join("; ".join((*ENDING.coverage(), ENDING.last_words())).strip("; ").split())
     if not made and not error:
         error = f"it ended without a result (exit status {status})"
-    return Ran(step, made[-1] if made else None, error, status)
+    return Ran(step, made[-1] if made else None, error, status, ENDING.refused)
 
 
 def _status(command: Sequence[str]) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from concurrent.futures import Future
 
@@ -100,6 +101,30 @@ def test_only_what_may_end_otherwise_is_tried_again(drive, status, tries):
     """Death and errors are tried again; what has no score, was stopped by the budget, or cannot be read is not."""
     _, executor, cells, *_ = drive(lambda *_: Ended(status))
     assert len(executor.asked) == tries * len(cells)
+
+
+def test_a_model_that_takes_nothing_more_is_not_asked_by_every_cell(drive):
+    """After a refused key no further cell of that model is begun; those of others are, and earlier results stay."""
+    drive(lambda *_: Ended(4, {"m/results_1.json": b"part"}))
+    totals = {"config": {"longctx": {"totals": {"stopped": "the provider takes no more calls (401)"}}}}
+    refused = Ended(3, {"m/results_2.json": json.dumps(totals).encode()})
+    found, executor, cells, store, told = drive(lambda name, _: refused if "a_b" in name else GOOD)
+    mine = [cell for cell in cells if cell.model.name == cells[0].model.name]
+    assert sum(name in {cell.id for cell in mine} for name in executor.asked) == 1
+    assert len(executor.asked) == 1 + len(cells) - len(mine)
+    left = [cell for cell in mine if not found[cell.id].begun]
+    assert len(left) == len(mine) - 1
+    assert {found[cell.id].told for cell in left} == {"the provider takes no more calls (401)"}
+    assert all((store.folder / cell.id / "m" / "results_1.json").exists() for cell in left)
+    assert len(told) == len(cells)
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b'{"config": {"longctx": {"totals": {"stopped": ""}}}}'])
+def test_a_cell_whose_results_tell_nothing_lets_the_others_be(drive, content):
+    """Results that are cut, of another model, or of a run that was not stopped, say nothing about other cells."""
+    found, executor, cells, *_ = drive(lambda *_: Ended(3, {"m/results_1.json": content}))
+    assert len(executor.asked) == len(cells)
+    assert all(ended.begun for ended in found.values())
 
 
 def test_the_same_again_runs_only_what_has_not_ended(drive):

@@ -8,13 +8,16 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from lm_eval_longctx.cli import main, reproduce
+from lm_eval_longctx.harness.ending import ENDING, STOPPED
 from lm_eval_longctx.papers import read_paper
-from lm_eval_longctx.reproduction import held, running
+from lm_eval_longctx.reproduction import Choice, Purse, held, make_steps, run_steps, running
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 NEEDLE = {"task": "longctx_text_niah", "metadata": {"context_lengths": ["1k"], "depths": [0.5]}}
@@ -165,6 +168,31 @@ def test_ctrl_c_ends_the_run_and_keeps_what_there_is(tmp_path, capsys, monkeypat
     monkeypatch.setattr(reproduce, "read_paper", lambda _: lm_eval(()))
     assert main(words) == 130
     assert "ended by Ctrl-C" in capsys.readouterr().err
+
+
+def test_a_rejected_key_is_found_out_once(tmp_path, monkeypatch):
+    """Once the model takes nothing more, only what is all in the ledger is still begun; the others say why not."""
+    paper = read_paper(
+        paper_file(tmp_path, *(part(name, NEEDLE) for name in ("first", "asks", "recorded", "unpriced")))
+    )
+    steps = make_steps(paper, paper.parts, None, Choice(), lambda _: None)
+    calls = {"asks": SimpleNamespace(calls=2), "recorded": SimpleNamespace(calls=0)}
+    steps = [replace(step, cost=calls.get(step.part.id)) for step in steps]
+    begun = []
+
+    def refused(command):
+        begun.append(command)
+        totals = {"unsent": 1, "stopped": "the provider takes no more calls (401)", "reasons": {}}
+        ENDING.model(totals, {"accept_incomplete": False, "ledger": None})
+        return STOPPED
+
+    monkeypatch.setattr(running, "run_lm_eval", refused)
+    done = run_steps(steps, ("longctx", ""), tmp_path / "out", Purse.open(None, None, {}), Choice(), lambda _: None)
+    assert len(begun) == 2
+    told = {ran.step.part.id: ran.error for ran in done}
+    assert told["asks"] == told["unpriced"] == "not reached: the provider takes no more calls (401)"
+    assert "sending stopped early" in told["first"]
+    assert done[0].status == STOPPED
 
 
 def test_a_plan_that_is_too_dear_is_refused_before_the_first_call(tmp_path, capsys, monkeypatch):
