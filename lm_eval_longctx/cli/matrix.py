@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(plan.to_dict(), indent=2) if args.json else plan.as_text())
     if plan.refused:
         return 1
-    return 0 if args.dry_run else _run(matrix, store, cells, as_json=args.json)
+    return 0 if args.dry_run else _run(matrix, store, plan.possible(cells), as_json=args.json)
 
 
 def _told_apart(matrix: Matrix) -> Matrix:

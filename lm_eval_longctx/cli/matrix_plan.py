@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,15 @@ from tqdm.auto import tqdm
 from lm_eval_longctx.backend.estimate import wall_seconds
 from lm_eval_longctx.cli.plan import duration, money
 from lm_eval_longctx.cli.table import table
-from lm_eval_longctx.errors import LongctxError
+from lm_eval_longctx.errors import LengthError, LongctxError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.harness.pricing import REASONING, make_plan
+from lm_eval_longctx.matrix import cells_of
 from lm_eval_longctx.screen import fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.matrix import Cell, Matrix, ModelEntry, Store
@@ -70,12 +73,20 @@ class MatrixPlan:
         pending: The cells that are to run.
         rows: What they cost.
         refused: What cannot run, each with why.
+        impossible: Models, tasks and lengths of which there is no cell: others of the task's lengths can be asked.
+        left_out: Why.
     """
 
     matrix: Matrix
     pending: Sequence[Cell]
     rows: Sequence[Row]
     refused: Sequence[str]
+    impossible: Collection[tuple[str, str, str]] = ()
+    left_out: Sequence[str] = ()
+
+    def possible(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Return those of the matrix's cells that there can be."""
+        return [cell for cell in cells if _place(cell) not in self.impossible]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -87,6 +98,7 @@ class MatrixPlan:
             "total": sums,
             "budget": self.matrix.budget,
             "refused": list(self.refused),
+            "left_out": list(self.left_out),
         }
 
     def as_text(self) -> str:
@@ -95,7 +107,7 @@ class MatrixPlan:
             parts = [self._table(_KEYS, self.rows)]
         else:
             parts = [self._table((key,), self._sums(key)) for key in _KEYS]
-        return "\n\n".join([*parts, fitted([*self._notes(), *self.refused])])
+        return "\n\n".join([*parts, fitted([*self._notes(), *self.left_out, *self.refused])])
 
     def _table(self, keys: Sequence[str], rows: Sequence[Row]) -> str:
         total = ["total", *[""] * (len(keys) - 1), *_amounts(_sum(self.rows))]
@@ -109,7 +121,7 @@ class MatrixPlan:
 
     def _notes(self) -> list[str]:
         matrix, expected = self.matrix, _sum(self.rows).expected
-        done = len(matrix.models) * len(matrix.tasks) * len(matrix.lengths) * len(matrix.seeds) - len(self.pending)
+        done = len(self.possible(cells_of(matrix))) - len(self.pending)
         lines = [f"{done:,} cells have ended before and are not run again"] if done else []
         if len(self.rows) > _READABLE:
             lines.append(f"these are sums: --json has all {len(self.rows):,} rows, one a model, task and length")
@@ -154,51 +166,68 @@ def _amounts(row: Row) -> list[str]:
 
 def plan_matrix(matrix: Matrix, pending: Sequence[Cell]) -> MatrixPlan:
     """Price the cells that are to run: one seed of each model, task and length, taken as often as there are seeds."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in pending:
-        groups.setdefault((cell.model.name, cell.task), []).append(cell)
-    rows: dict[tuple[str, str], list[Row]] = {}
-    refused: dict[tuple[str, str], list[str]] = {}
-    with tqdm(total=len(groups), desc="planning", unit="task", dynamic_ncols=True, delay=_PATIENCE) as bar:
-        for task in dict.fromkeys(task for _, task in groups):  # of one task after the other samples are kept
+        groups.setdefault(_place(cell), []).append(cell)
+    rows: dict[tuple[str, str, str], list[Row]] = {}
+    refused: dict[tuple[str, str, str], LongctxError] = {}
+    with tqdm(total=len(groups), desc="planning", unit="row", dynamic_ncols=True, delay=_PATIENCE) as bar:
+        for task in dict.fromkeys(cell.task for cell in pending):  # of one task after the other samples are kept
             kept: dict[str, list[LongctxTask]] = {}
             texts: dict[tuple[str, str], int] = {}
-            for (name, _), cells in ((key, cells) for key, cells in groups.items() if key[1] == task):
+            for place, cells in ((place, cells) for place, cells in groups.items() if place[1] == task):
                 try:
-                    rows[name, task] = _planned(cells, kept, texts)
+                    rows[place] = _planned(cells, kept, texts)
                 except LongctxError as error:
-                    refused.setdefault((task, str(error)), []).append(name)
+                    refused[place] = error
                 bar.update()
-    ordered = [row for model in matrix.models for task in matrix.tasks for row in rows.get((model.name, task), ())]
-    return MatrixPlan(matrix, pending, ordered, _refusals(refused, {name for name, _ in groups}))
+    others = {_place(cell)[:2] for cell in cells_of(matrix) if _place(cell) not in refused}
+    impossible = {place for place, why in refused.items() if isinstance(why, LengthError) and place[:2] in others}
+    ordered = (rows.get(place, ()) for place in product(_names(matrix), matrix.tasks, matrix.lengths))
+    return MatrixPlan(
+        matrix,
+        [cell for cell in pending if _place(cell) not in impossible],
+        [row for of_place in ordered for row in of_place],
+        _told(matrix, {place: str(why) for place, why in refused.items() if place not in impossible}, "cannot run"),
+        impossible,
+        _told(matrix, {place: str(refused[place]) for place in refused if place in impossible}, "is left out"),
+    )
 
 
-def _refusals(refused: Mapping[tuple[str, str], Sequence[str]], models: Collection[str]) -> list[str]:
-    """Say what cannot run, once for all models of which the same is to be said."""
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.model.name, cell.task, cell.lengths[0]
+
+
+def _names(matrix: Matrix) -> list[str]:
+    return [model.name for model in matrix.models]
+
+
+def _told(matrix: Matrix, refused: Mapping[tuple[str, str, str], str], verb: str) -> list[str]:
+    """Say what is refused, once for all models and lengths of which the same is to be said."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for (name, task, length), why in refused.items():
+        found.setdefault((task, why), []).append((name, length))
     lines = []
-    for (task, why), names in refused.items():
-        where = "" if len(names) == len(models) else f" on {', '.join(names)}"
-        lines.append(f"{task} cannot run{where}: {why}")
+    for (task, why), places in found.items():
+        names, lengths = (list(dict.fromkeys(column)) for column in zip(*places, strict=True))
+        at = "" if len(lengths) == len(matrix.lengths) else f" at {', '.join(lengths)}"
+        on = "" if len(names) == len(matrix.models) else f" on {', '.join(names)}"
+        lines.append(f"{task}{at} {verb}{on}: {why}")
     return lines
 
 
 def _planned(cells: Sequence[Cell], kept: dict[str, list[LongctxTask]], texts: dict[tuple[str, str], int]) -> list[Row]:
-    """Price one model on one task; see ``planned_calls`` and ``make_plan`` for what models share."""
-    import json
-
-    first, lengths = cells[0], dict.fromkeys(length for cell in cells for length in cell.lengths)
+    """Price the seeds of one cell; see ``planned_calls`` and ``make_plan`` for what models share."""
+    first, seeds = cells[0], len(cells)
     config = first.config()
     model = LongctxLM(**config["model_args"])
-    metadata = {**first.metadata(), "context_lengths": list(lengths)}
     paths = [config["include_path"]] if "include_path" in config else []
-    asked = planned_calls(
-        model, [first.task], metadata=json.dumps(metadata), limit=config.get("limit"), include_path=paths, kept=kept
-    )
+    metadata, limit = json.dumps(first.metadata()), config.get("limit")
+    asked = planned_calls(model, [first.task], metadata=metadata, limit=limit, include_path=paths, kept=kept)
     try:
         plan = make_plan(model, list(asked), REASONING, texts)
     finally:
         model.backend.close()
-    seeds = len({cell.seed for cell in cells})
     return [
         Row(
             first.model.name,

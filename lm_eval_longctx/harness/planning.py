@@ -151,6 +151,36 @@ def unread_metadata(
     }
 
 
+def first_of_each_length(
+    model: LongctxLM, names: Sequence[str], metadata: dict[str, Any], limit: int, include_path: Sequence[str] = ()
+) -> dict[str, list[int]]:
+    """Return which samples of sweeps are those that a run of each length by itself asks under ``--limit``.
+
+    A sweep of several lengths begins each with another depth, so these are not its own first ones.
+
+    Args:
+        model: As it is asked.
+        names: Of the tasks.
+        metadata: Of the sweeps of all lengths.
+        limit: Samples of each length.
+        include_path: Further folders of tasks.
+
+    Returns:
+        By task the numbers of the samples, as lm-eval's ``--samples`` takes them.
+    """
+
+    def ids(given: dict[str, Any]) -> dict[str, list[str]]:
+        tasks = _listed(names, given, include_path)
+        for task in tasks:
+            task.build_all_requests(limit=1, rank=model.rank, world_size=1)  # in the model's own tokens, if asked
+        return {task.config.task: [sample["id"] for sample in task.eval_docs] for task in tasks}
+
+    alone = [ids({**metadata, "context_lengths": [length]}) for length in metadata["context_lengths"]]
+    first = {sample for of_length in alone for found in of_length.values() for sample in found[:limit]}
+    whole = ids(metadata).items()
+    return {name: [number for number, sample in enumerate(found) if sample in first] for name, found in whole}
+
+
 def one_task(name: str, metadata: Mapping[str, Any], include_path: Sequence[str] = ()) -> LongctxTask:
     """Make one of our tasks, with settings of its own.
 

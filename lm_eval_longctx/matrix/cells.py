@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from lm_eval_longctx.matrix.specification import Matrix, ModelEntry
 
 
+LIMIT_EACH = "limit_each"
+"""In the configuration of a whole sweep: how many samples of each length were asked. lm-eval's own ``limit`` counts
+those of all lengths together, so the cell's process names the samples instead."""
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """One model on one task with one seed, at one length; or at all of them, from the answers of such cells.
@@ -48,7 +53,7 @@ class Cell:
         return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
     def config(self) -> dict[str, Any]:
-        """Return what lm-eval's ``--config`` takes."""
+        """Return what lm-eval's ``--config`` takes, once ``LIMIT_EACH`` has been worked out."""
         matrix = self.matrix
         shared = {"max_cost": matrix.budget, "shared_budget": matrix.name} if matrix.budget is not None else {}
         args = {"model": self.model.model, **self.model.args, "ledger": matrix.ledger_path, **shared}
@@ -58,7 +63,7 @@ class Cell:
             "tasks": [self.task],
             "metadata": self.metadata(),
             "log_samples": True,
-            **({"limit": matrix.limit} if matrix.limit is not None else {}),
+            **({LIMIT_EACH if self.merged else "limit": matrix.limit} if matrix.limit is not None else {}),
             **({"include_path": matrix.include_path} if matrix.include_path is not None else {}),
         }
 

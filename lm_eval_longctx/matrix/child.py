@@ -6,18 +6,39 @@ run`` and a standard input that stays open until the end.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from lm_eval_longctx.harness.command_line import run_lm_eval
+from lm_eval_longctx.matrix.cells import LIMIT_EACH
 
 
 def main() -> int:
     """Run lm-eval with this process's arguments and return its exit status."""
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    _name_samples(Path(sys.argv[sys.argv.index("--config") + 1]))
     return run_lm_eval(sys.argv[1:])
+
+
+def _name_samples(path: Path) -> None:
+    """Name the samples that cells of one length each have asked, where the configuration says how many."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    limit = config.pop(LIMIT_EACH, None)
+    if limit is not None:
+        # Imported here: most cells have no use for it.
+        from lm_eval_longctx.harness.lm import LongctxLM
+        from lm_eval_longctx.harness.planning import first_of_each_length
+
+        model, paths = LongctxLM(**config["model_args"]), [config["include_path"]] if "include_path" in config else []
+        try:
+            config["samples"] = first_of_each_length(model, config["tasks"], config["metadata"], limit, paths)
+        finally:
+            model.backend.close()
+        path.write_text(json.dumps(config), encoding="utf-8")
 
 
 def _end_with_parent() -> None:

@@ -14,8 +14,9 @@ import yaml
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.cli.matrix_plan import MatrixPlan, Row, scores
 from lm_eval_longctx.harness.instances import SampleInstance
-from lm_eval_longctx.harness.planning import unread_metadata
-from lm_eval_longctx.matrix import Store, read_matrix
+from lm_eval_longctx.harness.planning import one_task, unread_metadata
+from lm_eval_longctx.matrix import Store, cells_of, read_matrix, whole_sweeps
+from lm_eval_longctx.matrix.child import _name_samples
 from lm_eval_longctx.matrix.work import Ended
 from lm_eval_longctx.tasks.base import Builder
 
@@ -70,7 +71,7 @@ def test_a_plan_works_samples_out_once_for_all_models(command, monkeypatch):
     both = json.loads(command("--dry-run", "--json", models=models, tasks=tasks)[1].out)["rows"]
     assert both == [*alone[0], *alone[1]]
     assert len(both) == 8
-    assert made == tasks
+    assert made == [task for task in tasks for _ in ("500", "1k")]
     assert len(written) == len(set(written)) == 8
 
 
@@ -102,6 +103,40 @@ def test_the_same_refusal_of_all_models_is_said_once(command):
     assert printed.out.count("longctx_text_nihah cannot run: ") == 1
     _, printed = command("--dry-run", models=models)
     assert printed.out.count("cannot run on ecko_tail: ") == 1
+
+
+def test_a_length_that_a_task_cannot_have_is_left_out(command):
+    """A task goes without the lengths that are too short for it, which is said; one without any is refused."""
+    status, printed = command("--dry-run", "--json", tasks=["longctx_text_niah", "longctx_text_graph"])
+    plan = json.loads(printed.out)
+    assert (status, plan["refused"]) == (0, [])
+    assert [line.partition(":")[0] for line in plan["left_out"]] == ["longctx_text_graph at 500 is left out"]
+    assert [(row["task"], row["length"]) for row in plan["rows"]][2:] == [("longctx_text_graph", "1k")]
+    status, printed = command("--dry-run", tasks=["longctx_text_niah", "longctx_text_graph"], lengths=["500"])
+    assert status == 1
+    assert "longctx_text_graph cannot run: " in printed.out
+
+
+def test_the_limit_is_of_each_cell(command, tmp_path):
+    """Each length has as many calls as the limit allows, and the whole sweep names just the samples of its cells."""
+    metadata = {"depths": [0, 0.5, 1], "samples_per_cell": 1}
+    _, printed = command("--dry-run", "--json", limit=2, metadata=metadata)
+    assert [row["calls"] for row in json.loads(printed.out)["rows"]] == [4, 4]  # of two seeds
+    matrix = read_matrix(tmp_path / "m.yaml")
+    cells = [cell for cell in cells_of(matrix) if cell.seed == 1]
+    (whole,) = whole_sweeps(cells)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(whole.config()))
+    _name_samples(path)
+    named = json.loads(path.read_text())
+    asked = [ids_of(cell.config()["metadata"])[: cell.config()["limit"]] for cell in cells]
+    found = ids_of(whole.config()["metadata"])
+    assert {found[number] for number in named["samples"]["longctx_text_niah"]} == {name for of in asked for name in of}
+    assert {name for name in named if name.startswith("limit")} == set()
+
+
+def ids_of(metadata):
+    return [sample["id"] for sample in one_task("longctx_text_niah", metadata).eval_docs]
 
 
 def test_a_long_plan_is_told_as_sums(tmp_path):
