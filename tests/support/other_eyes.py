@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import other_ears
@@ -23,7 +24,7 @@ import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
@@ -91,9 +92,12 @@ class Oracle:
             reads = "secret word" in asked.text  # reading takes a second a picture
             kinds = [(kind, digest, reads) for kind, _, digest in asked.pieces if kind != "text"]
             sent = {} if self._seen.keys() >= {*kinds} else dict(self._media())
-            for key in kinds:
-                if key not in self._seen:
-                    self._seen[key] = self._look(key[0], sent[key[1]], reads=reads)
+            missing = [key for key in dict.fromkeys(kinds) if key not in self._seen]
+            self._seen.update(
+                zip(
+                    missing, self._look([(kind, sent[digest]) for kind, digest, _ in missing], reads=reads), strict=True
+                )
+            )
             media = [self._seen[key] for key in kinds]
             self.asked.append((asked.text, media))
         if asked.text.startswith("Transcribe"):
@@ -114,17 +118,30 @@ class Oracle:
                 if content:
                     yield hashlib.sha256(content).hexdigest(), content
 
-    def _look(self, kind: str, content: bytes, *, reads: bool) -> Seen:
+    def _look(self, media: Sequence[tuple[str, bytes]], *, reads: bool) -> list[Seen]:
+        """Decode media, and read all pictures among them together: Tesseract takes long to begin."""
+        decoded = [self._opened(kind, content) for kind, content in media]
+        pictures = [picture for found in decoded if not isinstance(found, Seen) for picture in found]
+        read = iter(_read(pictures) if reads else [None] * len(pictures))
+        return [
+            found if isinstance(found, Seen) else _pictures(kind, found, [next(read) for _ in found])
+            for (kind, _), found in zip(media, decoded, strict=True)
+        ]
+
+    def _opened(self, kind: str, content: bytes) -> Seen | list[Image.Image]:
+        """Return what is heard, or the pictures."""
         with tempfile.NamedTemporaryFile() as file:  # a film that is read from a pipe must begin with its index
             file.write(content)
             file.flush()
             command = [self.ffmpeg, "-v", "error", "-i", file.name]
             if kind == "audio":
                 return _listen(other_ears.decode(file.name, content))
-            stream = _run([*command, "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])
-        pictures = list(_portable(stream))
-        read = {number: found for number, picture in enumerate(pictures) if reads and (found := _read(picture))}
-        return Seen(kind, len(pictures), {picture.size for picture in pictures}, words=read)
+            return list(_portable(_run([*command, "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])))
+
+
+def _pictures(kind: str, pictures: list[Image.Image], read: list[tuple[str, str] | None]) -> Seen:
+    words = {float(number): found for number, found in enumerate(read) if found}
+    return Seen(kind, len(pictures), {picture.size for picture in pictures}, words=words)
 
 
 def _listen(wave: np.ndarray) -> Seen:
@@ -165,17 +182,34 @@ def _portable(stream: bytes) -> Iterator[Image.Image]:
         yield Image.frombytes("RGB", (width, height), source.read(3 * width * height))
 
 
-def _read(picture: Image.Image) -> tuple[str, str] | None:
-    """Return ordinal and word of a secret word on a picture; what has nearly nothing white has no writing of ours."""
-    grey = picture.convert("L")
-    if sum(grey.histogram()[_WHITE:]) < _LEAST * grey.width * grey.height:
-        return None
+def _read(pictures: Sequence[Image.Image]) -> list[tuple[str, str] | None]:
+    """Return ordinal and word of a secret word on each picture; where nearly nothing is white there is no writing."""
+    found: dict[int, tuple[str, str]] = {}
+    greys = {number: picture.convert("L") for number, picture in enumerate(pictures)}
+    lit = [n for n, grey in greys.items() if sum(grey.histogram()[_WHITE:]) >= _LEAST * grey.width * grey.height]
     for times, white in ((3, 0), (2, 200), (3, 200)):  # Tesseract wants large dark letters on a light page
-        large = grey.resize((times * grey.width, times * grey.height), Image.Resampling.BICUBIC)
-        dark = large.point([0 if white and v > white else 255 if white else 255 - v for v in range(256)])
-        buffer = io.BytesIO()
-        dark.save(buffer, "PNG", compress_level=1)
-        text = _run(["tesseract", "-", "-", "--psm", "6"], buffer.getvalue()).decode()
-        if found := SECRET.search(" ".join(text.split())):
-            return (found[1] or "").lower(), found[2].lower()
-    return None
+        left = [number for number in lit if number not in found]
+        for number, text in zip(left, _texts([_dark(greys[number], times, white) for number in left]), strict=True):
+            if match := SECRET.search(" ".join(text.split())):
+                found[number] = (match[1] or "").lower(), match[2].lower()
+    return [found.get(number) for number in greys]
+
+
+def _dark(grey: Image.Image, times: int, white: int) -> Image.Image:
+    """Return a picture enlarged, with its light parts dark; from a shade on, or all of them."""
+    large = grey.resize((times * grey.width, times * grey.height), Image.Resampling.BICUBIC)
+    return large.point([0 if white and v > white else 255 if white else 255 - v for v in range(256)])
+
+
+def _texts(pages: Sequence[Image.Image]) -> list[str]:
+    """Return what Tesseract reads on each page."""
+    if not pages:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{number}.png") for number in range(len(pages))]
+        for file, page in zip(files, pages, strict=True):
+            page.save(file, compress_level=1)
+        listed = Path(folder, "pages.txt")
+        listed.write_text("".join(f"{file}\n" for file in files), encoding="utf-8")
+        texts = _run(["tesseract", str(listed), "-", "--psm", "6"]).decode().split("\f")
+    return texts[: max(len(pages), len(texts) - 1)]  # some versions end the last page too
