@@ -260,7 +260,7 @@ def test_sound_that_is_asked_for_in_tokens_fills_them_on_each_model(tmp_path, mo
     (tmp_path / "none.json").write_text("[]", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     lm = make_model(f"model={model},progress=false,ledger=none")
-    task = one_task(name, {"preset": "smoke", "pool": "30s", "context_lengths": ["2k", "90s"], **metadata})
+    task = one_task(name, {"preset": "smoke", "pool": "8s", "context_lengths": ["2k", "90s"], **metadata})
     assert {sample["context_label"] for sample in task.test_docs()} == {"2k", "1.5m"}
     task.build_all_requests(rank=lm.rank, world_size=1)
     found = {instance.doc["context_label"]: instance.doc for instance in task.instances}
