@@ -54,8 +54,8 @@ def find_needle(asked) -> str:
 
 
 def slowly(asked) -> Fault:
-    """Let an answer take some four seconds, so that there is a middle in which to kill."""
-    return Fault("slow_drip", seconds=0.01)
+    """Let an answer take a second and more, so that there is a middle in which to kill."""
+    return Fault("slow_drip", seconds=0.004)
 
 
 @pytest.fixture
