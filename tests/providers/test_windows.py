@@ -64,7 +64,7 @@ def serving(answers):
             del args
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))  # else half a second to stop
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"

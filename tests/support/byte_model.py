@@ -77,7 +77,7 @@ class EchoServer(ThreadingHTTPServer):
         self.window, self.cuts, self.bodies = window, cuts, []
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()  # else half a second to stop
         return self
 
     def __exit__(self, *_):
