@@ -217,13 +217,16 @@ def most_text(sample: Mapping[str, Any], prompt: Prompt | None) -> int:
 
     Args:
         sample: See ``lm_eval_longctx.sample``.
-        prompt: Rendered, where it holds text alone: that is quickly done. Media are not made for a plan; beside
-            them stand what the sample says, some words, and a label for each picture.
+        prompt: Rendered, where it holds text alone and the sample does not say how many they are: that is quickly done.
+            Media are not made for a plan; beside them stand what the sample says, some words, and a label for each
+            picture.
     """
     if prompt is not None:
         return prompt.text_bytes + len(prompt.answer_prefix.encode())
     if "tokens_by_kind" in sample:
         return int(sample["bytes"]) + _WORDS_BESIDE
+    if sample["unit"] == "tokens" and "bytes" in sample:
+        return int(sample["bytes"])
     pictures = max(int(sample.get("pictures") or 0), math.ceil(float(sample["context_length"])))
     return len(json.dumps(sample, default=str).encode()) + _WORDS_BESIDE + _LABEL * pictures
 

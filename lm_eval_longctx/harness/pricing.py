@@ -166,10 +166,11 @@ def _planned(asked: Asked, provider: Provider, hidden: int, texts: dict[tuple[st
     budget = provider.output_budget(Request(Prompt.user(), job.settings))
     answer = answer_tokens(sample, room) + min(hidden, budget - room)
     names = (job.task, str(sample["context_label"]), job.sample, job.repeat, job.group)
+    reckoned = bool(sample["haystack"].get("estimated"))
     content = (sample["id"], str(sample["recipe_digest"]))
     text = texts.get(content)
     if text is None:
-        text = texts[content] = most_text(sample, job.render() if set(job.modalities) == {"text"} else None)
-    reckoned = bool(sample["haystack"].get("estimated"))
+        rendered = set(job.modalities) == {"text"} and not (reckoned and "bytes" in sample)
+        text = texts[content] = most_text(sample, job.render() if rendered else None)
     text = math.ceil(text * (1 + MARGIN)) if reckoned else text
     return PlannedCall(*names, job.order, tokens, text, answer, budget, refusal(sample, job, provider), reckoned)

@@ -143,6 +143,27 @@ def test_a_long_documents_plan_is_never_below_what_is_counted(context, capsys, m
     assert exact["bytes"] <= reckoned["bytes"]
 
 
+@pytest.mark.parametrize("folder", ["dense", "loose"])
+def test_facts_that_are_planned_by_one_of_them_are_never_below_what_is_counted(folder, capsys, tmp_path, monkeypatch):
+    """One sample of a length and a hay stands for the others, in hay that is twice as dense elsewhere, too."""
+    (first, second) = sorted(("dense", "loose"), key=folder.__ne__)
+    lines = {"dense": "7 3 9 1 4 8\n" * 9000, "loose": "understanding international communication\n" * 30_000}
+    for number, name in enumerate((first, second)):
+        (tmp_path / f"{number}.py").write_text(lines[name])
+    hays = {"like": "{haystack}", "unlike": f"code:{tmp_path}"}
+    metadata = {"context_lengths": ["1k", "4k"], "depths": 2, "samples_per_cell": 3, "hays": hays}
+    roughly = planned(capsys, "niah_context_rot_longctx", metadata)["cells"]
+    monkeypatch.setattr("lm_eval_longctx.tasks.text_niah.facts.estimated", lambda _what: False)
+    for exact, reckoned in zip(planned(capsys, "niah_context_rot_longctx", metadata)["cells"], roughly, strict=True):
+        assert (exact["estimated"], reckoned["estimated"]) == (
+            0,
+            exact["calls"] - 4,
+        )  # of each hay and kind of fact one
+        assert exact["prompt_tokens"] <= reckoned["prompt_tokens"] < exact["prompt_tokens"] + 16 * exact["calls"]
+        assert exact["bytes"] <= reckoned["bytes"]
+        assert exact["output"] <= reckoned["output"]
+
+
 def test_the_table_marks_what_was_reckoned(capsys, tmp_path, monkeypatch):
     """In the table a tilde stands where tokens were reckoned, and nowhere else, and a line says of what."""
     monkeypatch.setattr(store, "segment_limit", lambda _number: 1 << 15)

@@ -38,6 +38,9 @@ _WIDEST, _PLENTY = 8, 64
 _BETWEEN = 256
 """Tokens between two stretches of an endless text: more than a unit has."""
 
+_LOOKS, _LOOK = 64, 1 << 12
+"""Places of a text at which its density is looked at, and bytes of each."""
+
 ENOUGH = 1 << 19
 """Bytes, at least, of an even text that a plan writes; what lies beyond is taken to be like them."""
 
@@ -267,6 +270,14 @@ class Corpus:
         if self._goes_on:
             return place
         return round_ * self.store.size + min(place, self.store.size)
+
+    @cached_property
+    def densest(self) -> float:
+        """The most bytes that a token has, on average, in any of some places all over the text that is stored."""
+        size, count = self.store.size, self.tokenizer.count
+        places = sorted({self.store.snap(size * place // _LOOKS) for place in range(_LOOKS)})
+        looks = [self.store.read(place, self.store.snap(place + _LOOK)) for place in places]
+        return max(len(look) / max(1, count(look.decode())) for look in looks)
 
     def exact(self, low: int, high: int, margin: int) -> tuple[Place, Place] | None:
         """Return the outermost safe places in a range of the stored text that keep a margin from its ends."""

@@ -15,7 +15,7 @@ from lm_eval_longctx.hay.text.splitting import LINES
 from lm_eval_longctx.plan import Rng
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from lm_eval_longctx.hay.base import BuildContext
     from lm_eval_longctx.hay.text.corpus import Corpus
@@ -156,25 +156,29 @@ def held(kind: Kind, corpus: Corpus, index: int, tokens: int) -> set[str]:
     return corpus.matches(name, kind.pattern, first, corpus.advance(first, tokens))
 
 
-def draw(kind: Kind, rng: Rng, count: int, taken: Collection[str], spec: str) -> list[str]:
+def listed(taken: Iterable[str]) -> str:
+    """Return what a hay holds as ``draw`` looks through it."""
+    return "\n".join(taken)
+
+
+def draw(kind: Kind, rng: Rng, count: int, taken: str, spec: str) -> list[str]:
     """Draw different texts of a kind, none of which stands in the hay.
 
     Args:
         kind: What to draw.
         rng: Decides.
         count: How many.
-        taken: What the hay holds of this kind, and what was drawn before.
+        taken: What the hay holds of this kind, and what was drawn before: see ``listed``.
         spec: The hay's name, for the message.
 
     Raises:
         CorpusError: The hay holds too many of this kind.
     """
-    joined = "\n".join(taken)
     drawn: list[str] = []
     for text in kind.candidates(rng):
         if len(drawn) == count:
             break
-        if text not in joined:
+        if text not in taken:
             drawn.append(text)
     if len(drawn) < count:
         raise CorpusError(

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +23,9 @@ PIECES = "pieces"
 
 LONGEST = 2000
 """Characters after which a unit is cut at a space, or anywhere if there is none."""
+
+_MANY = 1 << 10
+"""Bytes of a text from which on it is quicker to look for all line ends at once."""
 
 _CLOSERS = "\"')\\]\u2019\u201d\u00bb"
 _ENDS = re.compile(
@@ -46,6 +52,25 @@ def units_of(texts: Iterable[str], kind: str) -> Iterator[str]:
         for end in unit_ends(text, kind):
             yield text[start:end]
             start = end
+
+
+def blocks_of(texts: Iterable[str], kind: str) -> Iterator[tuple[bytes, list[int]]]:
+    """Yield texts as UTF-8, each with the bytes at which its units end; see ``unit_ends``."""
+    for text in texts:
+        data = text.encode()
+        ends = _short_line_ends(data) if kind == LINES and len(data) >= _MANY else []
+        ends = ends or list(unit_ends(text, kind))
+        if ends and ends[-1] != len(data):  # a character takes several bytes
+            ends = list(accumulate(len(text[start:end].encode()) for start, end in pairwise((0, *ends))))
+        if ends:
+            yield data, ends
+
+
+def _short_line_ends(data: bytes) -> list[int]:
+    """Return where lines end in UTF-8, all at once; nothing if there is one so long that it may have to be cut."""
+    feeds = np.frombuffer(data, np.uint8) == ord("\n")
+    ends = np.append(np.flatnonzero(feeds[:-1] & ~feeds[1:]) + 1, len(data))
+    return ends.tolist() if np.diff(ends, prepend=0).max() <= LONGEST else []
 
 
 def unit_ends(text: str, kind: str) -> Iterator[int]:

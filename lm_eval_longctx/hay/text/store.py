@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,12 +19,12 @@ import numpy as np
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.files import whole
 from lm_eval_longctx.hay.progress import progress
-from lm_eval_longctx.hay.text.splitting import units_of
+from lm_eval_longctx.hay.text.splitting import blocks_of
 from lm_eval_longctx.hay.text.tokenizers import CONTINUATION
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -85,6 +85,7 @@ class TextStore:
         self.period_units: int | None = None
         self._source = source
         self._writer: Iterator[None] | None = None
+        self._matches: dict[tuple[str, int], list[str]] = {}
         self._load()
         if not source.endless and self.period_bytes is None:
             self._write_all()
@@ -125,32 +126,30 @@ class TextStore:
     def _write(self) -> Iterator[None]:
         """Write segment after segment; those that exist already are passed over."""
         draft = _Draft()
-        for unit in self._rolled():
-            draft.add(unit)
-            if len(draft.text) >= segment_limit(draft.number):
-                if self._save(draft):
-                    yield
-                draft = draft.following()
+        for text, ends in self._rolled():
+            done = 0
+            while done < len(ends):
+                limit = segment_limit(draft.number)
+                done = draft.add(text, ends, done, limit)
+                if len(draft.text) >= limit:
+                    if self._save(draft):
+                        yield
+                    draft = draft.following()
         if draft.text:
             self._save(draft)
 
-    def _rolled(self) -> Iterator[bytes]:
-        """Yield the source's units, again and again until they are long enough to slice."""
+    def _rolled(self) -> Iterator[tuple[bytes, list[int]]]:
+        """Yield the source's texts with their units' ends, again and again until they are long enough to slice."""
         size = units = 0
-        short: list[bytes] = []
-        for unit in self._units():
-            size, units = size + len(unit), units + 1
+        short: list[tuple[bytes, list[int]]] = []
+        for text, ends in blocks_of(self._source.texts(), self._source.kind):
             if size < ROLLED_OUT:
-                short.append(unit)
-            yield unit
+                short.append((text, ends))
+            size, units = size + len(text), units + len(ends)
+            yield text, ends
         self.period_bytes, self.period_units = size, units
         for _ in range(-(-ROLLED_OUT // size) - 1 if size else 0):
             yield from short
-
-    def _units(self) -> Iterator[bytes]:
-        """Yield the source's text once, unit by unit."""
-        for unit in units_of(self._source.texts(), self._source.kind):
-            yield unit.encode()
 
     def _save(self, draft: _Draft) -> bool:
         """Put a segment in its place; return whether it is new to us."""
@@ -226,8 +225,13 @@ class TextStore:
         found: set[str] = set()
         for segment in self.segments:
             if segment.base < stop and start < segment.end:
-                found.update(_matches_in(segment, name, pattern))
+                found.update(self._matches_in(segment, name, pattern))
         return found
+
+    def _matches_in(self, segment: Segment, name: str, pattern: re.Pattern[bytes]) -> list[str]:
+        if (name, segment.base) not in self._matches:
+            self._matches[name, segment.base] = _matches_in(segment, name, pattern)
+        return self._matches[name, segment.base]
 
 
 class _Draft:
@@ -238,9 +242,29 @@ class _Draft:
         self.text = bytearray()
         self.units: list[int] = []
 
-    def add(self, unit: bytes) -> None:
-        self.units.append(self.base + len(self.text))
-        self.text += unit
+    def add(self, text: bytes, ends: Sequence[int], done: int, limit: int) -> int:
+        """Add the units of a text up to the one that reaches a limit.
+
+        Args:
+            text: UTF-8.
+            ends: Where its units end.
+            done: How many of them stand already somewhere.
+            limit: Bytes of this segment from which on it is closed; it is not yet.
+
+        Returns:
+            How many units of the text stand somewhere now.
+        """
+        if len(ends) == 1:  # as generated text comes
+            self.units.append(self.base + len(self.text))
+            self.text += text
+            return 1
+        start = ends[done - 1] if done else 0
+        last = min(bisect_left(ends, start + limit - len(self.text), done) + 1, len(ends))
+        shift = self.base + len(self.text) - start
+        self.units.append(start + shift)
+        self.units += [end + shift for end in ends[done : last - 1]]
+        self.text += text[start : ends[last - 1]]
+        return last
 
     def following(self) -> _Draft:
         """Return the empty segment after this one."""

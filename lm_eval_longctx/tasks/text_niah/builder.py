@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.hay.text.corpus import Corpus
@@ -17,6 +17,7 @@ from lm_eval_longctx.hay.text.keys import (
     check_template,
     draw,
     held,
+    listed,
 )
 from lm_eval_longctx.sample import Sample, planned_part
 from lm_eval_longctx.settings import Option
@@ -120,6 +121,7 @@ class _TextBuilder(Builder[S]):
         self._check("needle", ("key", "value", "kind"), required=("key", "value"))
         self._key: Kind = KINDS[self._options["key"]]
         self._value: Kind = KINDS[self._options["value"]]
+        self._taken = lru_cache(maxsize=64)(self._heard)
 
     def _check(self, name: str, allowed: tuple[str, ...], required: tuple[str, ...] = ()) -> None:
         self._options[name] = check_template(name, self._options[name], allowed, required)
@@ -137,10 +139,13 @@ class _TextBuilder(Builder[S]):
         """Draw needles whose keys and values the hay does not hold."""
         drawn: dict[str, list[str]] = {}
         for role, kind in (("key", self._key), ("value", self._value)):
-            taken = held(kind, self.corpus, plan.index, int(plan.length.amount))
-            taken.update(*drawn.values())
+            taken = listed((self._taken(kind, plan.index, int(plan.length.amount)), *drawn.get("key", ())))
             drawn[role] = draw(kind, plan.rng(role), count, taken, self.corpus.source.spec)
         return list(zip(drawn["key"], drawn["value"], strict=True))
+
+    def _heard(self, kind: Kind, index: int, length: int) -> str:
+        """Return what the hay of an index holds of a kind."""
+        return listed(held(kind, self.corpus, index, length))
 
     def _sentence(self, pair: Pair) -> str:
         key, value = pair

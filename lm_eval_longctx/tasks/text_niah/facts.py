@@ -7,6 +7,7 @@ their scores are paired.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.hay.chronicle.names import Names
+from lm_eval_longctx.hay.estimating import TEXT, estimated
 from lm_eval_longctx.hay.text.corpus import Corpus
-from lm_eval_longctx.hay.text.keys import Kind, draw, held
+from lm_eval_longctx.hay.text.keys import Kind, draw, held, listed
 from lm_eval_longctx.plan import expand
+from lm_eval_longctx.prompt import TextPart
 from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
 from lm_eval_longctx.tasks.base import Builder
@@ -37,6 +40,9 @@ INSTRUCTION = (
     "Exactly one name in the text is right; what follows from common knowledge counts as told. "
     "Answer with that full name and nothing else."
 )
+
+_KEPT = 1024
+"""Facts whose names are kept: those of all lengths and depths of an index, which every hay and factor has."""
 
 _WORD = re.compile(rb"[A-Z][a-z]+(?:-[A-Z][a-z]+)*")
 _LABEL = re.compile(r"[\w.+ -]+")
@@ -118,6 +124,8 @@ class FactBuilder(Builder[FactSample]):
         self._options: dict[str, Any] = dict(sweep.options)
         self._corpora: dict[str, Corpus] = {}
         self._taken = lru_cache(maxsize=64)(self._heard)
+        self._names = lru_cache(maxsize=_KEPT)(self._drawn)
+        self._alike: dict[tuple[str, float], tuple[FactSample, int]] = {}
         for name in ("facts", *FACTORS):
             if not self._options[name]:
                 raise ConfigError(f"{name} must name at least one of what there is")
@@ -145,25 +153,30 @@ class FactBuilder(Builder[FactSample]):
     def _fact(self, plan: PlannedSample) -> Fact:
         """Make the fact: of names that none of the hays has, and the same in all variants of its kind."""
         parts = parts_of(plan)
-        rng = replace(plan, variant=parts["fact"]).rng("fact")
+        bare = replace(plan, variant=parts["fact"])
+        people, places = self._names(bare)
+        depth, rng = float(plan.depth or 0), bare.rng("fact").fork("fact")
+        return KINDS[parts["fact"]].make(Wanted(rng, depth, people, places, parts, self._options))
+
+    def _drawn(self, plan: PlannedSample) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return people and places for a fact, whatever its factors and its hay."""
+        rng = plan.rng("fact")
         count = 2 * (1 + self._options["distractors"]) + self._options["updates"] + 1
         families, names = self._unheard(FAMILIES, plan, rng.fork("families"), count), Names(rng.fork("names"))
         people = [
             f"{names.given(rng.below(names.given_size), woman=rng.random() < 1 / 2)} {family}" for family in families
         ]
-        places = self._unheard(PLACES, plan, rng.fork("places"), 1 + self._options["distractors"])
-        depth = float(plan.depth or 0)
-        return KINDS[parts["fact"]].make(Wanted(rng.fork("fact"), depth, people, places, parts, self._options))
+        return tuple(people), tuple(self._unheard(PLACES, plan, rng.fork("places"), 1 + self._options["distractors"]))
 
     def _unheard(self, kind: Kind, plan: PlannedSample, rng: Rng, count: int) -> list[str]:
         taken, hays = self._taken(kind, plan.index, int(plan.length.amount))
         return draw(kind, rng, count, taken, hays)
 
-    def _heard(self, kind: Kind, index: int, length: int) -> tuple[set[str], str]:
-        """Return the names that hays of an index have near a length, and what the hays are called."""
+    def _heard(self, kind: Kind, index: int, length: int) -> tuple[str, str]:
+        """Return the names that hays of an index have near a length, a line each, and what the hays are called."""
         corpora = [self.corpus(label) for label in self._options["hays"] or [""]]
         taken = set().union(*(held(kind, corpus, index, length) for corpus in corpora))
-        return taken, ", ".join(corpus.source.spec for corpus in corpora)
+        return listed(taken), ", ".join(corpus.source.spec for corpus in corpora)
 
     def _spread(self, plan: PlannedSample, question: str) -> Spread:
         return Spread(self.corpus(parts_of(plan).get("hay", "")), f"{question} {self._options['instruction']}")
@@ -175,6 +188,35 @@ class FactBuilder(Builder[FactSample]):
             CorpusError: The hay cannot be had, or is too short.
             LengthError: The length is too short for question and sentences.
         """
+        if not estimated(TEXT):
+            return self._counted(plan)
+        alike = plan.variant, plan.length.amount
+        if alike in self._alike:
+            return self._reckoned(plan, *self._alike[alike])
+        made = self._counted(plan)
+        self._alike[alike] = made, self._most_bytes(made)
+        return made
+
+    def _reckoned(self, plan: PlannedSample, like: FactSample, size: int) -> FactSample:
+        """Take the sample of another index or depth in a plan, for which only lengths count."""
+        return {
+            **like,
+            **planned_part(plan, self.sweep.tokenizer),
+            "haystack": {**like["haystack"], "estimated": True},
+            "cluster": str(plan.index),
+            "target": max(like["target"], *like["distractors"], key=len),
+            "realised_length": plan.length.amount,
+            "realised_depth": plan.depth,
+            "bytes": size,
+        }
+
+    def _most_bytes(self, sample: FactSample) -> int:
+        """Return how many bytes a prompt has at most whose hay is any other part of the same text."""
+        corpus, prompt = self.corpus(parts_of(planned(sample)).get("hay", "")), self.render(sample)
+        shared = sum(len(part.text.encode()) for part in prompt.parts() if isinstance(part, TextPart) and part.shared)
+        return prompt.text_bytes + max(0, math.ceil(sample["context_length"] * corpus.densest) - shared)
+
+    def _counted(self, plan: PlannedSample) -> FactSample:
         fact, corpus = self._fact(plan), self.corpus(parts_of(plan).get("hay", ""))
         # Sentences at one place stand in this order, and what was told before must come before.
         told = (*fact.before, (fact.needle, float(plan.depth or 0)), *fact.after, *fact.others)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from text_kit import WORDS, written
 
-from lm_eval_longctx.hay.text.splitting import LINES, LONGEST, PIECES, SENTENCES, unit_ends
+from lm_eval_longctx.hay.text.splitting import LINES, LONGEST, PIECES, SENTENCES, blocks_of, unit_ends
 
 
 def units(text: str, kind: str = SENTENCES) -> list[str]:
@@ -71,3 +71,20 @@ def test_no_unit_is_too_long(script):
     assert "".join(parts) == text
     assert max(map(len, parts)) <= LONGEST
     assert not any(part[0] in "\u0301\u0303\u200d\u0308" for part in parts)
+
+
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["x = 1\n", "\n\n\n", "\u00e9t\u00e9\r\n", "a" * 700, "No end. "]), st.integers(1, 90)
+        ),
+        max_size=6,
+    ),
+    kind=st.sampled_from([SENTENCES, LINES, PIECES]),
+)
+def test_units_in_bytes_are_those_in_characters(parts, kind):
+    """A text cut in UTF-8, all lines at once where that can be done, has the units of the text cut in characters."""
+    texts = ["".join(part * times for part, times in parts), "", "One. Two.\n"]
+    blocks = blocks_of(texts, kind)
+    cut = [data[low:high].decode() for data, ends in blocks for low, high in pairwise([0, *ends])]
+    assert cut == [unit for text in texts for unit in units(text, kind)]
