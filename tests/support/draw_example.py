@@ -26,11 +26,11 @@ _TABLE = re.compile(r"(<!-- first example -->\n```\n)(.*?)(```\n<!-- end of firs
 _SCRIPT = re.compile(r"## The script of the first example\n\n```python[^\n]*\n(.*?)```", re.DOTALL)
 
 
-def made(folder: Path) -> Path:
+def made(folder: Path, python: str = sys.executable) -> Path:
     """Run the page's script in a folder and return where its results are."""
     (script,) = _SCRIPT.findall(PAGE.read_text(encoding="utf-8"))
     (folder / "example.py").write_text(script, encoding="utf-8")
-    subprocess.run([sys.executable, "example.py"], cwd=folder, check=True, capture_output=True)
+    subprocess.run([python, "example.py"], cwd=folder, check=True, capture_output=True)
     return folder / "out"
 
 
