@@ -127,7 +127,8 @@ class WordListBuilder(Builder[WordListSample]):
             listed, entries, tokens = fitted(listed, limit, lambda text: self._tokens(plan, text))
         self._reckoned[plan.variant, limit] = entries, tokens
         right, times, hay = listed.right(), listed.counts(entries), self._described(plan)
-        others = [number for word, number in times.items() if word not in {*right, DOTS}]
+        asked = {*right, DOTS}
+        others = [number for word, number in times.items() if word not in asked]
         return {
             **planned_part(plan, self.sweep.tokenizer),
             "haystack": {**hay, "estimated": True} if reckoned else hay,
@@ -154,7 +155,9 @@ class WordListBuilder(Builder[WordListSample]):
                 f"the haystack {sample['haystack']['spec']} is not the one that sample {sample['id']} was made from; "
                 "bring back the old text or run the sweep again"
             )
-        return self._prompt(plan, self._list(plan, sample["times"][0]).text(sample["entries"]))
+        # What was reckoned for a plan is never sent, only measured: its words take as many bytes in any order
+        mixed = not sample["haystack"].get("estimated")
+        return self._prompt(plan, self._list(plan, sample["times"][0]).text(sample["entries"], mixed=mixed))
 
     def _list(self, plan: PlannedSample, often: int = 1) -> CommonList | CodedList:
         """Return the list; of a sample, with words as often as it has them."""

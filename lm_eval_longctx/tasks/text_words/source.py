@@ -6,6 +6,9 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from operator import add
 from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import CorpusError, LengthError
@@ -103,9 +106,9 @@ class CommonList:
         """Return the words that are asked for."""
         return list(self.words[: self.common])
 
-    def text(self, entries: int) -> str:
-        """Return the list, numbered."""
-        return " ".join(f"{number}. {word}" for number, word in enumerate(_mixed(self, entries), 1))
+    def text(self, entries: int, *, mixed: bool = True) -> str:
+        """Return the list, numbered; without ``mixed`` in the order of ``counts``, which takes as many bytes."""
+        return " ".join(map(add, _numbers(entries), _entries(self, entries, mixed=mixed)))
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,11 @@ class CodedList:
     @property
     def least(self) -> int:
         """Entries with which the last word that is asked for stands more often than the next one."""
-        whole: float = sum(rank**-self.alpha for rank in range(1, _MANY))
-        apart: float = (ASKED + 1) ** -self.alpha - (ASKED + 2) ** -self.alpha
-        return math.ceil(whole / apart)
+        return _least(self.alpha)
 
     def counts(self, entries: int) -> dict[str, int]:
         """Return how often each word stands in so many entries, the most frequent first."""
-        shares = [rank**-self.alpha for rank in range(1, entries + 1)]
-        whole = sum(shares)
-        times = [number for share in shares[1:] if (number := int(entries * share / whole))]
+        times = _times(self.alpha, entries)
         return {DOTS: entries - sum(times), **dict(zip(self._words(len(times)), times, strict=True))}
 
     def _words(self, number: int) -> list[str]:
@@ -149,16 +148,37 @@ class CodedList:
         """Return the words that are asked for."""
         return self._words(ASKED)
 
-    def text(self, entries: int) -> str:
-        """Return the words one after the other."""
-        return " ".join(_mixed(self, entries))
+    def text(self, entries: int, *, mixed: bool = True) -> str:
+        """Return the words one after the other; without ``mixed`` in the order of ``counts``."""
+        return " ".join(_entries(self, entries, mixed=mixed))
 
 
-def _mixed(listed: CommonList | CodedList, entries: int) -> list[str]:
-    """Return all entries in random order."""
-    mixed = list(Counter(listed.counts(entries)).elements())
-    listed.rng.fork("order").shuffle(mixed)
-    return mixed
+@lru_cache(maxsize=16)
+def _numbers(entries: int) -> list[str]:
+    return [f"{number}. " for number in range(1, entries + 1)]
+
+
+@lru_cache(maxsize=64)
+def _times(alpha: float, entries: int) -> tuple[int, ...]:
+    """Return how often each coded word stands in so many entries, by rank: samples of a length ask for the same."""
+    shares = [rank**-alpha for rank in range(1, entries + 1)]
+    whole = sum(shares)
+    return tuple(takewhile(bool, (int(entries * share / whole) for share in shares[1:])))
+
+
+@lru_cache(maxsize=64)
+def _least(alpha: float) -> int:
+    whole: float = sum(rank**-alpha for rank in range(1, _MANY))
+    apart: float = (ASKED + 1) ** -alpha - (ASKED + 2) ** -alpha
+    return math.ceil(whole / apart)
+
+
+def _entries(listed: CommonList | CodedList, entries: int, *, mixed: bool) -> list[str]:
+    """Return all entries, in random order or in that of the words."""
+    found = list(Counter(listed.counts(entries)).elements())
+    if mixed:
+        listed.rng.fork("order").shuffle(found)
+    return found
 
 
 def fitted(

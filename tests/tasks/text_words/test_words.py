@@ -101,6 +101,21 @@ def test_plans_reckon_but_runs_count(tmp_path):
         assert abs(one["realised_length"] - other["realised_length"]) < 16
 
 
+@pytest.mark.parametrize("kind", ["common", "coded"])
+def test_what_a_plan_measures_has_as_many_bytes_as_what_is_sent(tmp_path, kind):
+    """A reckoned list is not mixed: it has the very entries, and so the bytes, of the list that a run would send."""
+    builder = made(tmp_path, context_lengths=["4k", "8k"], samples_per_cell=3, kinds=[kind])
+    with estimating(TEXT):
+        reckoned = [sample for sample in builder.samples() if sample["haystack"].get("estimated")]
+    assert len(reckoned) == 4
+    for sample in reckoned:
+        sent = {**sample, "haystack": {**sample["haystack"], "estimated": False}}
+        measured, mixed = (builder.render(one).text() for one in (sample, sent))
+        assert measured != mixed
+        assert len(measured.encode()) == len(mixed.encode())
+        assert Counter(entries_of(measured)) == Counter(entries_of(mixed))
+
+
 @pytest.mark.parametrize(
     ("metadata", "error", "told"),
     [
