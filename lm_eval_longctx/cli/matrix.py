@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.cli.table import option_table, table
+from lm_eval_longctx.ctrl_c import INTERRUPTED
 from lm_eval_longctx.errors import ConfigError
 from lm_eval_longctx.screen import fitted
 
@@ -32,9 +33,6 @@ Cells run in processes of this machine; ray: runs them on a cluster, with ledger
 
 keys of the file:
 """
-
-_INTERRUPTED = 128 + 2
-"""What shells say of a program that Ctrl-C ended."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,13 +95,26 @@ def _run(matrix: Matrix, store: Store, cells: list[Cell], *, as_json: bool) -> i
         sweeps = list(whole_sweeps(cell for cell in cells if store.has(cell)))
         failed |= _driven(executor, store, sweeps, "bringing together")
     except KeyboardInterrupt:
-        print("stopped: cells that run record what is in flight; the same command goes on from there", file=sys.stderr)
-        return _INTERRUPTED
+        told = "cells that run wait for what is in flight, which is paid; Ctrl-C again abandons it"
+        print(f"\nstopped: {told}; the same command goes on from there", file=sys.stderr)
+        executor.interrupt()
+        return INTERRUPTED
     finally:
-        executor.close()
+        _close(executor)
     failed = {name: ended for name, ended in failed.items() if ended.status}
     print(json.dumps(_found(matrix, store, cells), indent=2) if as_json else _as_text(matrix, store, cells, failed))
     return int(bool(failed))
+
+
+def _close(executor: Executor) -> None:
+    """Wait for what runs; a further Ctrl-C is passed on to it, and gives up what is in flight."""
+    while True:
+        try:
+            executor.close()
+        except KeyboardInterrupt:
+            executor.interrupt()
+        else:
+            return
 
 
 def _driven(executor: Executor, store: Store, cells: list[Cell], name: str) -> dict[str, Ended]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from lm_eval_longctx.cli.arguments import Parser
 from lm_eval_longctx.cli.completion import ASKED, complete, words_so_far
 from lm_eval_longctx.cli.lazily import late_imports
+from lm_eval_longctx.ctrl_c import INTERRUPTED, lose_no_ctrl_c
 from lm_eval_longctx.errors import LongctxError, disk_told
 from lm_eval_longctx.version import __version__
 
@@ -96,8 +97,8 @@ FILE_FAULTS = frozenset(
 )
 """Errors of files and folders, which the user can put right; others of the operating system are ours."""
 
-PIPE_CLOSED, INTERRUPTED = 128 + 13, 128 + 2
-"""What shells say of a program that SIGPIPE or Ctrl-C ended."""
+PIPE_CLOSED = 128 + 13
+"""What shells say of a program that SIGPIPE ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; the process's own by default.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    lose_no_ctrl_c()
     try:
         return _flushed(_dispatch(arguments))
     except BrokenPipeError:

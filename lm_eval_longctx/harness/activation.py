@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_longctx.ctrl_c import GOES_ON, lose_no_ctrl_c
 from lm_eval_longctx.errors import LongctxError, disk_fault, disk_told
 from lm_eval_longctx.harness import origin
 from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
@@ -31,9 +32,6 @@ MODEL_TARGET = "lm_eval_longctx.harness.lm:LongctxLM"
 _MARK = "_lm_eval_longctx"
 _COMMANDS = {"lm-eval", "lm_eval"}
 _OURS = {"lm_eval_longctx.harness.tasks", "lm_eval_longctx.harness.lm"}
-
-CTRL_C = "ended by Ctrl-C; the same command goes on, and pays nothing twice"
-"""What is said of a run that somebody ended."""
 
 
 def activate(module: ModuleType) -> None:
@@ -194,6 +192,7 @@ def tell_errors_in_one_line() -> None:
     """
     if not is_lm_eval(sys.argv) or hasattr(sys.excepthook, _MARK):
         return
+    lose_no_ctrl_c()
     before = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -202,7 +201,7 @@ def tell_errors_in_one_line() -> None:
         elif (fault := disk_fault(error)) and _is_ours(fault):
             print(f"lm-eval-longctx: {disk_told(fault)}", file=sys.stderr)  # noqa: T201 - likewise
         elif isinstance(error, KeyboardInterrupt) and _is_ours_that_runs():
-            print(f"\nlm-eval-longctx: {CTRL_C}", file=sys.stderr)  # noqa: T201 - likewise
+            print(f"\nlm-eval-longctx: {GOES_ON}", file=sys.stderr)  # noqa: T201 - likewise
         else:
             before(kind, error, trace)
 

@@ -13,12 +13,14 @@ import sys
 import threading
 from pathlib import Path
 
+from lm_eval_longctx.ctrl_c import lose_no_ctrl_c
 from lm_eval_longctx.harness.command_line import run_lm_eval
 from lm_eval_longctx.matrix.cells import LIMIT_EACH
 
 
 def main() -> int:
     """Run lm-eval with this process's arguments and return its exit status."""
+    lose_no_ctrl_c()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _name_samples(Path(sys.argv[sys.argv.index("--config") + 1]))
     return run_lm_eval(sys.argv[1:])

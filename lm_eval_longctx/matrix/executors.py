@@ -6,12 +6,11 @@ import logging
 import os
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval_longctx.errors import ConfigError, MissingExtraError
 from lm_eval_longctx.matrix.specification import LOCAL
-from lm_eval_longctx.matrix.work import Ended, Work, run_cell
+from lm_eval_longctx.matrix.work import Ended, Work, interrupt_cells, run_cell
 
 if TYPE_CHECKING:
     from lm_eval_longctx.matrix.specification import Matrix
@@ -31,6 +30,9 @@ class Executor(Protocol):
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run; the future fails if the worker dies."""
 
+    def interrupt(self) -> None:
+        """Begin nothing more, and pass Ctrl-C on to what runs."""
+
     def close(self) -> None:
         """Let the workers go."""
 
@@ -45,6 +47,11 @@ class Here:
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run."""
         return self._threads.submit(run_cell, work)
+
+    def interrupt(self) -> None:
+        """Begin nothing more, and pass Ctrl-C on to what runs."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        interrupt_cells()
 
     def close(self) -> None:
         """Wait for what runs; nothing more begins."""
@@ -86,8 +93,11 @@ class OnRay:
 
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run."""
-        future: Future[Ended] = self._run.remote(replace(work, apart=True)).future()
+        future: Future[Ended] = self._run.remote(work).future()
         return future
+
+    def interrupt(self) -> None:
+        """Do nothing yet: cells end by themselves, in good order, once the cluster is left."""
 
     def close(self) -> None:
         """Leave the cluster; one that was started for us ends."""

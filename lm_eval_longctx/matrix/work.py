@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _CHILD = "lm_eval_longctx.matrix.child"
 """What runs in the process."""
@@ -39,14 +39,11 @@ class Work:
         id: The cell's.
         config: What lm-eval's ``--config`` takes.
         environment: Variables beside those that the worker has.
-        apart: Whether its process is in a session of its own: Ray kills all of a lost worker's group, with answers in
-            flight that are paid. Here it stays in ours, so that Ctrl-C reaches it.
     """
 
     id: str
     config: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
-    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,25 @@ class Ended:
         return ""
 
 
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+"""The processes of cells that run here."""
+
+
+@contextmanager
+def _known(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    _RUNNING.add(process)
+    try:
+        yield
+    finally:
+        _RUNNING.discard(process)
+
+
+def interrupt_cells() -> None:
+    """Pass Ctrl-C on to the cells that run here: the first lets answers in flight come, the next abandons them."""
+    for process in list(_RUNNING):
+        process.send_signal(signal.SIGINT)
+
+
 def run_cell(work: Work) -> Ended:
     """Run a cell to its end, here."""
     began = time.monotonic()
@@ -92,9 +108,11 @@ def run_cell(work: Work) -> Ended:
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **work.environment},
-                start_new_session=work.apart,
+                # Whoever kills a whole group, as Ray does with that of a lost worker, leaves it what it has paid for;
+                # Ctrl-C comes from us, once, whether a terminal sent it to the group or somebody to us alone.
+                start_new_session=True,
             )
-            with process:  # closes its standard input at the end, and not before: see this module
+            with process, _known(process):  # closes its standard input at the end, and not before: see this module
                 try:
                     status = process.wait()
                 except BaseException:

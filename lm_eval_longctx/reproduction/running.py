@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.ctrl_c import GOES_ON, INTERRUPTED
 from lm_eval_longctx.errors import ConfigError, LongctxError
-from lm_eval_longctx.harness.activation import CTRL_C
 from lm_eval_longctx.harness.command_line import one_index, run_lm_eval
 from lm_eval_longctx.harness.ending import ENDED, ENDING, FAILED
 from lm_eval_longctx.ledger import Ledger
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from lm_eval_longctx.reproduction.steps import Choice, Step
 
-SIGNALLED, INTERRUPTED = 128, 128 + 2
-"""Exit statuses above the first are of a run that somebody ended; the second is that of Ctrl-C."""
+SIGNALLED = 128
+"""Exit statuses above it are of a run that somebody ended."""
 
 _LOCK = "reproduction.lock"
 _ROOM = 1 << 20
@@ -180,7 +180,7 @@ def _status(command: Sequence[str]) -> tuple[int, str]:
         with redirect_stdout(sys.stderr):
             status = run_lm_eval(command)
     except KeyboardInterrupt:  # while lm-eval loads or scores: the model itself sees to it while it asks
-        return INTERRUPTED, CTRL_C
+        return INTERRUPTED, GOES_ON
     except LongctxError as error:
         return FAILED, str(error)
     except Exception as error:  # noqa: BLE001 - lm-eval's tasks and data sets raise anything; other steps must go on

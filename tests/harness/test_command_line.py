@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from lm_eval_longctx.cli import main
+from lm_eval_longctx.ctrl_c import GOES_ON
 from lm_eval_longctx.errors import ConfigError, DepthError
-from lm_eval_longctx.harness.activation import CTRL_C, is_lm_eval, tell_errors_in_one_line
+from lm_eval_longctx.harness.activation import is_lm_eval, tell_errors_in_one_line
 from lm_eval_longctx.harness.command_line import check_output
 
 OURS = ("lm-eval", "/usr/bin/lm-eval", "lm_eval", "/x/lib/lm_eval/__main__.py")
@@ -103,5 +104,5 @@ def test_ctrl_c_ends_lm_eval_in_one_line(monkeypatch, capsys, arguments, loaded)
     tell_errors_in_one_line()
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     said, ours = capsys.readouterr().err, bool(arguments or loaded)
-    assert said == (f"\nlm-eval-longctx: {CTRL_C}\n" if ours else "")
+    assert said == (f"\nlm-eval-longctx: {GOES_ON}\n" if ours else "")
     assert len(told) == (not ours)

@@ -25,7 +25,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 RESULTS = ROOT / "docs" / "results.md"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "screen", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
+    ("errors", "files", "screen", "ctrl_c", "units", "prompt", "completion", "settings", "sweep", "plan", "sample"),
     ("answers", "papers"),
     ("hay", "providers", "scorers", "stats"),
     ("tasks", "plugins", "ledger"),
@@ -40,6 +40,7 @@ GROUND: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "screen": set(),
+    "ctrl_c": set(),
     "units": {"errors"},
     "completion": {"errors"},
     "prompt": {"errors", "units"},
