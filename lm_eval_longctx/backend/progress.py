@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lm_eval_longctx.backend.tally import Tally
 
 _EVERY = 1.0
+_NAME = 40
+"""Characters of a name that are shown."""
 
 _SHAPE = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 """What must not be lost on a narrow screen comes first: how far, how long still, the money; tqdm cuts at the end."""
@@ -80,7 +82,7 @@ class Progress:
         words += [said for said in (self.note, self._doing()) if said]
         if self._open:
             since, job = min(self._open.values(), key=lambda entry: entry[0])
-            words.append(f"slowest {time.monotonic() - since:.0f} s ({job.sample})")
+            words.append(f"slowest {time.monotonic() - since:.0f} s ({_brief(job.sample)})")
         return ", ".join(words)
 
     def close(self) -> None:
@@ -89,6 +91,11 @@ class Progress:
             with suppress(OSError):
                 self._bar.set_postfix_str(self.words())
                 self._bar.close()
+
+
+def _brief(name: str) -> str:
+    """Return a name that leaves room for what else stands in the line."""
+    return name if len(name) <= _NAME else f"{name[: _NAME // 2]}…{name[-_NAME // 2 :]}"
 
 
 def _short(count: int) -> str:

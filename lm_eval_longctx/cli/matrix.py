@@ -181,6 +181,8 @@ def _as_text(matrix: Matrix, store: Store, cells: list[Cell], failed: Mapping[st
         lines.append(f"budget: {funds['spent']:,.2f} of {funds['cap']:,.2f} USD spent{held}")
     if failed:
         lines.append(f"{len(failed):,} did not; the same command tries them again, and pays for no answer twice")
+        if stopped := sum("left of max_cost" in ended.told for ended in failed.values()):
+            lines.append(f"the budget stopped {stopped:,} of them: write a larger one first")
     left = [cell for cell in cells if cell.id in failed and not failed[cell.id].begun]
     lost = Counter((cell.model.name, failed[cell.id].told) for cell in left)
     lines += [f"{count:,} of {model} were not begun: {why}" for (model, why), count in lost.items()]

@@ -126,7 +126,8 @@ def _of_length(length: Record) -> Iterator[str]:
         return
     ends = length["interval"]
     odds = f"{number(length['odds'])} {span(ends)}".rstrip()
-    yield f"Twice the length multiplies the odds of winning by {odds}, strengths apart."
+    lone = "" if ends else "; a single question's verdicts are all that bounds it"
+    yield f"Twice the length multiplies the odds of winning by {odds}, strengths apart{lone}."
     if ends and not ends["low"] <= 1 <= ends["high"]:
         way = "more" if length["odds"] > 1 else "less"
         yield f"That is the judge's liking only if right answers do not say {way} anyway; people's verdicts would tell."

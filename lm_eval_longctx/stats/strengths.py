@@ -279,7 +279,8 @@ class LengthEffect:
 
     Attributes:
         odds: By how much twice the length multiplies the odds of winning; ``None`` where the verdicts set no bound.
-        interval: Of the factor, by jackknife over questions; ``None`` likewise, and for a single question.
+        interval: Of the factor, by jackknife over questions; ``None`` likewise, and where the verdicts on a single
+            question are all that sets a bound: leaving it out shows how far the factor may be, and that is endless.
         boundless: Empty where they do. Else ``longer`` or ``shorter``, if what the strengths do not explain always goes
             one way, so that the likelihood rises without end (separation; Albert and Anderson, 1984,
             https://doi.org/10.1093/biomet/71.1.1); ``unknown`` if the strengths could explain all verdicts.
@@ -312,7 +313,11 @@ def longer_wins(duels: Sequence[Duel], players: int, level: float = LEVEL) -> Le
     def slope(some: Sequence[Duel]) -> float:
         return math.log(2) * _length_slope(some, players)
 
-    interval = jackknife(list(duels), [duel.question for duel in duels], slope, level=level)
+    questions = [duel.question for duel in duels]
+    others = ([duel for duel in duels if duel.question != one] for one in dict.fromkeys(questions))
+    if any(_separated(*_on_length(some, players)) for some in others):
+        return LengthEffect(math.exp(slope(duels)), None)
+    interval = jackknife(list(duels), questions, slope, level=level)
     ends = interval and Interval(math.exp(interval.low), math.exp(interval.high), level, interval.method)
     return LengthEffect(math.exp(slope(duels)), ends)
 

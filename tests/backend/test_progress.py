@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -25,8 +26,12 @@ def test_the_bar_tells_tokens_money_retries_and_the_slowest_call(jobs):
     assert progress.words() == (
         "1.23 USD, 1.2M tokens, 3 from the ledger, 2 retries, 1 possibly billed, slowest 0 s (0)"
     )
+    long = replace(first, sample="a sample whose name " + "goes on and on " * 20 + "to its very end")
+    progress.opened(long)
     for job in (first, second):
         progress.ended(job)
+    assert progress.words().endswith("slowest 0 s (a sample whose name …d on to its very end)")
+    progress.ended(long)
     assert "slowest" not in progress.words()
 
 

@@ -168,6 +168,21 @@ def test_a_slope_without_end_is_no_number(verdicts, boundless) -> None:
     assert turned.boundless == boundless
 
 
+@pytest.mark.parametrize(("against", "known"), [(1, False), (2, True), (5, True)])
+def test_a_slope_that_one_question_bounds_has_no_interval(against, known) -> None:
+    """Where all verdicts but those on one question go one way, leaving it out has no bound: no interval is given."""
+    going = [Duel(number, 0, 1, number % 2, (2000, 1000) if number % 2 else (500, 1000)) for number in range(40)]
+    contrary = [
+        Duel(one, 0, 1, long, (500, 1000) if long else (2000, 1000)) for one in range(against) for long in (0, 1)
+    ]
+    duels = [*going, *contrary]
+    found = longer_wins(duels, 2)
+    assert found is not None
+    assert found.boundless == ""
+    assert found.odds > 1
+    assert (found.interval is not None) == known
+
+
 def test_first_shown_counts_decided_calls_only() -> None:
     """Ties say nothing of the order."""
     found = first_won([(1, 1.0), (1, 0.5), (2, 1.0), (2, 0.0)])
