@@ -27,6 +27,7 @@ from lm_eval_longctx.backend.verdict import (
 )
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
+from lm_eval_longctx.hay.progress import GivenUpError, unless
 from lm_eval_longctx.ledger import Call
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
 from lm_eval_longctx.providers.base import Raw, Request
@@ -77,7 +78,9 @@ class Caller:
             LedgerError: The record cannot be written; nothing more may be sent.
         """
         try:
-            prepared = await self.session.prepared(self.job, self.prepare)
+            prepared = await self.session.prepared(self.job, self._prepare_unless_ended)
+        except GivenUpError:
+            return unsent(self.session.stopped)
         except LedgerError:
             raise
         except LongctxError as error:
@@ -107,6 +110,11 @@ class Caller:
         except LongctxError as error:  # the provider cannot start, and perhaps nothing but this needs it
             detail = redact(str(error), self.session.secrets)
         return still(earlier, detail)
+
+    def _prepare_unless_ended(self) -> Prepared:
+        """Prepare, unless somebody ends the run meanwhile: a film of an hour takes minutes, and nobody waits for it."""
+        with unless(lambda: self.session.ended):
+            return self.prepare()
 
     def prepare(self) -> Prepared:
         """Render, name, look up and check; in a worker thread."""

@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_longctx.backend import Backend, Job
 from lm_eval_longctx.backend.interrupts import SIGNALS, Interrupts
+from lm_eval_longctx.backend.rules import Stop
+from lm_eval_longctx.completion import Outcome
+from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.ledger import Ledger
+from lm_eval_longctx.prompt import Prompt, TextPart
+from lm_eval_longctx.providers.base import Settings
+from lm_eval_longctx.providers.scripted import ScriptedProvider
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
@@ -122,3 +129,27 @@ def test_signals_that_others_handle_are_left_to_them(number):
         for each, handler in inherited.items():
             signal.signal(each, handler)
     assert after == before
+
+
+def test_what_is_still_being_made_is_not_waited_for(tmp_path):
+    """Once a run is ended, a prompt that takes long to make ends at its next step, and counts as not sent."""
+    steps = []
+
+    def render():
+        with progress("making", 1e9, "steps") as advance:
+            while len(steps) < 1_000:
+                steps.append(1)
+                if len(steps) == 3:
+                    sessions[0].stop(Stop.PERSON, "the user")
+                advance(1)
+        return Prompt.user(TextPart("too late"))
+
+    sessions = []
+    with Ledger.open(tmp_path / "ledger") as ledger:
+        backend = Backend(ScriptedProvider("model"), ledger=ledger, progress=False)
+        made = backend.session
+        backend.session = lambda *given: sessions.append(made(*given)) or sessions[0]
+        (answer,) = backend.run([Job("s", "t", render, Settings())])
+    assert len(steps) == 3
+    assert answer.outcome is Outcome.TRANSPORT_FAILED
+    assert "stopped by the user" in answer.detail
