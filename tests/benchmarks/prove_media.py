@@ -116,21 +116,22 @@ def _only_there(shown: Sequence[tuple[set[int], list[str]]]) -> None:
         assert found == places, f"something is on pictures {sorted(found)}, and should be on {sorted(places)}"
 
 
-def recordings(context: BuildContext, count: int, haystack: str = "voices") -> Iterator[str]:
+def recordings(context: BuildContext, count: int, haystack: str = "voices", seconds: int = 120) -> Iterator[str]:
     """Check recordings of one hay: with its needle cut out, each is the same speech as all the others."""
     for codec in ("flac", "wav", "opus"):
         # What fills the last seconds depends on the needle's length: no depth is there.
         depths = [0.8 * number / (count - 1) for number in range(count)]
-        settings = {"haystack": haystack, "context_lengths": ["2m"], "depths": depths, "pool": "1m", "codec": codec}
+        sizes = {"context_lengths": [f"{seconds}s"], "pool": f"{seconds // 2}s"}
+        settings = {"haystack": haystack, "depths": depths, "codec": codec, **sizes}
         made, heard = builder(AudioNeedleBuilder, context, **settings), []
         for sample in made.samples():
             (part,) = made.render(sample).media()
             wave = sound(part.path, "opus" if codec == "opus" else None)
             third_opinion(part.path, codec, wave)
-            assert len(wave) == sample["realised_length"] * RATE == 120 * RATE
+            assert len(wave) == sample["realised_length"] * RATE == seconds * RATE
             heard.append((sample["needles"][0], wave))
         _same_speech(heard, tolerance=0.02 if codec == "opus" else 0.0)
-        yield f"recordings: {count} of 2 min as {codec}, nothing but the needle in its second differs"
+        yield f"recordings: {count} of {seconds} s as {codec}, nothing but the needle in its second differs"
 
 
 def third_opinion(path: str, codec: str, wave: np.ndarray) -> None:
