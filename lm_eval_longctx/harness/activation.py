@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.ctrl_c import GOES_ON, lose_no_ctrl_c
-from lm_eval_longctx.errors import LongctxError, disk_fault, disk_told
+from lm_eval_longctx.errors import ConfigError, LongctxError, disk_fault, disk_told
 from lm_eval_longctx.harness import origin
 from lm_eval_longctx.harness.ending import COMMAND_MODULE, tell_the_end
 from lm_eval_longctx.harness.evaluation import watch_evaluate, watch_names
@@ -25,6 +25,8 @@ from lm_eval_longctx.plugins.manager import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType, TracebackType
+
+    from lm_eval_longctx.harness.task_yaml import Broken
 
 TASKS_MODULE = "lm_eval.tasks.manager"
 MODELS_MODULE = "lm_eval.models"
@@ -113,10 +115,14 @@ def add_tasks(manager: ModuleType) -> None:
 
 def _tell_broken_files(include_path: object) -> None:
     """Name the user's files that are no tasks: lm-eval leaves them out, and says that the task was not found."""
+    for broken in _broken_files(include_path):
+        _say(f"{broken.path} is left out: {broken.reason}")
+
+
+def _broken_files(include_path: object) -> list[Broken]:
     folders = with_user_paths((), include_path)
-    if folders:
-        for broken in importlib.import_module("lm_eval_longctx.harness.task_yaml").unreadable_files(folders):
-            _say(f"{broken.path} is left out: {broken.reason}")
+    task_yaml = importlib.import_module("lm_eval_longctx.harness.task_yaml") if folders else None
+    return list(task_yaml.unreadable_files(folders)) if task_yaml else []
 
 
 def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +134,15 @@ def _load_whole_specs(original: Callable[..., Any]) -> Callable[..., Any]:
         if any(isinstance(spec, dict) for spec in asked):
             whole_spec = importlib.import_module("lm_eval_longctx.harness.tasks").whole_spec
             asked = [whole_spec(spec, self.task_index) for spec in asked]
-        return original(self, asked)
+        try:
+            return original(self, asked)
+        except LongctxError:
+            raise
+        except Exception as error:
+            for broken in _broken_files(self.include_path):
+                if any(str(name) in broken.path.read_text(encoding="utf-8", errors="replace") for name in asked):
+                    raise ConfigError(f"{broken.path}: {broken.reason}") from error
+            raise
 
     return load
 

@@ -40,6 +40,9 @@ _REASONS = {
 """Why a key of lm-eval has no effect here, and what has."""
 
 
+_CLASS = "tasks of ours say class: !function lm_eval_longctx.harness.tasks.LongctxTask"
+
+
 class Broken(NamedTuple):
     """A file that is no task that can run.
 
@@ -82,16 +85,27 @@ def broken_files(places: Iterable[Any]) -> Iterator[Broken]:
 
 
 def unreadable_files(places: Iterable[Any]) -> Iterator[Broken]:
-    """Yield the YAMLs that lm-eval leaves out of its index without a word, though they speak of us."""
-    for file in _ours(places):
+    """Yield the YAMLs that lm-eval leaves out of its index without a word, or cannot load, though they speak of us."""
+    folders = list(places)
+    for file in _ours(folders):
         if reason := _reason(file, _load):
             yield Broken(file, reason)
+    for file in _ours(folders, ".yml"):
+        yield Broken(file, "lm-eval reads files that end with .yaml; rename it")
 
 
 def _load(file: Path) -> dict[str, Any]:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     config: dict[str, Any] = load_yaml(file, resolve_func=True)
+    metadata = config.get("metadata")
+    if (
+        "task" in config
+        and "class" not in config
+        and isinstance(metadata, dict)
+        and {BASED_ON, "builder"} & set(metadata)
+    ):
+        raise ConfigError(f"it has no class, which says that it is a task of ours; {_CLASS}")
     return config
 
 
@@ -118,14 +132,16 @@ def _reason(file: Path, use: Callable[[Path], object]) -> str:
             f"a variant in a folder of its own says metadata: {{{BASED_ON}: NAME OF THE TASK}} instead"
         )
     except Exception as error:  # noqa: BLE001 - whatever a stranger's file does to its reader is what is wrong with it
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return f"{told}; {_CLASS}" if isinstance(error, (AttributeError, ImportError)) else told
     return ""
 
 
-def _ours(places: Iterable[Any]) -> Iterator[Path]:
+def _ours(places: Iterable[Any], suffix: str = ".yaml") -> Iterator[Path]:
     for place in places:
         path = Path(str(place))
-        yield from (file for file in ([path] if path.is_file() else sorted(path.glob("**/*.yaml"))) if _is_ours(file))
+        files = [path] if path.is_file() and path.suffix == suffix else sorted(path.glob(f"**/*{suffix}"))
+        yield from (file for file in files if file.is_file() and _is_ours(file))
 
 
 def _is_ours(file: Path) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lm_eval_longctx.errors import CorpusError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -53,6 +56,21 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"ID3|\xff[\xe2\xe3\xf2-\xf5\xfa-\xfd]", "audio/mpeg"),
 )
 _KINDS = tuple((re.compile(beginning, re.DOTALL), mime) for beginning, mime in _BEGINNINGS)
+
+
+def readable(paths: Iterable[Path]) -> list[Path]:
+    """Return what was found in somebody's folder: all of it files.
+
+    Raises:
+        CorpusError: One is a link to nothing, a pipe or a device: leaving it out would change the hay without a word,
+            and reading it may never end.
+    """
+    found = list(paths)
+    for path in found:
+        if not path.is_file() and not path.is_dir():
+            what = "a link to what is not there" if path.is_symlink() else "no file that can be read to its end"
+            raise CorpusError(f"{path} is {what}; take it out of the folder")
+    return found
 
 
 def mime_of(path: Path) -> str | None:

@@ -94,6 +94,7 @@ def test_keys_without_a_value_say_nothing(key):
         ("task: mine\ninclude: _text_niah_base_yaml\nmetadata: {builder: needle}", "based_on: NAME OF THE TASK"),
         (HEAD + "metadata: {based_on: [", "ParserError"),
         ("task: mine\nclass: !function lm_eval_longctx.harness.tasks.LongTask\n", "has no function 'LongTask'"),
+        ("task: mine\nmetadata: {based_on: longctx_text_niah}", "it has no class"),
     ],
 )
 def test_a_mistake_is_told_with_file_task_and_key(write, capsys, text, words):
@@ -111,6 +112,30 @@ def test_an_error_at_run_time_names_task_and_file(write):
     folder = write(HEAD + "metadata: {based_on: longctx_text_niah, haystck: pg}")
     with pytest.raises(UnknownOptionError, match=r"^mine \(.*mine\.yaml\): unknown metadata key 'haystck'"):
         task(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "task: mine\nclass: !function lm_eval_longctx.harness.tasks.LongTask\nmetadata: {based_on: longctx_text_niah}",
+        "task: mine\nclass: !function lm_eval_longctx.harness.taks.LongctxTask\nmetadata: {based_on: longctx}",
+        "task: mine\nmetadata: {based_on: longctx_text_niah}",
+    ],
+)
+def test_who_forgets_or_misspells_the_class_is_told_it_and_not_where_lm_eval_stumbled(write, text):
+    """What lm-eval raises for such a file is an error of its own, which names file and class."""
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml: .*class: !function lm_eval_longctx\.harness\.tasks\.LongctxTask"
+    ):
+        task(write(text))
+
+
+def test_a_file_that_lm_eval_does_not_look_at_is_named(write):
+    """lm-eval reads ``.yaml`` alone, and says only that it does not know the task."""
+    folder = write(VARIANT, "mine.yml")
+    assert [(broken.path.name, broken.reason) for broken in unreadable_files([folder])] == [
+        ("mine.yml", "lm-eval reads files that end with .yaml; rename it")
+    ]
 
 
 def test_what_lm_eval_leaves_out_is_named(write):

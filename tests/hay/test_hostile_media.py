@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,18 @@ from film_kit import add_sound, shoot
 from PIL import Image
 from sound_kit import SOURCES as SOUNDS
 
-from lm_eval_longctx.errors import MediaError
+from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.hay.base import BuildContext
 from lm_eval_longctx.hay.film.files import FramesSource, VideoSource
 from lm_eval_longctx.hay.film.reading import film_facts, sample_frames
 from lm_eval_longctx.hay.film.source import Look, own_part
 from lm_eval_longctx.hay.kinds import mime_of
+from lm_eval_longctx.hay.language.grammar import read_grammar
 from lm_eval_longctx.hay.speech.source import PoolSettings
 from lm_eval_longctx.hay.speech.source_folder import FolderSource
+from lm_eval_longctx.hay.speech.transcripts import recordings
 from lm_eval_longctx.hay.speech.waveform import read_audio
+from lm_eval_longctx.hay.text.sources import books
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,3 +294,20 @@ def test_films_of_odd_beginnings_are_read(tmp_path: Path, shoot: Callable[..., P
     """Time stamps that begin late count from the first picture."""
     path = shoot("late.mkv", [5 + n / 5 for n in range(16)])
     assert [seconds for seconds, _ in sample_frames(path, 1.0)] == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("odd", ["pipe", "link"])
+@pytest.mark.parametrize("kind", ["texts", "films", "recordings", "grammar"])
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path, kind: str, odd: str) -> None:
+    """A pipe among somebody's files would be read without end, and a link to nothing left out without a word."""
+    readers: dict[str, tuple[str, Callable[[], object]]] = {
+        "texts": (".txt", lambda: books(str(tmp_path), _context(tmp_path))),
+        "films": (".mp4", lambda: VideoSource(str(tmp_path), _context(tmp_path)).hay("", LOOK)),
+        "recordings": (".wav", lambda: recordings(tmp_path)),
+        "grammar": (".txt", lambda: read_grammar(str(tmp_path))),
+    }
+    suffix, read = readers[kind]
+    path = tmp_path / f"odd{suffix}"
+    os.mkfifo(path) if odd == "pipe" else path.symlink_to(tmp_path / "gone")
+    with pytest.raises(CorpusError, match=rf"odd\{suffix} is .*; take it out of the folder"):
+        read()

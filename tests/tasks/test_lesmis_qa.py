@@ -224,16 +224,59 @@ def test_settings_that_cannot_be_used(own, metadata, error, says):
         own(**metadata)
 
 
-@pytest.mark.parametrize("data", [[], {"about": "x"}, {"about": "x", "questions": [{"id": "a"}]}])
-def test_a_file_that_holds_no_questions(own, data):
-    """A file of another form is refused with its name."""
-    with pytest.raises(ConfigError, match=r"questions\.json is not a file of questions"):
-        own(data)
-
-
 def test_the_book_must_be_given_and_must_end(tmp_path):
     """Without a book, and with an endless one, the error says what to give."""
     with pytest.raises(ConfigError, match="eBook 135"):
         builder_in(tmp_path, "").samples()
     with pytest.raises(ConfigError, match="has no end"):
         builder_in(tmp_path, "chronicle").samples()
+
+
+GOOD = {"id": "k", "kind": "fact", "question": "Who?", "answers": ["Maud"], "evidence": ["was called Maud"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "are not JSON"),
+        ('{"about": "x", "questions": [{"id": "k",}]}', "are not JSON: Expecting property name"),
+        ('{"about": "x"}', 'it holds an object with "about"'),
+        ("[]", 'it holds an object with "about"'),
+        ('{"about": "x", "questions": []}', 'it holds an object with "about"'),
+        ('{"about": "x", "questions": {"k": 1}}', 'it holds an object with "about"'),
+        ('{"about": "x", "questions": ["Who?"]}', "question 1 of .*mine.json is no object"),
+        ([GOOD, {**GOOD, "id": "l", "answer": ["Maud"], "answers": None}], "question 2 of .*: answers must be a list"),
+        ([{key: GOOD[key] for key in GOOD if key != "kind"}], "question 1 of .*mine.json has no 'kind'"),
+        (
+            [{"answer" if key == "answers" else key: GOOD[key] for key in GOOD}],
+            "no 'answers'; is it what you call 'answer'",
+        ),
+        ([{**GOOD, "answers": "Maud"}], "answers must be a list of one text or more, not 'Maud'"),
+        ([{**GOOD, "evidence": []}], "evidence must be a list"),
+        ([{**GOOD, "evidence": [" "]}], "evidence must be a list"),
+        ([GOOD, GOOD], "several questions with the id 'k'"),
+    ],
+)
+def test_a_mistake_in_a_file_of_questions_is_told_with_file_and_question(tmp_path, text, words):
+    """Whoever writes questions of their own learns which one lacks what, before a book is read."""
+    given = text if isinstance(text, str) else json.dumps({"about": "x", "questions": text})
+    (tmp_path / "mine.json").write_text(given, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words) as raised:
+        read_questions(str(tmp_path / "mine.json"), BuildContext(resolve_source=str))
+    assert str(tmp_path / "mine.json") in str(raised.value)
+
+
+def test_questions_may_begin_with_a_byte_order_mark(tmp_path):
+    """Windows writes one, and it is no fault."""
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"about": "x", "questions": [GOOD]}), encoding="utf-8-sig")
+    assert read_questions(str(path), BuildContext(resolve_source=str))[1][0].answers == ("Maud",)
+
+
+def test_passages_that_are_not_found_are_named(tmp_path):
+    """A passage that stands in the book twice, or not at all, is an error that names its question."""
+    (tmp_path / "book.txt").write_text("The keeper was called Maud. " * 300, encoding="utf-8")
+    (tmp_path / "mine.json").write_text(json.dumps({"about": "x", "questions": [GOOD]}), encoding="utf-8")
+    builder = builder_in(tmp_path, f"books:{tmp_path / 'book.txt'}", questions=str(tmp_path / "mine.json"))
+    with pytest.raises(CorpusError, match=r"1 of 1 questions \(k\) do not stand once each in"):
+        builder.samples()

@@ -14,7 +14,7 @@ from lm_eval_longctx.errors import CorpusError, MediaError
 from lm_eval_longctx.files import only_maker, whole
 from lm_eval_longctx.hay.film.reading import film_facts, sample_frames
 from lm_eval_longctx.hay.film.source import FilmSource, Hay, Look
-from lm_eval_longctx.hay.kinds import NEITHER, kind_of
+from lm_eval_longctx.hay.kinds import NEITHER, kind_of, readable
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.prompt import file_digest
 
@@ -71,7 +71,7 @@ def _found(argument: str, context: BuildContext, kind: str, suffixes: tuple[str,
         raise CorpusError(f"{path} does not exist; give a file or a folder after {kind}:")
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = readable(sorted(p for p in path.rglob("*") if not p.is_dir() and not p.name.startswith(".")))
     wanted = {"video": "a film", "frames": "a picture"}[kind]
     for file in files:
         is_a = kind_of(file)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError
+from lm_eval_longctx.hay.kinds import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def read_grammar(path: str, skip: Sequence[str] = ()) -> tuple[str, ...]:
     root = Path(path).expanduser()
     files = [root] if root.is_file() else sorted(p for p in root.glob("*") if p.suffix in SUFFIXES)
     files = [file for file in files if not any(fnmatch(file.name, pattern) for pattern in skip)]
-    if not files:
+    if not readable(files):
         raise CorpusError(f"no grammar in {path}: give a .tex, .md or .txt file, or a folder of them")
     return tuple(paragraph for file in files for paragraph in _paragraphs(file))
 

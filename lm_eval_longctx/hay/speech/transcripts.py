@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.errors import CorpusError, MediaError
-from lm_eval_longctx.hay.kinds import kind_of
+from lm_eval_longctx.hay.kinds import kind_of, readable
 from lm_eval_longctx.hay.speech.waveform import AUDIO_SUFFIXES
 from lm_eval_longctx.hay.tables import read_table, read_text
 
@@ -48,7 +48,7 @@ def recordings(folder: Path) -> list[Entry]:
 def _entries(folder: Path) -> list[Entry]:
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder; give one that holds recordings: speech:/path")
-    files = sorted(p for p in folder.rglob("*") if _is_sound(p))
+    files = readable(sorted(p for p in folder.rglob("*") if _is_sound(p)))
     for reader in (_manifest, _kaldi, _sphinx):
         entries = list(reader(folder, files))
         if entries:

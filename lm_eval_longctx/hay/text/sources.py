@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lm_eval_longctx.errors import CorpusError
 from lm_eval_longctx.hay.chronicle import VERSION as CHRONICLE_VERSION
 from lm_eval_longctx.hay.chronicle import pieces
+from lm_eval_longctx.hay.kinds import readable
 from lm_eval_longctx.hay.tables import named, opened
 from lm_eval_longctx.hay.text.reading import Document
 from lm_eval_longctx.hay.text.splitting import LINES, PIECES, SENTENCES, units_of
@@ -248,11 +249,11 @@ def _files(name: str, argument: str, context: BuildContext, suffixes: tuple[str,
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise CorpusError(f"the haystack {name}:{argument} does not exist; give a file or a folder")
+        raise CorpusError(f"the haystack {name}:{argument} does not exist ({path}); give a file or a folder")
     found = sorted(_walk(path, suffixes), key=lambda p: p.relative_to(path).parts)
     if not found:
-        raise CorpusError(f"the folder {argument} holds no {name}; files that end with {', '.join(suffixes)} are read")
-    return found
+        raise CorpusError(f"the folder {path} holds no {name}; files that end with {', '.join(suffixes)} are read")
+    return readable(found)
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

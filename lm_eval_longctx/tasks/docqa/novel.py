@@ -6,12 +6,13 @@ import json
 import logging
 import re
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lm_eval_longctx.errors import ConfigError, CorpusError
+from lm_eval_longctx.errors import ConfigError, CorpusError, nearest
 from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.measure import Span, count_tokens
 from lm_eval_longctx.plan import PlannedSample, spread
@@ -84,21 +85,44 @@ def read_questions(name: str, context: BuildContext) -> tuple[str, tuple[BookQue
     Raises:
         ConfigError: The file is missing or not of that form.
     """
-    own = resources.files(__package__).joinpath(f"{OWN}.json")
+    path = None if name == OWN else context.path(name)
     try:
-        text = own.read_text(encoding="utf-8") if name == OWN else context.path(name).read_text(encoding="utf-8")
-        data: dict[str, Any] = json.loads(text)
-        return str(data["about"]), tuple(_question(entry) for entry in data["questions"])
+        text = (path or resources.files(__package__).joinpath(f"{OWN}.json")).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"cannot read the questions {name} ({error.strerror}); give {OWN} or a JSON file") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{name} is not a file of questions ({error!r}); see tasks/docqa/{OWN}.json") from error
+        raise ConfigError(f"cannot read the questions {path} ({error.strerror}); give {OWN} or a JSON file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the questions {path} are not UTF-8 (byte {error.start}); convert the file") from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"the questions {path} are not JSON: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("questions"), list) or not data["questions"]:
+        raise ConfigError(f"{path or name} is not a file of questions: {_FORM}")
+    read = tuple(_question(f"question {number} of {path}", entry) for number, entry in enumerate(data["questions"], 1))
+    twice = [one for one, count in Counter(question.id for question in read).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{path} has several questions with the id {twice[0]!r}; give each a name of its own")
+    return str(data.get("about", "")), read
 
 
-def _question(entry: dict[str, Any]) -> BookQuestion:
+_NAMED = 3
+"""Questions whose passages are not found that are named."""
+
+_FORM = 'it holds an object with "about", a sentence, and "questions", a list of objects'
+_FIELDS = ("id", "kind", "question", "answers", "evidence")
+
+
+def _question(place: str, entry: Any) -> BookQuestion:
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{place} is no object; give each {', '.join(_FIELDS)}")
+    for name in _FIELDS:
+        if name not in entry:
+            guess = nearest(name, [key for key in entry if key not in _FIELDS])
+            raise ConfigError(f"{place} has no {name!r}" + (f"; is it what you call {guess!r}?" if guess else ""))
+    for name in ("answers", "evidence"):
+        if not isinstance(entry[name], list) or not entry[name] or not all(str(one).strip() for one in entry[name]):
+            raise ConfigError(f"{place}: {name} must be a list of one text or more, not {entry[name]!r}")
     answers, evidence = tuple(map(str, entry["answers"])), tuple(map(str, entry["evidence"]))
-    if not answers or not evidence:
-        raise ValueError(f"question {entry['id']} lacks answers or evidence")
     return BookQuestion(str(entry["id"]), str(entry["kind"]), str(entry["question"]), answers, evidence)
 
 
@@ -218,11 +242,13 @@ class BookQABuilder(Builder[NovelQuestion]):
             for question, starts in places
             if None not in starts
         )
-        lost = len(self._all) - len(found)
+        missing = [question.id for question, starts in places if None in starts]
+        lost = len(missing)
         if len(found) < FEWEST_FOUND * len(self._all):
             raise CorpusError(
-                f"the passages of {lost} of {len(self._all)} questions are not in {self.sweep.haystack}; "
-                "give the book and the translation that the questions are about"
+                f"the passages of {lost} of {len(self._all)} questions ({', '.join(missing[:_NAMED])}"
+                f"{', ...' if lost > _NAMED else ''}) do not stand once each in {self.sweep.haystack}; "
+                "give the book and the translation that the questions are about, and passages that are there only once"
             )
         if lost:
             logger.warning("%s: %d questions are left out; this copy lacks their passages", self.sweep.task, lost)

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lm_eval_longctx.errors import CorpusError, LengthError
+from lm_eval_longctx.hay.kinds import readable
 from lm_eval_longctx.hay.tables import opened
 from lm_eval_longctx.hay.text.tokenizers import load_tokenizer
 from lm_eval_longctx.plan import expand
@@ -64,11 +65,11 @@ def open_table(spec: str, columns: Sequence[str], how: str, context: BuildContex
 
 def _local(path: Path, cache_dir: Path) -> Any:
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    readable = [file for file in files if file.suffix in _READERS and file.is_file()]
-    if not readable:
+    tables = readable(file for file in files if file.suffix in _READERS)
+    if not tables:
         raise CorpusError(f"{path} holds no table; files that end with {', '.join(_READERS)} are read")
-    suffix = readable[0].suffix
-    return _load(_READERS[suffix], [str(file) for file in readable if file.suffix == suffix], cache_dir)
+    suffix = tables[0].suffix
+    return _load(_READERS[suffix], [str(file) for file in tables if file.suffix == suffix], cache_dir)
 
 
 def _load(name: str, files: list[str] | None, cache_dir: Path) -> Any:

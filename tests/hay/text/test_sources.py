@@ -107,7 +107,7 @@ def test_noise_and_chronicle(context):
     ("factory", "argument", "message"),
     [
         (books, "", r"books needs a path: books:/path/to/book.txt"),
-        (books, "/nowhere/book.txt", r"the haystack books:/nowhere/book.txt does not exist; give a file or a folder"),
+        (books, "/nowhere/book.txt", r"the haystack books:/nowhere/book.txt does not exist"),
         (code, "/nowhere", r"the haystack code:/nowhere does not exist"),
         (chronicle, "seven", r"chronicle takes a whole number as its seed, not 'seven'"),
         (hub, "", r"cannot read hub:; write hub:<data set>"),
