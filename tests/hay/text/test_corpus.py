@@ -17,6 +17,7 @@ from lm_eval_longctx.hay.records.source import RecordsSource
 from lm_eval_longctx.hay.text import corpus as corpus_module
 from lm_eval_longctx.hay.text import index, store
 from lm_eval_longctx.hay.text.corpus import ENOUGH, Corpus
+from lm_eval_longctx.hay.text.measure import _kept_between
 from lm_eval_longctx.hay.text.sources import FixedSource
 from lm_eval_longctx.hay.text.tokenizers import TiktokenTokenizer, load_tokenizer
 from lm_eval_longctx.tasks.mrcr.conversation import RoundsSource
@@ -103,6 +104,7 @@ def test_tokenised_once(tmp_path, monkeypatch):
     path = tmp_path / "book.txt"
     path.write_bytes(written("english", 400_000).encode())
     builder_for(tmp_path / "cache", f"books:{path}", context_lengths=["64k"]).samples()
+    _kept_between.cache_clear()  # as in a new process
     fed = []
     whole = TiktokenTokenizer.starts
     monkeypatch.setattr(TiktokenTokenizer, "starts", lambda self, text: fed.append(len(text)) or whole(self, text))
