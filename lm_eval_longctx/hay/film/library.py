@@ -133,12 +133,8 @@ class Library:
 
         workers = _WORKERS if self.hay.parallel else 1
         with ThreadPoolExecutor(workers) as pool, progress("coding the film", CHUNK * len(numbers), "pictures") as bar:
-            try:
-                for _ in pool.map(code, numbers):
-                    bar(CHUNK)
-            except BaseException:  # the pool would code all the rest before it lets anything through
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            for _ in pool.map(code, numbers):
+                bar(CHUNK)
 
     def _make(self, number: int, own: Coder) -> Chunk:
         rng = Rng(f"{self.digest}|{number}")

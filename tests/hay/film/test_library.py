@@ -15,6 +15,7 @@ from lm_eval_longctx.hay.film.codec import CODERS, DEFAULT
 from lm_eval_longctx.hay.film.film import Film
 from lm_eval_longctx.hay.film.library import CHUNK, Library
 from lm_eval_longctx.hay.film.source import Look
+from lm_eval_longctx.hay.progress import GivenUpError, unless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,18 @@ def test_threads_and_processes_agree(look: Look, tmp_path: Path, codec: str, mon
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: shared.grow(2 * CHUNK), range(2)))
     assert _content(alone) == _content(shared)
+
+
+def test_what_nobody_wants_any_more_is_not_coded_to_its_end(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the run is ended, the chunks that are being coded are the last, however many were asked for."""
+    made: list[int] = []
+    original = Library._make
+    monkeypatch.setattr(module, "_WORKERS", 1)
+    monkeypatch.setattr(Library, "_make", lambda self, _, own: made.append(1) or original(self, 0, own))
+    with unless(lambda: bool(made)), pytest.raises(GivenUpError):
+        library.grow(20 * CHUNK)
+    assert len(made) <= 3
+    assert len(_content(library)) == len(made)
 
 
 def test_a_killed_maker_leaves_whole_files_only(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
