@@ -176,14 +176,14 @@ class VideoQaBuilder(Builder[DayQuestion]):
 
     def render(self, sample: DayQuestion) -> Prompt:
         """Write the film or its pictures (or find them written) and put the question after."""
-        film, _ = self._asked(planned(sample))
         question = TextPart(asked(sample["question"], sample["options"]))
+        if sample["pictures"] == 0:  # which film it would be need not be worked out again
+            return Prompt.user(TextPart(BLIND), question)
+        film, _ = self._asked(planned(sample))
         return Prompt.user(*self._shown(film, sample), question)
 
     def _shown(self, film: DayFilm, sample: DayQuestion) -> Iterable[Part]:
         pictures, cache = self.look.pictures(film.day.seconds), self.context.cache_dir / "video"
-        if sample["pictures"] == 0:
-            return (TextPart(BLIND),)
         if sample["form"] == "frames":
             indices = evenly(sample["pictures"], pictures)
             before = TextPart(filmed.before(len(indices), pictures))
