@@ -55,13 +55,14 @@ class Metric:
     aggregate: Callable[[Sequence[Any]], float] = mean
 
 
-SCORING = 5
+SCORING = 6
 """The version of scoring, raised whenever the same answer may get another number.
 
 Prompts do not depend on it: a task's own ``version`` is for them. 1: answers as
 they came; 2: answers are read first; 3: answers of any length, transcripts too;
 4: transcripts that go on with something else have stopped, and loops may vary;
-5: corrections, conclusions, what is added after an answer, JSON within prose.
+5: corrections, conclusions, what is added after an answer, JSON within prose; 6:
+tags, labels, leads and offers round translations and transcripts.
 """
 
 UNPARSED = "unparsed"
