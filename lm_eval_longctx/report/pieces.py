@@ -89,9 +89,21 @@ def _spans(answer: str, reading: Mapping[str, Any]) -> list[Span]:
         start = begin + len(words) - len(words.lstrip())
         return [*thoughts, *([(start, start + len(words.strip()), ABSTAINED)] if words.strip() else [])]
     given = reading.get("claimed") or reading.get("given") or reading.get("chosen") or ()
-    values = [given] if isinstance(given, str) else list(given)[:_MANY]
+    if isinstance(given, str):
+        values: list[Any] = [given]
+    elif isinstance(given, int | float):
+        values = _number(answer[begin:MOST], given)
+    else:
+        values = list(given)[:_MANY]
     read = _read(answer, reading, begin)
     return [*thoughts, *(_with_claims(answer, read, values) if read else _found(answer[:MOST], values, CLAIM))]
+
+
+def _number(text: str, value: float) -> list[str]:
+    """Return a number as it stands in a text, if it stands there once: of several nobody noted which was read."""
+    shown = str(value)
+    alone = rf"(?<![\d.,]){re.escape(shown)}(?!\d|[.,]\d)"
+    return [shown] if len(re.findall(alone, text)) == text.count(shown) == 1 else []
 
 
 def _with_tags(answer: str, span: Span) -> Span:

@@ -29,6 +29,11 @@ READ = [
     ("2 and 1", {"claimed": ["1", "2", "3"]}, [["claim", "2"], ["", " and "], ["claim", "1"]]),
     ("a b a", {"claimed": ["a", "a"]}, [["claim", "a"], ["", " b "], ["claim", "a"]]),
     ("gold", {"given": "gold"}, [["claim", "gold"]]),
+    ("51", {"given": 51}, [["claim", "51"]]),
+    ("There are 51 of them.", {"given": 51}, [["", "There are "], ["claim", "51"], ["", " of them."]]),
+    ("51 and 51", {"given": 51}, "51 and 51"),
+    ("1,510", {"given": 51}, "1,510"),
+    ("none", {"given": 0}, "none"),
     (
         '{"answer": "red fox"}',
         {"how": "json", "claimed": ["fox"]},
