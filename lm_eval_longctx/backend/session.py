@@ -75,6 +75,11 @@ _BLOCKING = 0.01
 """Seconds by the clock, for some of which another thread may be the cause, that end its making in the event loop."""
 
 
+_LARGE = 1 << 20
+"""Bytes of a text from which on one thread makes them all: of each thread that made some, the C library keeps several
+megabytes that no other thread can have, and Python's lock lets one of them work at a time anyway."""
+
+
 def _renderers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 2)), thread_name_prefix="render")
 
@@ -128,6 +133,9 @@ class Session:
     _starting: asyncio.Task[None] | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=_renderers)
+    _writer: ThreadPoolExecutor = field(
+        default_factory=partial(ThreadPoolExecutor, 1, thread_name_prefix="render-text")
+    )
     _quick: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -165,7 +173,8 @@ class Session:
         """Make a job's prompt, beside the event loop unless the task's last one was too quick to be worth a thread."""
         if self._quick.get(job.task) and job.size <= _SMALL and job.modalities == ("text",):
             return self._timed(job.task, work, time.perf_counter, _BLOCKING)
-        return await self.in_thread(partial(self._timed, job.task, work, time.thread_time, _QUICK))
+        threads = self._writer if job.size >= _LARGE and job.modalities == ("text",) else self._threads
+        return await self.written(threads.submit(partial(self._timed, job.task, work, time.thread_time, _QUICK)))
 
     def _timed(self, task: str, work: Callable[[], T], clock: Callable[[], float], limit: float) -> T:
         began = clock()
@@ -257,4 +266,5 @@ class Session:
         if self._starting is not None:
             await asyncio.wait([self._starting])
             await self.provider.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._writer):
+            threads.shutdown(wait=False, cancel_futures=True)

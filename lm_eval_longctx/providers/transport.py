@@ -271,6 +271,8 @@ class _Attempt:
         self.received = Received(most)
         self.error = self.late = ""
         self._watch: asyncio.TimerHandle | None = None
+        self._moved = 0.0
+        self._loop: asyncio.AbstractEventLoop
         self._task = asyncio.current_task()
         self._cancelled = self._cancellations()
 
@@ -290,19 +292,22 @@ class _Attempt:
         return data
 
     async def _chunks(self, body: Body) -> AsyncIterator[Chunk]:
+        self._loop = asyncio.get_running_loop()
         for chunk in body.chunks():
-            self._rewind()
+            self._moved = self._loop.time()
+            if self._watch is None:
+                self._look()
             yield chunk
         self.stop_watch()
         self.sent = True
 
-    def _rewind(self) -> None:
-        """Start the clock of the sending side again."""
-        self.stop_watch()
-        self._watch = asyncio.get_running_loop().call_later(self.timeouts.idle, self._stall)
-
-    def _stall(self) -> None:  # aiohttp watches the receiving side only
-        self.end(f"no progress for {self.timeouts.idle:g} s while sending")
+    def _look(self) -> None:
+        """Watch the sending side: aiohttp watches the receiving side only."""
+        end = self._moved + self.timeouts.idle
+        if self._loop.time() < end:
+            self._watch = self._loop.call_at(end, self._look)
+        else:
+            self.end(f"no progress for {self.timeouts.idle:g} s while sending")
 
     def end(self, words: str) -> None:
         """Break the exchange off where it waits, and say why."""

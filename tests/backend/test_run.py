@@ -130,7 +130,7 @@ def test_prompts_are_rendered_once_and_forgotten(run, scripted):
 
 @pytest.mark.parametrize("facts", [{"size": 1 << 20}, {"modalities": ("text", "image")}, {}])
 def test_slow_prompts_are_rendered_beside_the_event_loop(run, scripted, facts):
-    """What is long, holds media, or took more than a moment the last time is made in a worker thread."""
+    """What is long, holds media, or took more than a moment is made in a worker thread; long texts all in one."""
     threads = []
 
     def render(i: int) -> Prompt:
@@ -141,6 +141,8 @@ def test_slow_prompts_are_rendered_beside_the_event_loop(run, scripted, facts):
     run(scripted(), [Job(str(i), "task", partial(render, i), Settings(), **facts) for i in range(8)])
     assert len(threads) == 8
     assert all(name.startswith("render") for name in threads)
+    assert {name.startswith("render-text") for name in threads} == {"size" in facts}
+    assert len(set(threads)) == 1 or "size" not in facts
 
 
 def test_a_defect_in_rendering_is_raised_when_the_others_are_recorded(run, scripted, jobs):
