@@ -10,16 +10,22 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableSequence, Sequence
+    from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 
     from lm_eval_longctx.sweep import Sweep
     from lm_eval_longctx.units import Length
 
 T = TypeVar("T")
+
+
+def added(values: Iterable[float]) -> float:
+    """Return a sum, added one after the other: what ``sum`` gives has other last bits from Python 3.12 on."""
+    return reduce(add, values, 0.0)
 
 
 class Rng:

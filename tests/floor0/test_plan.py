@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm_eval_longctx.plan import PlannedSample, Rng, expand, spread
+from lm_eval_longctx.plan import PlannedSample, Rng, added, expand, spread
 from lm_eval_longctx.sweep import Sweep
 from lm_eval_longctx.units import Length, Unit
 
@@ -106,3 +106,8 @@ def test_forks_are_private() -> None:
     fresh, used = Rng("x"), Rng("x")
     used.random()
     assert fresh.fork("a").random() == used.fork("a").random() != fresh.fork("b").random()
+
+
+def test_sums_have_the_same_last_bit_with_every_python():
+    """Python 3.12's ``sum`` gives 1.0 for ten tenths; what samples are made of is added as all versions can."""
+    assert added([0.1] * 10) == 0.9999999999999999

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from lm_eval_longctx.hay.film.paint import Colour, gradient, hue, mix, shade, texture
+from lm_eval_longctx.plan import added
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ def _ridge(rng: Rng, width: int, base: int, rise: int, steps: int) -> list[tuple
     points = []
     for i in range(steps + 1):
         u = i / steps
-        wave = sum(math.sin(6.28 * (k + 1.3) * u * 1.7 + p) / (k + 1) for k, p in enumerate(phases))
+        wave = added(math.sin(6.28 * (k + 1.3) * u * 1.7 + p) / (k + 1) for k, p in enumerate(phases))
         points.append((round(u * width), round(base - rise * (0.5 + wave / 3.6))))
     return [*points, (width, 9999), (0, 9999)]
 

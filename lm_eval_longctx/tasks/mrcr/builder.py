@@ -17,6 +17,7 @@ from lm_eval_longctx.hay.text.corpus import Corpus
 from lm_eval_longctx.hay.text.keys import check_template
 from lm_eval_longctx.hay.text.measure import text_parts
 from lm_eval_longctx.hay.text.whole import Fitting, Whole
+from lm_eval_longctx.plan import added
 from lm_eval_longctx.prompt import Prompt, TextPart, Turn
 from lm_eval_longctx.sample import Sample, planned, planned_part
 from lm_eval_longctx.settings import Option
@@ -169,7 +170,7 @@ class MrcrBuilder(Builder[ConversationSample]):
         """Return the mean match of short other writings for the request: the score of who writes and does not read."""
         rng = plan.rng("guesses")
         ratios = [SequenceMatcher(a=right, b=write(request, rng)[:_GUESS]).ratio() for _ in range(_GUESSES)]
-        return round(sum(ratios) / len(ratios), 4)
+        return round(added(ratios) / len(ratios), 4)
 
     def _question(self, prefix: str, before: int, request: Request) -> str:
         return str(self._options["question"]).format(prefix=prefix, ordinal=ORDINALS[before], piece=request.piece)
@@ -201,7 +202,7 @@ def noise_floor(texts: Sequence[str], right: int) -> float:
     MRCR v2 define it.
     """
     ratios = [SequenceMatcher(a=texts[right], b=text).ratio() for text in texts]
-    return round(sum(ratios) / len(ratios), 4)
+    return round(added(ratios) / len(ratios), 4)
 
 
 def _as_turns(conversation: str, question: str) -> Prompt:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lm_eval_longctx.errors import CorpusError, LengthError
 from lm_eval_longctx.hay.text.fit import TOLERANCE
+from lm_eval_longctx.plan import added
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,13 +163,13 @@ def _numbers(entries: int) -> list[str]:
 def _times(alpha: float, entries: int) -> tuple[int, ...]:
     """Return how often each coded word stands in so many entries, by rank: samples of a length ask for the same."""
     shares = [rank**-alpha for rank in range(1, entries + 1)]
-    whole = sum(shares)
+    whole = added(shares)
     return tuple(takewhile(bool, (int(entries * share / whole) for share in shares[1:])))
 
 
 @lru_cache(maxsize=64)
 def _least(alpha: float) -> int:
-    whole: float = sum(rank**-alpha for rank in range(1, _MANY))
+    whole = added(rank**-alpha for rank in range(1, _MANY))
     apart: float = (ASKED + 1) ** -alpha - (ASKED + 2) ** -alpha
     return math.ceil(whole / apart)
 
