@@ -35,12 +35,12 @@ def watch_saving(tracker: Any) -> None:
         tracker: lm-eval's ``EvaluationTracker`` of a run; ``None`` where there is none.
     """
     cls = type(tracker)
-    if tracker is None or hasattr(cls, _MARK):
-        return
     for name in _SAVES:
-        if hasattr(cls, name):  # not in every lm-eval that we may meet
-            setattr(cls, name, _watched(getattr(cls, name)))
-    setattr(cls, _MARK, True)
+        method = getattr(cls, name, None)  # not in every lm-eval that we may meet
+        if method is not None and not hasattr(method, _MARK):  # a class below inherits the method, or has its own
+            watched = _watched(method)
+            setattr(watched, _MARK, True)
+            setattr(cls, name, watched)
 
 
 def _watched(original: Callable[..., None]) -> Callable[..., None]:

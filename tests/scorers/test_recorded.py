@@ -54,6 +54,6 @@ def scored() -> dict[tuple[str, str], list[float]]:
 
 def test_recorded_answers_are_scored_as_they_were() -> None:
     """Whoever changes these means on purpose raises ``SCORING`` with them."""
-    assert SCORING == 5
+    assert SCORING == 6
     means = {key: round(fmean(values), 3) for key, values in scored().items()}
     assert means == pytest.approx(MEANS)
