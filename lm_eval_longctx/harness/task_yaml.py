@@ -7,6 +7,7 @@ never comes.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -161,3 +162,14 @@ def tell_place(error: LongctxError, config: Mapping[str, Any]) -> None:
     task, source = config.get("task"), (config.get("metadata") or {}).get("config_source")
     place = f"{task} ({source})" if source else str(task)
     error.args = (f"{place}: {error}", *error.args[1:])
+
+
+@contextmanager
+def naming(task: str) -> Iterator[None]:
+    """Have an error name the task that it is about: of several in a run, one may be at fault."""
+    try:
+        yield
+    except LongctxError as error:
+        if task not in str(error):
+            tell_place(error, {"task": task})
+        raise

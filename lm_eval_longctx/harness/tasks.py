@@ -46,7 +46,7 @@ from lm_eval_longctx.harness.origin import own_part
 from lm_eval_longctx.harness.other_models import OtherModel
 from lm_eval_longctx.harness.own_tokens import OWN, OwnTokens, in_own_tokens
 from lm_eval_longctx.harness.parts import Parts, joined, takes
-from lm_eval_longctx.harness.task_yaml import refuse_unused, tell_place
+from lm_eval_longctx.harness.task_yaml import naming, refuse_unused, tell_place
 from lm_eval_longctx.results import SampleResult, sweep_block
 from lm_eval_longctx.sample import recipe_digest
 from lm_eval_longctx.scorers.base import UNPARSED, Answered, judge, judge_parts, mean
@@ -141,7 +141,8 @@ class LongctxTask(ConfigurableTask):
     def test_docs(self) -> list[Sample]:
         """Return the samples in stratified order; made on first use."""
         if self._samples is None:
-            self._samples = labelled([self._checked(sample) for sample in self.builder.samples()], self.builder)
+            with naming(self._config.task):
+                self._samples = labelled([self._checked(sample) for sample in self.builder.samples()], self.builder)
             if not self._samples:
                 raise ConfigError(f"{self._config.task} has no samples; check its lengths and its data")
         return self._samples

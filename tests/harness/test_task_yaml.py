@@ -12,7 +12,7 @@ from lm_eval.config.task import TaskConfig
 from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.cli import main
-from lm_eval_longctx.errors import ConfigError, UnknownOptionError
+from lm_eval_longctx.errors import ConfigError, LengthError, UnknownOptionError
 from lm_eval_longctx.harness.listing import find_task, task_files
 from lm_eval_longctx.harness.task_yaml import USED, broken_files, refuse_unused, unreadable_files
 from lm_eval_longctx.harness.tasks import LongctxTask
@@ -180,3 +180,12 @@ def test_changes_from_outside_are_no_keys_of_the_file(write):
     made = task(write(VARIANT))
     made.set_config(key="num_fewshot", value=3)
     assert isinstance(made, LongctxTask)
+
+
+def test_a_sample_that_cannot_be_made_names_its_task():
+    """Of several tasks in one run, the one whose length is too short is named."""
+    manager = TaskManager(include_defaults=False, metadata={"context_lengths": ["256"], "depths": 1})
+    tasks = manager.load(["longctx_text_niah", "longctx_text_graph"])["tasks"]
+    assert tasks["longctx_text_niah"].test_docs()
+    with pytest.raises(LengthError, match=r"^longctx_text_graph: a context of 256 tokens is too short"):
+        tasks["longctx_text_graph"].test_docs()
