@@ -123,7 +123,7 @@ def test_what_a_judge_gives_for_length_is_found(odds, low, high) -> None:
     """A judge that multiplies the odds by a factor for twice the length is found to, whoever writes longer."""
     rng = np.random.default_rng(3)
     duels = []
-    for question in range(600):
+    for question in range(300):
         for one, other in combinations(range(3), 2):
             lengths = tuple(int(100 * 2 ** rng.normal(0.5 * player, 1)) + 1 for player in (one, other))
             slant = math.log(odds) * math.log2(lengths[0] / lengths[1])
