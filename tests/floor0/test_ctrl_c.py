@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lm_eval_longctx.ctrl_c import lose_no_ctrl_c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Ending:
@@ -21,13 +26,16 @@ class Ending:
 
 
 @pytest.fixture
-def ignored(monkeypatch: pytest.MonkeyPatch) -> list[type[BaseException]]:
+def ignored(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type[BaseException]]]:
     """Give what Python would have printed as ignored."""
     found: list[type[BaseException]] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda one: found.append(one.exc_type))
     lose_no_ctrl_c()
     lose_no_ctrl_c()
-    return found
+    # What a shell started in its background ignores the signal from the beginning.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield found
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_ctrl_c_that_python_ignores_comes_again(ignored: list[type[BaseException]]) -> None:
