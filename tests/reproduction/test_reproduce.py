@@ -16,6 +16,7 @@ import yaml
 
 from lm_eval_longctx.cli import main, reproduce
 from lm_eval_longctx.harness.ending import ENDING, STOPPED
+from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.papers import read_paper
 from lm_eval_longctx.reproduction import Choice, Purse, held, make_steps, run_steps, running
 from lm_eval_longctx.testing.server import KEY, LocalServer
@@ -277,7 +278,11 @@ def test_a_killed_run_goes_on_and_pays_nothing_twice(tmp_path):
         with command(*words, OPENAI_COMPATIBLE_API_KEY=KEY) as process:
             printed, log = process.communicate(timeout=240)
         assert process.returncode == 0, log
-        assert 22 <= len(server.state.bills) <= 23  # the call that was in flight may have been lost on its way back
+        # Lost with the process: the call in flight, and one whose answer had come and was not on the disk yet, for its
+        # place on the wire is the next one's at once. Whatever was billed again is shown as such.
+        again = len(server.state.bills) - 22
+        with Ledger.open(tmp_path / "ledger") as ledger:
+            assert 0 <= again <= min(2, ledger.summary().possibly_billed)
     found = json.loads((tmp_path / "out" / "reproduction.json").read_text())["parts"]
     assert [one["rows"][0]["ours"]["scored"] for one in found] == [2, 20]
     assert "spent 0.00" not in printed
