@@ -264,12 +264,8 @@ def read_transcript(answer: str, said: str = "") -> TextRead:
     text, how = "" if thought.unclosed else thought.text.lstrip(), "whole"
     if tagged := _IN_TAGS.match(text):
         text = tagged[2].strip()
-    text = text if _SPEAKERS.match(said) else _SPEAKERS.sub("", text)
-    offered = _OFFERED.search(text, max(0, len(text) - _LEAD))
-    if offered and " ".join(claims.words(normalise(offered[0])).split()[:3]) not in claims.words(
-        normalise(said[-_LEAD:])
-    ):
-        text = text[: offered.start()].rstrip()
+    if said:
+        text = _without_frame(text, said)
     if _first_words(text) != _first_words(said):
         fenced, place = _FENCE_ALL.match(text), in_json(text.strip())
         text, how = (place.text, place.how) if place else (fenced[1].lstrip() if fenced else text, how)
@@ -278,6 +274,18 @@ def read_transcript(answer: str, said: str = "") -> TextRead:
         )  # no further: a loop of blanks must not be read again and again
         text = _ENDED.sub("", text[head.end() :]) if head else text
     return TextRead(text, how == "null" or (len(text) < SHORT and abstains(normalise(text))), how)
+
+
+def _without_frame(text: str, said: str) -> str:
+    """Return a transcript without speakers' labels and without what is offered at its end, unless they were said.
+
+    Only what was said tells them from speech, so that nothing comes off where it is not known.
+    """
+    text = text if _SPEAKERS.search(said) else _SPEAKERS.sub("", text)
+    offered = _OFFERED.search(text, max(0, len(text) - _LEAD))
+    if offered and " ".join(claims.words(normalise(offered[0])).split()[:3]) not in claims.words(normalise(said)):
+        text = text[: offered.start()].rstrip()
+    return text
 
 
 def _first_words(text: str) -> list[str]:

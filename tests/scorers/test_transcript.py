@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_eval_longctx.answers.texts import read_transcript
 from lm_eval_longctx.errors import ConfigError, UnknownOptionError
 from lm_eval_longctx.hay.speech import reading_matter
 from lm_eval_longctx.scorers.transcript import Ratio, TranscriptScorer, compare, pooled
@@ -340,3 +341,10 @@ def test_what_stands_round_a_transcript_is_no_part_of_it(before):
 def test_what_was_really_said_is_never_taken_off(said):
     """A speech that itself begins or ends so is compared whole."""
     assert TranscriptScorer({}).score({"id": "x", "target": said, "seconds": 4}, said)["wer"] == 0
+
+
+@pytest.mark.parametrize("end", ["Let me know if you have questions.", "Is there anything else?", "I hope this helps."])
+def test_nothing_comes_off_where_nobody_knows_what_was_said(end):
+    """What a recogniser hears for a model that reads keeps its speakers and its last words."""
+    heard = f"Speaker 1: we begin at nine.\nSpeaker 2: good.\n{end}"
+    assert read_transcript(heard).text == heard
