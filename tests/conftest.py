@@ -39,6 +39,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (AT_START, os.environ.ge
 kept_index.install()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Take half as many processes again as there are processors: at any time some wait for what they have started."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + (processors + 1) // 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the type checker: at the end, where it would stand, one processor works and the others wait."""
     items.sort(key=lambda item: item.path.name != "test_static.py")
