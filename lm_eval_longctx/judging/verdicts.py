@@ -2,8 +2,10 @@
 
 The last statement counts. A statement is what stands behind a word such as ``Verdict``, in the forms in which models
 write it (first or last, JSON, Markdown, other languages), or else a last or first line that says nothing but who is
-better. Hedges (``A, but B ...``) keep their letter; alternatives, questions, contradictions in one statement, and
-statements that the end of the output may have halved, are none.
+better. Hedges (``A, but B ...``) keep their letter. A letter counts only where a
+reason follows, or that it is better: what else is said of an answer (``A is as good as B``, ``Answer A invents a
+name``) prefers nobody. Alternatives, conditions, questions, contradictions in one statement, and statements that the
+end of the output may have halved, are none.
 """
 
 from __future__ import annotations
@@ -78,21 +80,35 @@ _OPENING = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(r"[ ]*(?:[/&|]|(?:or|and|oder|und|ou|et|y|o|и|или|和|或|と|와|vs)(?![a-z]))", re.IGNORECASE)
-_LESS = re.compile(
-    r"[ ]*(?:answer[ ]+)?(?:is|was|seems|are|ist|est|es)?[ ]*(?:clearly |much |slightly |far |a bit |a little )?"
-    r"(?:not|worse|weaker|wrong|incorrect|inferior|loses|the loser|no better|nicht|pas|peor|schlechter|pire|хуже"
-    r"|更差)(?![a-z])",
-    re.IGNORECASE,
-)
 _MORE = re.compile(
-    r"[ ]*(?:(?:is|was|seems|ist|est|es|è|is still)[ ]*)?(?:clearly |much |slightly |far |marginally "
-    r"|a bit |a little |the "
-    r"|overall |更|より)*(?:better|best|superior|stronger|winner|right one|wins?|preferable|preferred|more accurate"
-    r"|besser|mejor|meilleure?|migliore|melhor|лучше|好|优|良い)(?![a-z])",
+    r"[ ]*(?:が|の方が|のほうが|은|는|이|가)?[ ]*(?:(?:is|was|seems|ist|est|es|è|is still)[ ]*)?"
+    r"(?:clearly |much |slightly |far |marginally |strongly |even |also |a bit |a little |the |overall |更|より|더 )*"
+    r"(?:better|best|superior|stronger|winner|right one|wins?|preferable|preferred(?! less)"
+    r"|more (?:accurate|complete|precise|specific|correct|faithful|relevant|helpful|detailed)"
+    r"|has the edge|edges out|beats|outperforms|besser|mejor|meilleure?|migliore|melhor|лучше|好|优|良い|좋다|낫다)"
+    r"(?![a-z])",
     re.IGNORECASE,
 )
-_AFTER_ARTICLE = re.compile(
-    r"[ ]+(?!(?:is|was|wins?|beats?|over|because|since|but|although|though|as|for|with|by|seems)\b)[a-z]"
+_RIGHT = re.compile(r"[ ]*(?:is|was) (?:right|correct)(?![a-z])(?!.*\b(?:also|too|both|well|so is)\b)", re.IGNORECASE)
+_STANDS = re.compile(
+    r"[ ]*(?:$|[^\w\s/|&]|(?:only|clearly|slightly|overall|barely|strongly|narrowly|marginally|over|because|since|as"
+    r"|for|by|with|on|due to|given|thanks to|but|although|though|while|whereas|rather than|instead of|weil|porque|car"
+    rf"|perché)(?![a-z])(?!(?: (?:good|well|bad) as))|(?:{_ANSWER}[ ]*)?[AB][ ]+[a-z])",
+    re.IGNORECASE,
+)
+"""What may follow the letter of whom a statement prefers; any other words say what that answer is like, well or ill."""
+
+_FAULT = re.compile(
+    r"[ ]*[-–—:][ ]*(?:is |was )?(?:wrong|worse|incorrect|inaccurate|false|bad|weaker|inferior|loses|no better)"
+    r"(?![a-z])",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"[ ,]*(?:only )?(?:if|unless|when|where|or)\b", re.IGNORECASE)
+_CLAUSES = re.compile(r"[^\w ]+")
+_TURN = re.compile(
+    r"[ ]*(?:(?:actually|no|wait|or|rather|i mean|sorry|correction|well|then|so|it is|instead|make that)[ ]+)*"
+    rf"(?:{_ANSWER}[ ]*)?(?P<turned>[AB])(?: (?:instead|otherwise|then))?[ ]*",
+    re.IGNORECASE,
 )
 _TIE = re.compile(
     r"(?:(?:the|these|two|both|answers?|responses?|they|are|is|it|s|a|an|complete|perfect|essentially"
@@ -105,6 +121,20 @@ _TIE = re.compile(
     r"|平局|平手|引き分け|同点|무승부|gelijkspel|remis|berabere|تعادل|बराबर)(?![a-z])",
     re.IGNORECASE,
 )
+_BOTH = re.compile(
+    rf"(?:(?:both|neither|none)(?:[ ]+of (?:them|the two|these))?(?:[ ]+(?:{_ANSWER}s?|[ab12]|and|nor))*"
+    r"|(?:answers? |responses? )?a (?:and|&) (?:answer |response )?b(?= \w))"
+    r"(?:[ ]+(?:are|is))?(?:[ ]+(?:equally|tied?|equivalent|equal|even|the same|right|wrong|correct|incorrect|good|bad"
+    r"|fine|better|alike|as good))*"
+    r"|a (?:ties|is tied|equals|is as good as|is equal to|is equivalent to)(?: with)? b"
+    r"|beide(?: antworten)?(?: sind)?(?: gleich)?(?: gut| richtig| falsch| schlecht)?|keine(?: von beiden| ist besser)?"
+    r"|(?:toutes )?les deux|aucune(?: des deux)?|amb[ao]s(?: son iguales)?|ningun[ao](?: de las dos| es mejor)?"
+    r"|entramb[ei]|nessun[ao](?: delle due)?|обе|оба|ни одна|ни один|两者(?:相同|都对|都错|一样好?)|都(?:好|不好|对|错)"
+    r"|どちらも(?:同じ|正しい|間違い)|どちらでもない|둘 다(?: 아님| 같음)?",
+    re.IGNORECASE,
+)
+"""Ties that are ones only where nothing follows: ``both are right`` may go on to say which is more so."""
+
 _AFTER_TIE = re.compile(
     r"[ ]*(?:$|[^\w\s/|&]|(?:since|because|as|in|between|good|bad|wrong|right|correct|valid|answers?|here|overall"
     r"|for|on|with|both)(?![a-z]))",
@@ -117,15 +147,34 @@ _MERITS = re.compile(r"(?:both|neither)\b.*\bbut\b", re.IGNORECASE)
 _DOUBT = re.compile(r"\b(?:if|whether|not|never|hardly|unless|were|would|could|might|cannot|wenn|si)\b", re.IGNORECASE)
 
 _NOT = re.compile(
-    r"\b(?:not|no|never|neither|insufficient|lacks?|nicht|non|pas|no|нет|не)(?![a-z])|\bun(?=supp)|不|ない|않"
+    r"\b(?:not|no|none|nothing|never|nowhere|neither|hardly|scarcely|insufficient(?:ly)?|inadequately|without"
+    r"|lack(?:s|ing)?|fails?|nicht|kaum|keineswegs|kein\w{0,2}|non|pas|нет|не|sin)(?![a-z])"
+    r"|\bun(?=supp)|不|没有|未|无法|無法|ない|なし|않|안 "
 )
-_PART = re.compile(r"\b(?:partially|partly|partial|only|mostly|somewhat|teilweise|en partie)\b")
+_PART = re.compile(
+    r"\b(?:partially|partly|partial|only|mostly|somewhat|half|almost|nearly|weakly|poorly|barely"
+    r"|(?:in|for the most|the most) part"
+    r"|teilweise|en partie|partiellement|parcialmente|parzialmente|частично)\b|部分|一部|부분"
+)
+_SAYS_SO = re.compile(
+    r"\b(?:the|this|a|an|of|it|its|all|claim|statement|assertion|passages?|text|document|source|sources|provided|given"
+    r"|verdict|is|are|was|were|does|do|did|to|be|been|can|and|indeed|fully|entirely|completely|wholly|well|clearly"
+    r"|directly|explicitly|implicitly|indirectly|strongly|adequately|sufficiently|any|at|claims|n|s|[0-9]+(?![ ]*%)"
+    r"|die|der|das|aussage|behauptung|ist|wird|werden|durch|passage|klar|voll|vollständig|la|le|les|l|affirmation"
+    r"|est|sont|bien|el|los|afirmación|está|es|è|affermazione|утверждение|полностью|que)\b"
+    r"|[该該这這此]|论断|主张|主張|陈述|说法|被|得到|是|完全|は|が|주장은|주장이"
+)
+"""Words before ``supported`` that leave its meaning alone; with any other (``possibly``, ``would be``) nobody knows."""
+
 _SUPPORT = re.compile(
     r"(?:un)?support(?:ed|s|ing)?(?![a-z])|(?:unter|ge)stützt|belegt|soutenue?|étayée?|respaldad[oa]"
     r"|apoyad[oa]|sostenut[oa]"
     r"|suportad[oa]|подтвержд\w+|支持|裏付け\w*|지지"
 )
-_AFTER_SUPPORT = re.compile(r"\W*(?:$|(?:by|in|the|this|it|at|on|only|with|from|for)\b)")
+_AFTER_SUPPORT = re.compile(
+    r"\W*(?:$|(?:by|in|the|this|it|at|on|only|with|from|for|passages?|る|れ\w*|하\w*|되\w*|됨))(?![a-z])"
+)
+_DOUBTED = re.compile(r"\b(?:if|unless|contradict\w*|refuted?|reservations?|essence|spirit|question)\b")
 _AGAINST = re.compile(r"(?:is |are )?(?:contradicted|refuted|false claim)(?![a-z])")
 _HEDGE = re.compile(r"\b(?:but|except|however|although|though|or|aber|mais|pero|но)\b|/")
 
@@ -229,6 +278,8 @@ def _preferred(phrase: str) -> str | None:
     if match := _COMPARED.match(phrase):
         one, sign, other = match[1].lower(), match[2][0], match[3].lower()
         return None if one == other else "tie" if sign in "=≈" else other if sign == "<" else one
+    if _BOTH.fullmatch(phrase):
+        return "tie"
     claimed = set(_claimed(phrase))
     if _MERITS.match(phrase):
         return claimed.pop() if len(claimed) == 1 else None
@@ -242,15 +293,17 @@ def _lettered(phrase: str) -> str | None:
     match = _LETTER.match(phrase)
     if match is None or match["bare"] in {"a", "b"}:
         return None
-    rest = phrase[match.end() :]
-    if (
-        _OR.match(rest)
-        or _LESS.match(rest)
-        or (match["bare"] == "A" and _AFTER_ARTICLE.match(rest) and not _MORE.match(rest))
-    ):
+    rest, letter = phrase[match.end() :], _letter(match)
+    if _OR.match(rest) or _FAULT.match(rest) or not _preferring(rest):
         return None
-    letter = _letter(match)
-    return letter if set(_claimed(rest)) <= {letter} else None
+    turned = (clause["turned"] for part in _CLAUSES.split(rest) if (clause := _TURN.fullmatch(part)))
+    return letter if {*_claimed(rest), *(one.lower() for one in turned if one.isupper())} <= {letter} else None
+
+
+def _preferring(rest: str) -> bool:
+    """Return whether what follows a letter prefers it: nothing, a reason, or that it is better, on no condition."""
+    said = _MORE.match(rest) or _RIGHT.match(rest)
+    return not _CONDITION.match(rest, said.end() if said else 0) and bool(said or _STANDS.match(rest))
 
 
 def _letter(match: re.Match[str]) -> str:
@@ -269,19 +322,40 @@ def _claimed(text: str) -> Iterator[str]:
 
 def _held(phrase: str) -> str | None:
     """Return what a statement about a claim means."""
-    head = re.split(r"[.;,(—\n]|[ ]-[ ]", phrase.strip(" ,.>|-").lower(), maxsplit=1)[0]
+    said = phrase.strip(" ,.>|-").lower()
     first = re.match(r"(yes|no)[ ]*(?:[,.:;!]+|$)", phrase.strip().lower())
-    if first and not _SUPPORT.search(phrase.lower()):
-        return None if _HEDGE.search(phrase.lower()) else "supported" if first[1] == "yes" else "not supported"
+    if first and not _SUPPORT.search(said):
+        return _agreed(first[1], said[first.end() :])
     if first:
-        head = phrase.strip().lower()[first.end() :]
+        said = said[first.end() :]
+    sentence = re.split(r"[.。](?:\s|$)", said, maxsplit=1)[0]
+    head, *more = re.split(r"[;,(—\n]|[ ]-[ ]", sentence, maxsplit=1)
     found = _SUPPORT.search(head)
     if found is None:
         return "not supported" if _AGAINST.match(head) else None
-    if _HEDGE.search(phrase.lower()):
+    if _HEDGE.search(said):
         return None
-    if not _AFTER_SUPPORT.match(head, found.end()):
+    meant = _counted(head[: found.end()], head[found.end() :])
+    if meant == "supported" and more and (_NOT.search(more[0]) or _PART.search(more[0]) or _DOUBTED.search(more[0])):
         return None
-    nots = len(_NOT.findall(head)) or (1 if _PART.search(head) else 0)
-    meant = {0: "supported", 1: "not supported"}.get(nots)
     return None if first and meant != ("supported" if first[1] == "yes" else "not supported") else meant
+
+
+def _agreed(first: str, reason: str) -> str | None:
+    """Return what yes or no means, with what is said for it."""
+    if _HEDGE.search(reason) or (first == "no" and _DOUBTED.search(reason)):
+        return None
+    doubt = _PART.match(reason.strip()) or re.match(r"(?:if|unless|when)\b", reason.strip())
+    return None if doubt else "supported" if first == "yes" else "not supported"
+
+
+def _counted(before: str, after: str) -> str | None:
+    """Return what ``supported`` means by the words on both sides of it; ``None`` where one of them is not known."""
+    if not _AFTER_SUPPORT.match(after) or _DOUBTED.search(after):
+        return None
+    left = _SAYS_SO.sub("", _PART.sub("", _NOT.sub("", _SUPPORT.sub("", before))))
+    if re.search(r"\w", left):
+        return None
+    both = f"{before}|{after}"
+    nots = len(_NOT.findall(both)) or (1 if _PART.search(both) else 0)
+    return {0: "supported", 1: "not supported"}.get(nots)

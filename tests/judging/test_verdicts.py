@@ -197,6 +197,95 @@ PAIRS = [
     ("Answer: tie", "tie"),
 ]
 
+WORDS_BEHIND = [
+    ("Verdict: A and B tie", "tie"),
+    ("Verdict: A and B are tied", "tie"),
+    ("Verdict: A and B are equally good", "tie"),
+    ("A and B tie.", "tie"),
+    ("Verdict: A & B tie", "tie"),
+    ("Verdict: Both A and B are right", "tie"),
+    ("Verdict: both A and B", "tie"),
+    ("Verdict: None of them", "tie"),
+    ("Verdict: none is better", "tie"),
+    ("Verdict: Both answers are correct", "tie"),
+    ("Verdict: Both are wrong", "tie"),
+    ("Verdict: Both are right; A is more so", None),
+    ("Verdict: neither A nor B", "tie"),
+    ("Verdict: Neither A nor B is better", "tie"),
+    ("Verdict: Answer A and Answer B are equivalent", "tie"),
+    ("Verdict: A ties with B", "tie"),
+    ("Verdict: A equals B", "tie"),
+    ("Verdict: A is as good as B", "tie"),
+    ("Verdict: A is no worse than B", None),
+    ("Verdict: A is worse than B", None),
+    ("Verdict: A B", None),
+    ("Verdict: A, B", None),
+    ("Verdict: A (B is also fine)", "a"),
+    ("Urteil: beide gleich gut", "tie"),
+    ("Urteil: keine von beiden", "tie"),
+    ("Urteil: Antwort A ist gleich gut wie B", None),
+    ("Verdict : les deux", "tie"),
+    ("Verdict : aucune", "tie"),
+    ("Verdict : B n'est pas meilleure", None),
+    ("Veredicto: ambas son iguales", "tie"),
+    ("Veredicto: ninguna", "tie"),
+    ("Veredicto: A no es mejor", None),
+    ("Verdetto: nessuna delle due", "tie"),
+    ("Verdetto: entrambe", "tie"),
+    ("Вердикт: обе", "tie"),
+    ("Вердикт: ни одна", "tie"),
+    ("Вердикт: А лучше", "a"),
+    ("Вердикт: А не лучше", None),
+    ("判定：两者相同", "tie"),
+    ("判定：都不好", "tie"),
+    ("判定：A不如B", None),
+    ("判定：A比B差", None),
+    ("判定：AよりBが良い", None),
+    ("判定：Aの方が良い", "a"),
+    ("判定：どちらでもない", "tie"),
+    ("결론: A보다 B가 낫다", None),
+    ("결론: B가 더 좋다", "b"),
+    ("판정: 둘 다 아님", "tie"),
+    ("Verdict: A. Actually B.", None),
+    ("Verdict: A. No wait, B.", None),
+    ("Verdict: A... or rather B", None),
+    ("Verdict: A, not B", "a"),
+    ("Verdict: A rather than B", "a"),
+    ("Verdict: A instead of B", "a"),
+    ("Verdict: A only", "a"),
+    ("Verdict: A is correct.", "a"),
+    ("Verdict: A is correct, and B is too", None),
+    ("Verdict: A is more complete", "a"),
+    ("Verdict: A is even better", "a"),
+    ("Verdict: A beats B", "a"),
+    ("Verdict: A loses to B", None),
+    ("Verdict: A is beaten by B", None),
+    ("Verdict: A is outperformed by B", None),
+    ("Verdict: A is preferred less than B", None),
+    ("Verdict: A is less accurate than B", None),
+    ("Verdict: A is incomplete, B complete", None),
+    ("Verdict: Answer A is missing the year, so B", None),
+    ("Verdict: A is further from the truth", None),
+    ("Verdict: A is inaccurate", None),
+    ("Verdict: A is unsupported", None),
+    ("Verdict: A – wrong year", None),
+    ("Verdict: A is the worse answer", None),
+    ("Verdict: A is the less accurate one", None),
+    ("Verdict: A if the year matters", None),
+    ("Verdict: A is better if the year matters", None),
+    ("Verdict: B if short answers are wanted, A otherwise", None),
+    ("Answer B gives a wrong year.", None),
+    ("Answer A invents a name.", None),
+    ("Verdict: Answer A - it names the year", "a"),
+    ("Verdict: A - B is vague", "a"),
+    ("Verdict: A as it names the year", "a"),
+    ("Verdict: A as good as B", None),
+    ("Verdict: Response A is preferred.", "a"),
+    ("Verdict: A, while B is vague", "a"),
+    ("Verdict: A with more detail", "a"),
+]
+"""What follows a letter says whether it is preferred: what may be said of a worse answer, too, decides nothing."""
+
 CUT = [
     ("Verdict: A", None),
     ("Verdict: A\n\nAnswer A names the bridge, and it says so in the third of", "a"),
@@ -258,7 +347,73 @@ CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize(("said", "meant"), PAIRS)
+WORDS_BEFORE = [
+    ("Verdict: hardly supported", "not supported"),
+    ("Verdict: barely supported", "not supported"),
+    ("Verdict: supported in part", "not supported"),
+    ("Verdict: supported by none of the passages", "not supported"),
+    ("Verdict: supported by nothing", "not supported"),
+    ("Verdict: fails to support", "not supported"),
+    ("Verdict: without support", "not supported"),
+    ("Verdict: lacking support", "not supported"),
+    ("Verdict: Nothing supports the claim.", "not supported"),
+    ("Verdict: None of the passages support the claim.", "not supported"),
+    ("Verdict: Few passages support it", None),
+    ("Verdict: It is unclear whether the claim is supported", None),
+    ("Verdict: hard to say if supported", None),
+    ("Verdict: weakly supported", "not supported"),
+    ("Verdict: supported with reservations", None),
+    ("Verdict: supported for the most part", "not supported"),
+    ("Verdict: 50% supported", None),
+    ("Verdict: half supported", "not supported"),
+    ("Urteil: kaum belegt", "not supported"),
+    ("Urteil: keineswegs belegt", "not supported"),
+    ("Urteil: wird durch keine Passage belegt", "not supported"),
+    ("Verdict : partiellement soutenu", "not supported"),
+    ("Verdict : n'est pas étayée", "not supported"),
+    ("Veredicto: parcialmente respaldada", "not supported"),
+    ("Вердикт: частично подтверждается", "not supported"),
+    ("Вердикт: подтверждается", "supported"),
+    ("判定：部分支持", "not supported"),
+    ("判定：未支持", "not supported"),
+    ("判定：无法支持", "not supported"),
+    ("判定：没有支持", "not supported"),
+    ("判定：裏付けられていない", "not supported"),
+    ("判定：裏付けなし", "not supported"),
+    ("판정: 지지되지 않음", "not supported"),
+    ("판정: 지지됨", "supported"),
+    ("판정: 지지 안 됨", None),
+    ("Verdict: insufficiently supported", "not supported"),
+    ("Verdict: supported (in part)", "not supported"),
+    ("Verdict: supported in essence", None),
+    ("Verdict: supported; not the year", None),
+    ("Verdict: supported by passage 2, contradicted by passage 3", None),
+    ("Verdict: possibly supported", None),
+    ("Verdict: could be supported", None),
+    ("Verdict: seemingly supported", None),
+    ("Verdict: would be supported if the year were 1815", None),
+    ("Verdict: doubtful support", None),
+    ("Verdict: supported by the question, not by the passages", None),
+    ("Yes, partly.", None),
+    ("Yes, if the year is ignored", None),
+    ("Yes, passage 2 says that he did not come.", "supported"),
+    ("No, nothing contradicts it.", None),
+    ("Verdict: supported. Passage 3 says that he did not come.", "supported"),
+    ("Verdict: directly supported by passage 3", "supported"),
+    ("Verdict: The claim is well supported by the passages.", "supported"),
+    ("Verdict: Passages 2 and 5 support the claim.", "supported"),
+    ("Verdict: no passage supports the claim", "not supported"),
+    ("Urteil: Die Aussage ist belegt", "supported"),
+    ("Urteil: gestützt", "supported"),
+    ("Verdict : soutenue", "supported"),
+    ("判定：裏付けられる", "supported"),
+    ("Veredicto: respaldada", "supported"),
+    ("Verdict: supported (passage 4)", "supported"),
+]
+"""Words beside "supported" can turn its meaning round: with one that is not known it decides nothing."""
+
+
+@pytest.mark.parametrize(("said", "meant"), [*PAIRS, *WORDS_BEHIND])
 def test_which_answer_is_better_is_read_however_it_is_written(said, meant) -> None:
     """First or last, in JSON, Markdown and other languages, hedged or not; alternatives and contradictions are none."""
     assert pair_verdict(said) == meant
@@ -270,7 +425,7 @@ def test_what_the_end_of_the_output_may_have_halved_is_no_verdict(said, meant) -
     assert pair_verdict(said, cut=True) == meant
 
 
-@pytest.mark.parametrize(("said", "meant"), CLAIMS)
+@pytest.mark.parametrize(("said", "meant"), [*CLAIMS, *WORDS_BEFORE])
 def test_whether_a_claim_is_supported_is_read_however_it_is_written(said, meant) -> None:
     """Supported in part is not supported; hedges and two negations are no verdict."""
     assert claim_verdict(said) == meant
@@ -290,6 +445,26 @@ def test_any_text_is_a_verdict_or_none(text) -> None:
     """No text upsets the reading, and what comes out is one of the words that count."""
     assert pair_verdict(text) in {None, "a", "b", "tie"}
     assert claim_verdict(text) in {None, "supported", "not supported"}
+
+
+@given(st.sampled_from("AB"), st.from_regex(r"[a-z]{3,12}( [a-z]{3,12}){0,4}", fullmatch=True))
+def test_what_is_said_of_one_answer_is_no_verdict_for_it(letter, said) -> None:
+    """``B is ...`` with any words at all is read as preferring B, a tie or nothing; never as preferring the other."""
+    other = "b" if letter == "A" else "a"
+    assert pair_verdict(f"Verdict: {letter} is {said}") != other
+
+
+FAULTS = ("inaccurate", "missing the year", "the worse answer", "beaten by the other", "too long", "made up", "vague")
+
+
+@pytest.mark.parametrize(
+    "form", ["Verdict: {0} is {1}", "{0} is {1}.", "Verdict: Answer {0}, which is {1}? No.", "{0}: {1}"]
+)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("letter", ["A", "Answer B", "The first answer"])
+def test_a_fault_is_never_a_preference(form, fault, letter) -> None:
+    """An answer of which nothing but a fault is said has not won."""
+    assert pair_verdict(form.format(letter, fault)) is None
 
 
 @pytest.mark.parametrize(
