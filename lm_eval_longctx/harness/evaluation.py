@@ -33,6 +33,8 @@ _GATHERED = "_process_results"
 LIKELIHOODS = "log-likelihoods"
 """What a task asks for that is no kind of content."""
 
+_GENERATES = "generate_until"
+
 TEXT_ALONE = "text without sound"
 """What a task asks that a class which needs sound in every request cannot read."""
 
@@ -143,8 +145,10 @@ def stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
     """Return the tasks that nobody named and the model does not take, and say so in one line.
 
     Raises:
-        UnsupportedError: Nothing would be left to run.
+        UnsupportedError: Nothing would be left to run; or what is left asks for log-likelihoods that the model does not
+            tell, which lm-eval would find out when others have been paid for.
     """
+    _refuse_likelihoods(lm, tasks)
     ours = {name: task for name, task in tasks.items() if not getattr(task, "named", True)}
     aside = {}
     for name, task in ours.items():
@@ -159,14 +163,38 @@ def stand_aside(lm: Any, tasks: Mapping[str, Any]) -> dict[str, LongctxTask]:
     return aside
 
 
+def _refuse_likelihoods(lm: Any, tasks: Mapping[str, Any]) -> None:
+    """Raise ``UnsupportedError`` for named tasks of ours, and any of lm-eval's, whose likelihoods nobody would tell."""
+    from lm_eval_longctx.harness.instances import model_of
+
+    model = model_of(lm.rank)
+    asking = {name: task for name, task in tasks.items() if getattr(task, "OUTPUT_TYPE", _GENERATES) != _GENERATES}
+    ours = [name for name, task in asking.items() if getattr(task, "named", False) and not _tells_likelihoods(lm)]
+    theirs = [name for name, task in asking.items() if model and not hasattr(task, "named")]
+    if ours or theirs:
+        called = model.name if model else type(getattr(lm, "lm", lm)).__name__
+        raise UnsupportedError(
+            f"{called} gives no log-likelihoods, which {', '.join(sorted([*ours, *theirs]))} would ask for; choose "
+            "tasks that generate text, or a model that tells them (--model hf, vllm, or prompt_logprobs=true where a "
+            "server echoes prompts with them); nothing was asked"
+        )
+
+
+def _tells_likelihoods(lm: Any) -> bool:
+    """Return whether a model can be asked how likely a document is."""
+    from lm_eval_longctx.harness.instances import model_of
+
+    model = model_of(lm.rank)
+    return model.provider.capabilities.prompt_logprobs if model else not _only_chats(getattr(lm, "lm", lm))
+
+
 def _refused(lm: Any, task: LongctxTask) -> tuple[str, ...]:
     """Return which kinds of content of a task a model does not take; empty where nothing is known."""
     from lm_eval_longctx.harness.instances import LIKELIHOOD, model_of
 
     model = model_of(lm.rank)
     if task.OUTPUT_TYPE == LIKELIHOOD:
-        tells = model.provider.capabilities.prompt_logprobs if model else not _only_chats(getattr(lm, "lm", lm))
-        return () if tells else (LIKELIHOODS,)
+        return () if _tells_likelihoods(lm) else (LIKELIHOODS,)
     if model is not None:
         return tuple(dict.fromkeys(k for kinds in _contents(task) for k in model.provider.refused(kinds)))
     takes = _taken(getattr(lm, "lm", lm))  # behind lm-eval's cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.backend.estimate import total
-from lm_eval_longctx.errors import ConfigError, LongctxError, UnsupportedError, unknown_option
+from lm_eval_longctx.errors import ConfigError, LongctxError, unknown_option
 from lm_eval_longctx.harness.listing import listed_tasks
 from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.harness.pricing import make_plan
@@ -140,10 +140,7 @@ def _priced(arm: Arm, metadata: Mapping[str, Any], model: LongctxLM, choice: Cho
     asked = planned_calls(
         model, [arm.task], metadata=json.dumps(metadata), limit=choice.limit, include_path=choice.include_path
     )
-    calls = list(asked)
-    if any(one.job.scored for one in calls) and not model.provider.capabilities.prompt_logprobs:
-        raise UnsupportedError(f"{model.name} tells no log-probabilities of a prompt, which {arm.task} asks for")
-    return total(make_plan(model, calls, choice.reasoning).cells)
+    return total(make_plan(model, list(asked), choice.reasoning).cells)
 
 
 def _all_left_out(cost: Cell) -> str:

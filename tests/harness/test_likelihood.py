@@ -157,6 +157,34 @@ def test_a_model_that_tells_nothing_is_refused_or_stands_aside():
     assert "exact,none" in done["results"]["longctx_text_niah"]
 
 
+OWN_TASK = """
+task: which_is_likelier
+dataset_path: json
+dataset_kwargs: {data_files: {test: DATA}}
+output_type: multiple_choice
+test_split: test
+doc_to_text: "{{q}}"
+doc_to_choice: ["yes", "no"]
+doc_to_target: 0
+metric_list: [{metric: acc}]
+"""
+
+
+@pytest.mark.parametrize("asking", ["longctx_text_nll", "pg19_nll", "which_is_likelier"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_cannot_be_scored_is_refused_before_others_are_paid_for(asking, first, tmp_path, monkeypatch):
+    """Tasks of ours and of lm-eval's that ask for likelihoods end a run before its first call, whatever the order."""
+    (tmp_path / "data.json").write_text('{"q": "Is it?"}\n')
+    (tmp_path / "own.yaml").write_text(OWN_TASK.replace("DATA", str(tmp_path / "data.json")))
+    monkeypatch.setattr(LongctxLM, "generate_until", lambda *_, **__: pytest.fail("something was asked"))
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    names = [asking, "longctx_text_niah"] if first else ["longctx_text_niah", asking]
+    with pytest.raises(UnsupportedError, match=f"log-likelihoods, which {asking} would ask for.*nothing was asked"):
+        simple_evaluate(
+            "longctx", model_args="model=echo,ledger=none,progress=False", tasks=names, task_manager=manager, limit=1
+        )
+
+
 def test_nothing_is_put_around_a_document():
     """A chat template or a system instruction would be measured too, so they are refused."""
     manager = TaskManager(include_defaults=False, metadata=LENGTHS)

@@ -314,4 +314,4 @@ def test_a_model_without_log_probabilities_is_not_asked_for_a_loss(tmp_path, cap
     run = {"task": "longctx_text_nll", "metadata": {"preset": "smoke", "context_lengths": ["256"]}, "metric": "nll"}
     path = paper_file(tmp_path, part("loss", run))
     assert main(["reproduce", path, "--plan", "--model_args", "model=scripted/any,ledger=none"]) == 0
-    assert "scripted/any tells no log-probabilities" in capsys.readouterr().out
+    assert "scripted/any gives no log-likelihoods, which longctx_text_nll" in capsys.readouterr().out
