@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FOLDER = "longctx-judged"
 FILE, FIGURE = "judged.json", "strengths.svg"
+CLAIMS, RATED = "claims.json", "rated.json"
+"""Of claims and of ratings alone: they leave verdicts that were paid before, and their figure, where they are."""
 INCOMPLETE = "incomplete-"
 """Begins the names of what is written where calls have not got through: what is whole stays until a new one is."""
 
@@ -246,12 +248,13 @@ def _show(found: dict[str, Any], args: argparse.Namespace) -> int:
     text = f"{table(*shown(found))}\n\n{fitted(sentences(found))}"
     plain = json.dumps(found, indent=2, ensure_ascii=False)
     begin = INCOMPLETE if _incomplete(found) else ""
-    written = write_files(folder, [(f"{begin}{FILE}", plain.encode())])
+    name = FILE if "ranking" in found else CLAIMS if "support" in found else RATED
+    written = write_files(folder, [(f"{begin}{name}", plain.encode())])
     figure = strength_figure(found)
     if figure and available():
         written.append(save(figure, folder / f"{begin}{FIGURE}"))
-    for name in (FILE, FIGURE) if not begin else ():
-        (folder / f"{INCOMPLETE}{name}").unlink(missing_ok=True)
+    for whole in (name, *((FIGURE,) if figure else ())) if not begin else ():
+        (folder / f"{INCOMPLETE}{whole}").unlink(missing_ok=True)
     print(plain if args.json else "\n".join([text, "wrote", *(f"  {path}" for path in written)]))
     if found.get("totals", {}).get("unsent"):
         return STOPPED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.judging.sheets import read_sheet
 from lm_eval_longctx.preview.recipes import Recipes
-from lm_eval_longctx.stats.intervals import jackknife
+from lm_eval_longctx.stats.intervals import bounded_mean
 from lm_eval_longctx.stats.strengths import graded_agreement
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def ratings(field: Field, sheets: Sequence[str | Path]) -> dict[str, Any]:
         sheets: Filled in, one a person.
 
     Returns:
-        ``players`` (mean over people and questions, with its interval over questions) and ``people`` (each two: equal
-        ratings, and Cohen's kappa with quadratic weights, which counts a near miss as near).
+        ``players`` (mean over people and questions, with its interval over questions), ``sheets`` (how many answers
+        each person rated, of how many) and ``people`` (each two: equal ratings, and Cohen's kappa with quadratic
+        weights, which counts a near miss as near).
 
     Raises:
         ConfigError: See ``sheets.read_sheet``.
@@ -82,6 +83,7 @@ def ratings(field: Field, sheets: Sequence[str | Path]) -> dict[str, Any]:
     return {
         "most": MOST,
         "players": sorted((row for row in rows if row), key=lambda row: -row["value"]),
+        "sheets": [{"sheet": path, "n": len(sheet), "of": len(named)} for path, sheet in filled.items()],
         "people": [_agreed(one, other, filled) for one, other in combinations(filled, 2)],
     }
 
@@ -90,10 +92,10 @@ def _player(player: str, given: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Return a player's mean; nothing for who was not rated."""
     if not given:
         return {}
-    values, questions = [value for _, value in given], [question for question, _ in given]
-    interval = jackknife(values, questions, lambda some: sum(some) / len(some))
-    mean = sum(values) / len(values)
-    return {"player": player, "value": mean, "interval": interval.to_dict() if interval else None, "n": len(values)}
+    share = [value / MOST for _, value in given]
+    found = bounded_mean(share, [question for question, _ in given])
+    ends = found and {**found.to_dict(), "low": found.low * MOST, "high": found.high * MOST}
+    return {"player": player, "value": sum(value for _, value in given) / len(given), "interval": ends, "n": len(given)}
 
 
 def _agreed(one: str, other: str, filled: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

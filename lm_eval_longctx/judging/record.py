@@ -83,7 +83,8 @@ def with_people(judged: Sequence[Judged], sheets: Sequence[str | Path]) -> dict[
         sheets: Filled in, one a person.
 
     Returns:
-        ``judge`` (with each sheet) and ``people`` (each two sheets): equal verdicts, Cohen's kappa, and on how many.
+        ``judge`` (with each sheet, which has ``filled`` lines ``of`` all pairs that need a verdict) and ``people``
+        (each two sheets): equal verdicts, Cohen's kappa, and on how many.
 
     Raises:
         ConfigError: See ``sheets.read_sheet``.
@@ -91,9 +92,11 @@ def with_people(judged: Sequence[Judged], sheets: Sequence[str | Path]) -> dict[
     names = [one.pair.name for one in judged]
     filled = {str(path): read_sheet(path, COLUMN, MEANINGS, names) for path in sheets}
     ours = {one.pair.name: _AS_PEOPLE[one.score] for one in judged if one.score is not None}
-    listed = list(filled.items())
+    listed, asked = list(filled.items()), sum(not one.pair.same for one in judged)
     return {
-        "judge": [{"sheet": name, **_agreement(ours, theirs)} for name, theirs in listed],
+        "judge": [
+            {"sheet": name, "filled": len(theirs), "of": asked, **_agreement(ours, theirs)} for name, theirs in listed
+        ],
         "people": [
             {"sheets": [name, also], **_agreement(mine, theirs)}
             for number, (name, mine) in enumerate(listed)

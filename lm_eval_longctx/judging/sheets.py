@@ -105,8 +105,11 @@ def _filled(path: str | Path, column: str) -> Iterator[tuple[int, str, str]]:
         if any(cell.strip() for cell in cells[len(heads) :]):
             raise ConfigError(f"{path}, row {number}: more cells than headings; an answer may have been cut in two")
         padded = [*cells, *[""] * len(heads)]
+        named = padded[name].strip().removeprefix("'").removeprefix(_MARK)
         if word := _word(padded[given]):
-            yield number, padded[name].strip().removeprefix("'").removeprefix(_MARK), word
+            yield number, named, word
+        elif len(named.split()) > 1:  # with its line, a verdict would be gone without a word
+            raise ConfigError(f"{path}, row {number}: no name of a line begins it; an answer may have been cut in two")
 
 
 def _word(cell: str) -> str:

@@ -80,7 +80,7 @@ def sentences(record: Record) -> Iterator[str]:
     if "support" in record:
         yield from _of_support(record["support"])
     for one in record.get("agreement", {}).get("judge", ()):
-        yield f"Judge and {one['sheet']}: {_agreed(one)}."
+        yield f"Judge and {one['sheet']}{_unfilled(one)}: {_agreed(one)}."
     for one in record.get("agreement", {}).get("people", ()):
         yield f"{one['sheets'][0]} and {one['sheets'][1]}: {_agreed(one)}."
     if record["left_out"]:
@@ -153,6 +153,8 @@ def _of_support(support: Record) -> Iterator[str]:
 
 def _of_ratings(ratings: Record) -> Iterator[str]:
     yield f"Ratings: people's, from 0 to {ratings['most']}, blind; means, with intervals over questions."
+    for one in ratings.get("sheets", ()):
+        yield f"{one['sheet']}: {one['n']} of {one['of']} answers rated."
     for one in ratings["people"]:
         told = (
             "nothing in common"
@@ -162,10 +164,16 @@ def _of_ratings(ratings: Record) -> Iterator[str]:
         yield f"{one['sheets'][0]} and {one['sheets'][1]}: {told}."
 
 
+def _unfilled(row: Record) -> str:
+    """Say how much of a sheet came back, where it is not all."""
+    filled, of = row.get("filled", 0), row.get("of", 0)
+    return f", {filled} of its {of} lines filled in" if filled < of else ""
+
+
 def _agreed(row: Record) -> str:
     if not row["n"]:
         return "nothing in common"
-    return f"{row['equal']:.0%} equal verdicts on {row['n']} pairs, kappa {number(row['kappa'])}"
+    return f"{row['equal']:.0%} equal verdicts on {row['n']} pair{'s'[: row['n'] != 1]}, kappa {number(row['kappa'])}"
 
 
 def strength_figure(record: Record) -> Figure | None:

@@ -8,6 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lm_eval_longctx.backend import Backend, Limits
 from lm_eval_longctx.cli import main
@@ -15,6 +17,7 @@ from lm_eval_longctx.errors import ConfigError, ResultsError
 from lm_eval_longctx.judging.answers import read_answers
 from lm_eval_longctx.judging.compare import judge_pairs, pairs, ranking
 from lm_eval_longctx.judging.lexical import judged as by_words
+from lm_eval_longctx.judging.ratings import _player
 from lm_eval_longctx.judging.record import COLUMN, MEANINGS, sheet_lines, with_people
 from lm_eval_longctx.judging.sheets import read_sheet, write_sheet
 from lm_eval_longctx.judging.support import (
@@ -30,6 +33,7 @@ from lm_eval_longctx.judging.wording import ANSWER_A, ANSWER_B, CLAIM, PASSAGES,
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.providers.base import Settings
 from lm_eval_longctx.providers.scripted import ScriptedProvider
+from lm_eval_longctx.report.judged import sentences
 from lm_eval_longctx.testing.server import KEY, LocalServer
 
 if TYPE_CHECKING:
@@ -197,6 +201,11 @@ def test_a_sheet_goes_to_people_and_comes_back(players, tmp_path) -> None:
     assert [row["equal"] for row in told["judge"]] == [1.0, 1.0]
     assert told["people"][0]["kappa"] == pytest.approx(1.0)
     assert told["people"][0]["n"] == len(found)
+    filled["first"].write_text(f"name,verdict\n{found[0].name},1\n")
+    one = with_people(judged, [filled["first"]])
+    assert [(row["filled"], row["of"]) for row in one["judge"]] == [(1, len(found))]
+    record = {"judge": {"name": "j", "shown_known": True}, "questions": 4, "left_out": {}, "agreement": one}
+    assert f"first.csv, 1 of its {len(found)} lines filled in: " in " ".join(sentences(record))
 
 
 def test_lines_left_empty_are_left_out(tmp_path) -> None:
@@ -421,3 +430,30 @@ def test_people_rate_answers_one_by_one(players, tmp_path, capsys) -> None:
     assert [(row["player"], row["value"]) for row in found["players"]] == [("good", 5.5), ("bad", 0.5)]
     assert found["people"][0]["equal"] == 0.0
     assert found["people"][0]["kappa"] > 0.9
+    assert [(row["n"], row["of"]) for row in found["sheets"]] == [(len(rows), len(rows))] * 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), min_size=1, max_size=12))
+def test_an_interval_of_ratings_is_one_of_ratings(given_by) -> None:
+    """Within 0 and 6, around the mean, and never of no width: also of few sentences, and of ratings that all agree."""
+    row = _player("somebody", [(f"question {number}", value) for value, number in given_by])
+    assert 0 <= row["interval"]["low"] <= row["value"] <= row["interval"]["high"] <= 6
+    assert row["interval"]["low"] < row["interval"]["high"]
+
+
+def test_ratings_leave_the_verdicts_that_are_there(players, tmp_path, monkeypatch, capsys) -> None:
+    """What people gave, and claims alone, have files of their own: verdicts on pairs and their figure stay."""
+    monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
+    folder = players(good=right, bad=wrong)
+    assert main(["judge", str(folder)]) == 0
+    out = folder / "longctx-judged"
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main(["judge", str(folder), "--rating-sheet", str(tmp_path / "rate.csv")]) == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "rate.csv").read_text(encoding="utf-8-sig"), newline="")))
+    (tmp_path / "a.csv").write_text(f"name,rating\n{rows[0]['name']},3\n")
+    capsys.readouterr()
+    assert main(["judge", str(folder), "--no-pairs", "--ratings", str(tmp_path / "a.csv")]) == 0
+    assert f"1 of {len(rows)} answers rated" in capsys.readouterr().out
+    assert main(["judge", str(folder), "--no-pairs", "--support"]) == 0
+    assert {name: (out / name).read_bytes() for name in kept} == kept
+    assert {path.name for path in out.iterdir()} - set(kept) == {"rated.json", "claims.json"}

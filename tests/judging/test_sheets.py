@@ -87,6 +87,10 @@ REFUSED = {
     "the same line twice, differently": (written([*table(), *table(abc="2")[1:2]]), "row 5: .* filled in twice"),
     "a verdict without a name": (written([*table(), ["", "", "", "", "1"]]), "row 5: '' is none"),
     "an answer cut in two": (written([*table(), ["n-abc", "a", "b", "c", "", "1"]]), "row 5: more cells"),
+    "an answer whose lines became rows": (
+        written([*table(), ["n-abc", "What?", "one line"], ["and another", "2"]]),
+        "row 6: no name of a line",
+    ),
     "a quote without an end": (written(table()) + 'n-abc,"and so on\r\nn-zzz,,,,1\r\n', "row 5: this is no CSV"),
     "two columns of one name": (written([[*row, row[-1]] for row in table()]), "each once"),
     "no column": (written([row[:-1] for row in table()]), "must have the columns name and verdict"),
