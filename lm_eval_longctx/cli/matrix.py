@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -125,7 +126,7 @@ def _driven(executor: Executor, store: Store, cells: list[Cell], name: str) -> d
     if not pending:
         return {}
     with _Bar(len(pending), name) as bar:
-        return Driver(executor, store, bar.told).run(pending)
+        return Driver(executor, store, bar.told, left=lambda: _left(cells[0].matrix)).run(pending)
 
 
 class _Bar:
@@ -167,6 +168,12 @@ def _funds(matrix: Matrix) -> dict[str, float] | None:
     with Ledger.open(matrix.ledger_path) as ledger:
         funds = ledger.funds(matrix.name)
     return None if funds is None else {"cap": funds.cap, "spent": funds.spent, "reserved": funds.reserved}
+
+
+def _left(matrix: Matrix) -> float:
+    """Return how many US dollars of the budget are not spent or set aside; endless without one."""
+    funds = _funds(matrix)
+    return math.inf if funds is None else funds["cap"] - funds["spent"] - funds["reserved"]
 
 
 def _as_text(matrix: Matrix, store: Store, cells: list[Cell], failed: Mapping[str, Ended]) -> str:

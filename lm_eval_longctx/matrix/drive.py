@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -67,6 +68,21 @@ class Store:
                 shutil.rmtree(place)
 
 
+@dataclass(frozen=True)
+class Unaffordable:
+    """A cell that the budget stopped.
+
+    Attributes:
+        cell: The shortest such cell of its model.
+        left: US dollars that were not spent or set aside when it ended.
+        why: What its first question would have needed.
+    """
+
+    cell: Cell
+    left: float
+    why: str
+
+
 @dataclass
 class Driver:
     """Runs cells, so many at once as their models and the matrix allow.
@@ -78,6 +94,9 @@ class Driver:
         tries: How often each was tried.
         refused: Why a model takes no more questions, by its name: a refused key, a quota, a server that is gone.
             Its other cells are not begun, since each would find that out for itself.
+        left: Tells how much of the budget is not spent or set aside, in US dollars.
+        unaffordable: What the budget stopped, by the model's name. Cells of this model that are as long wait for the
+            others to end; unless these leave more than there was, they are not begun.
     """
 
     executor: Executor
@@ -85,6 +104,8 @@ class Driver:
     told: Callable[[Cell, Ended, bool], None]
     tries: Counter[str] = field(default_factory=Counter)
     refused: dict[str, str] = field(default_factory=dict)
+    left: Callable[[], float] = lambda: math.inf
+    unaffordable: dict[str, Unaffordable] = field(default_factory=dict)
 
     def run(self, cells: Iterable[Cell]) -> dict[str, Ended]:
         """Run cells; returns how each ended, by its name."""
@@ -102,21 +123,46 @@ class Driver:
                 else:
                     found[cell.id] = ended
                     self.store.keep(cell, ended, self.tries[cell.id])
-                if ended.status and ended.refused:
-                    self.refused[cell.model.name] = ended.refused
+                self._learn(cell, ended)
                 self.told(cell, ended, again)
-            found |= self._give_up(pending)
+            found |= self._give_up(pending, idle=not running)
         return found
 
-    def _give_up(self, pending: deque[Cell]) -> dict[str, Ended]:
+    def _learn(self, cell: Cell, ended: Ended) -> None:
+        """Note what the end of a cell says of others of its model."""
+        if not ended.status:
+            return
+        if ended.refused:
+            self.refused[cell.model.name] = ended.refused
+        known = self.unaffordable.get(cell.model.name)
+        if ended.unaffordable and (known is None or known.cell.as_long_as(cell)):
+            self.unaffordable[cell.model.name] = Unaffordable(cell, self.left(), ended.unaffordable)
+
+    def _give_up(self, pending: deque[Cell], *, idle: bool) -> dict[str, Ended]:
         """Take out what is not begun any more; what an earlier run kept of it stays."""
         found, again = {}, False
+        left = self.left() if idle and self.unaffordable else math.inf  # of others that run some may come back
         for cell in list(pending):
-            if why := self.refused.get(cell.model.name):
+            if why := self.refused.get(cell.model.name) or (idle and self._beyond_budget(cell, left)):
                 pending.remove(cell)
                 found[cell.id] = ended = Ended(STOPPED, told=why, begun=False)
                 self.told(cell, ended, again)
         return found
+
+    def _waits(self, cell: Cell) -> bool:
+        """Whether a cell costs no less than one that the budget has stopped."""
+        known = self.unaffordable.get(cell.model.name)
+        return known is not None and cell.as_long_as(known.cell)
+
+    def _beyond_budget(self, cell: Cell, left: float) -> str:
+        """Say why a cell that waits need not be begun; empty if it may be, since more is left than there was."""
+        if not self._waits(cell):
+            return ""
+        known = self.unaffordable[cell.model.name]
+        if left > known.left:
+            del self.unaffordable[cell.model.name]
+            return ""
+        return f"the budget has {known.left:.2f} USD left; {known.why}"
 
     def _start(self, pending: deque[Cell], running: dict[Future[Ended], Cell]) -> None:
         """Start what may run now: a model whose cells are all running lets those of others pass."""
@@ -124,7 +170,7 @@ class Driver:
         for cell in list(pending):
             if len(running) >= cell.matrix.workers:
                 return
-            if busy[cell.model.name] < cell.model.at_once:
+            if busy[cell.model.name] < cell.model.at_once and not self._waits(cell):
                 pending.remove(cell)
                 busy[cell.model.name] += 1
                 self.tries[cell.id] += 1

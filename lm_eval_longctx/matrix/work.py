@@ -69,10 +69,20 @@ class Ended:
     @property
     def refused(self) -> str:
         """Why its model takes no more questions, from this cell or any other; empty if it does, or nobody knows."""
-        with suppress(StopIteration, ValueError, KeyError):  # none, one that is cut, one without our model
+        return str(self._totals().get("stopped", ""))
+
+    @property
+    def unaffordable(self) -> str:
+        """Why the budget did not let through what it had to ask; empty if it did, or nobody knows."""
+        return str(self._totals().get("reasons", {}).get("skipped_budget", ""))
+
+    def _totals(self) -> Mapping[str, Any]:
+        """Return what its model says of the whole run; nothing without a result, or from one that is cut or another's."""
+        with suppress(StopIteration, ValueError, KeyError, TypeError):
             found = next(content for name, content in self.files.items() if Path(name).match("results_*.json"))
-            return str(json.loads(found)["config"]["longctx"]["totals"]["stopped"])
-        return ""
+            totals: Mapping[str, Any] = json.loads(found)["config"]["longctx"]["totals"]
+            return totals
+        return {}
 
 
 _RUNNING: set[subprocess.Popen[bytes]] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 from concurrent.futures import Future
 
@@ -51,7 +52,7 @@ class Scripted:
 def drive(tmp_path, monkeypatch):
     """Runs a matrix of twelve cells with a script; returns how each ended, and the executor."""
 
-    def go(script, seed: str = "", **changes):
+    def go(script, seed: str = "", left=lambda: math.inf, **changes):
         names = {"models": ["a/b", "c/d"], "tasks": ["t"], "lengths": ["1k", "2k", "4k"], "seeds": [1, 2]}
         cells = list(cells_of(parse_matrix({**names, "workers": 3, **changes}, "m")))
         executor, store = Scripted(script, seed), Store(tmp_path / "out")
@@ -62,7 +63,9 @@ def drive(tmp_path, monkeypatch):
 
         monkeypatch.setattr("lm_eval_longctx.matrix.drive.wait", waited)
         told = []
-        driver = Driver(executor, store, lambda cell, ended, again: told.append((cell.id, ended.status, again)))
+        driver = Driver(
+            executor, store, lambda cell, ended, again: told.append((cell.id, ended.status, again)), left=left
+        )
         found = driver.run([cell for cell in cells if not store.has(cell)])
         return found, executor, cells, store, told
 
@@ -117,6 +120,62 @@ def test_a_model_that_takes_nothing_more_is_not_asked_by_every_cell(drive):
     assert {found[cell.id].told for cell in left} == {"the provider takes no more calls (401)"}
     assert all((store.folder / cell.id / "m" / "results_1.json").exists() for cell in left)
     assert len(told) == len(cells)
+
+
+class Purse:
+    """A budget of which each cell sets aside what it may cost, and takes a part: so much for each 1k, by model."""
+
+    def __init__(self, left: float, prices: dict[str, float]) -> None:
+        self.left, self.prices, self.stopped = left, prices, []
+
+    def needs(self, name: str) -> float:
+        """Return what a cell sets aside."""
+        _, model, *_, length = name.split("/")
+        return self.prices[model] * float(length.removesuffix("k"))
+
+    def ask(self, name: str, _: int) -> Ended:
+        """End a cell: with an answer of half of what was set aside, or stopped by the budget."""
+        if self.needs(name) <= self.left:
+            self.left -= self.needs(name) / 2
+            return GOOD
+        self.stopped.append(name)
+        totals = {
+            "config": {"longctx": {"totals": {"stopped": "", "reasons": {"skipped_budget": "not sent: too dear"}}}}
+        }
+        return Ended(4, {"m/results_2.json": json.dumps(totals).encode()})
+
+
+@pytest.mark.parametrize("budget", [0, 1, 3, 7, 12, 20, 40])
+@pytest.mark.parametrize("seed", ["a", "b", "c"])
+def test_what_the_budget_cannot_pay_is_not_begun(drive, budget, seed):
+    """Each cell has an end; nothing that fits is left, and a model is stopped once, not by each of its cells."""
+    purse = Purse(budget, {"a_b": 1, "c_d": 4})
+    changes = {"lengths": ["1k", "2k", "4k", "8k"], "seeds": [1, 2, 3], "budget": 1}
+    found, executor, cells, store, told = drive(purse.ask, seed, left=lambda: purse.left, **changes)
+    assert set(found) == {cell.id for cell in cells}
+    assert len(told) == len(cells)
+    for cell in cells:
+        if not found[cell.id].begun:
+            assert purse.needs(cell.id) > purse.left
+            assert "too dear" in found[cell.id].told
+            assert not store.has(cell)
+    assert all(sum(name.split("/")[1] == model for name in purse.stopped) <= 2 for model in purse.prices)
+    assert len(executor.asked) == sum(ended.begun for ended in found.values())
+
+
+def test_money_that_comes_back_lets_cells_begin(drive):
+    """A model that was stopped while another's calls held the money goes on when they have left some."""
+    purse = Purse(0, {"a_b": 1, "c_d": 0})
+
+    def script(name, tries):
+        ended = purse.ask(name, tries)
+        if "c_d" in name:
+            purse.left += 10
+        return ended
+
+    found, *_ = drive(script, left=lambda: purse.left, lengths=["1k"], seeds=[1, 2, 3])
+    assert sum(not ended.begun for ended in found.values()) == 0
+    assert len(purse.stopped) <= 2
 
 
 @pytest.mark.parametrize("content", [b"{", b"{}", b'{"config": {"longctx": {"totals": {"stopped": ""}}}}'])
