@@ -143,7 +143,7 @@ class MatrixPlan:
         most = sum(model.at_once for model in matrix.models)
         if shared > alone[slowest] and matrix.workers < most:
             line += f"; {duration(alone[slowest])} with workers: {most}"
-        return f"{line} (slowest model: {slowest}); each cell starts with some 10 s of a processor"
+        return f"{line} (slowest model: {slowest}); each cell starts with some 2 s of a processor"
 
     def _hours(self, model: ModelEntry) -> float:
         return sum(row.hours for row in self.rows if row.model == model.name) / model.at_once

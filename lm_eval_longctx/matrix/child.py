@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from lm_eval_longctx.ctrl_c import lose_no_ctrl_c
-from lm_eval_longctx.harness.command_line import run_lm_eval
+from lm_eval_longctx.harness.command_line import ours_alone, run_lm_eval
 from lm_eval_longctx.matrix.cells import LIMIT_EACH
 
 
@@ -23,7 +23,8 @@ def main() -> int:
     lose_no_ctrl_c()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _name_samples(Path(sys.argv[sys.argv.index("--config") + 1]))
-    return run_lm_eval(sys.argv[1:])
+    with ours_alone():  # the plan has refused all others
+        return run_lm_eval(sys.argv[1:])
 
 
 def _name_samples(path: Path) -> None:

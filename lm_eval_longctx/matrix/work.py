@@ -77,7 +77,7 @@ class Ended:
         return str(self._totals().get("reasons", {}).get("skipped_budget", ""))
 
     def _totals(self) -> Mapping[str, Any]:
-        """Return what its model says of the whole run; nothing without a result, or from one that is cut or another's."""
+        """Return what its model says of the whole run; nothing without a result, or from a cut one or another's."""
         with suppress(StopIteration, ValueError, KeyError, TypeError):
             found = next(content for name, content in self.files.items() if Path(name).match("results_*.json"))
             totals: Mapping[str, Any] = json.loads(found)["config"]["longctx"]["totals"]

@@ -8,8 +8,12 @@ import socket
 from concurrent.futures import Future
 
 import pytest
+from lm_eval.tasks import TaskManager
 
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.harness.activation import activate_now
+from lm_eval_longctx.harness.command_line import ours_alone
+from lm_eval_longctx.harness.listing import listed_tasks
 from lm_eval_longctx.matrix import Driver, Store, cells_of
 from lm_eval_longctx.matrix.drive import DIED
 from lm_eval_longctx.matrix.executors import OnRay
@@ -221,3 +225,12 @@ def test_a_cluster_that_is_not_there_is_said_at_once(address):
         port = taken.getsockname()[1]
     with pytest.raises(ConfigError, match=r"cannot be reached.*RAY_AUTH_MODE=token.*ray: local"):
         OnRay(address.format(port=port), 1)
+
+
+def test_a_cell_reads_none_of_lm_evals_own_task_files():
+    """Where only tasks of ours are asked for, they are all there, and no file of lm-eval's own is read until afterwards."""
+    activate_now()
+    with ours_alone():
+        alone = set(TaskManager().all_subtasks)
+    assert {task.name for task in listed_tasks()} >= alone > {"longctx_text_niah"}
+    assert "hellaswag" in TaskManager().all_subtasks
