@@ -228,7 +228,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once(address):
 
 
 def test_a_cell_reads_none_of_lm_evals_own_task_files():
-    """Where only tasks of ours are asked for, they are all there, and no file of lm-eval's own is read until afterwards."""
+    """Where only tasks of ours are asked for, they are all there, and lm-eval's own are read afterwards only."""
     activate_now()
     with ours_alone():
         alone = set(TaskManager().all_subtasks)
