@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from price_list import listed
 
 from lm_eval_longctx.backend import Backend, Limits
-from lm_eval_longctx.backend.prices import Prices, look_up
+from lm_eval_longctx.backend.prices import Prices
 from lm_eval_longctx.completion import Outcome
 from lm_eval_longctx.errors import UnsupportedError
 from lm_eval_longctx.ledger import Ledger
@@ -293,8 +294,7 @@ def test_a_provider_without_batches_says_so(scripted):
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_batches_cost_half(name):
     """The price list of batches is looked up where batches are asked for."""
-    pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
-    usual, half = (look_up(name, MODELS[name], {}, batch=batch) for batch in (False, True))
+    usual, half = (listed(name, MODELS[name], batch=batch) for batch in (False, True))
     if half.rates["input"].base == usual.rates["input"].base:
         pytest.skip("the installed table has no prices of batches")
     assert half.rates["input"].base == usual.rates["input"].base / 2
