@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 _MARK = "_lm_eval_longctx"
 
+_FAR_SHORTER = 2
+"""How many times the longest prompt a window is from which on batches are not measured for these prompts."""
+
 _THINK_END_HIDES = (
     "think_end_token: the chat template opens a thought, and lm-eval takes off what stands before that token without "
     "saying whether it was there: a thought that was never closed is scored as an answer; leave think_end_token out, "
@@ -147,6 +150,7 @@ class OtherModel:
         for request in requests:
             request.rate = window.rate
         fits = [self._measured(window, request, may_cut) for request in requests] if tells or media else []
+        self._tell_of_batches(window, requests, fits)
         unsure = sorted({fit.unsure for fit in fits if fit.unsure}) or ([] if tells else [window.unknown])
         for words in unsure:
             _say_once(f"{words}; --model longctx asks a server and reads what it says of prompts that are too long")
@@ -160,6 +164,23 @@ class OtherModel:
         reads = reads_of(self.lm)
         layout = {"layout": reads.order} if reads and reads.order and media else {}
         return {"model": self.name, "tokens": window.tokens, "source": window.source, "unsure": unsure, **layout}
+
+    def _tell_of_batches(self, window: Window, requests: Sequence[SampleInstance], fits: Sequence[Fit]) -> None:
+        """Say that lm-eval's ``hf`` measures its batches with whole windows, where prompts are far shorter.
+
+        Before the first answer ``_detect_batch_size`` reads that many prompts five
+        times: hours on a processor, and few at a time on a card.
+        """
+        most = getattr(self.lm, "max_batch_size", None)
+        own = hasattr(self.lm, "_detect_batch_size") and getattr(self.lm, "batch_size", None) == "auto"
+        longest = max((fit.tokens or 0 for fit in fits if not fit.too_long), default=0)
+        generates = any(request.request_type == GENERATES for request in requests)
+        if own and generates and longest and window.tokens and window.tokens >= _FAR_SHORTER * longest:
+            _say_once(
+                f"batch_size auto: before its first answer {self.name} reads up to {most} prompts of "
+                f"its whole window of {window.tokens:,} tokens, five times over, and the longest prompt here has "
+                f"{longest:,}; say max_length= (prompt and answer together) in --model_args, or --batch_size N"
+            )
 
     @staticmethod
     def _measured(window: Window, request: SampleInstance, may_cut: bool) -> Fit:

@@ -334,6 +334,27 @@ def test_what_cannot_be_known_is_said_once(
     assert [unsure in line for line in said] == [True]
 
 
+@pytest.mark.parametrize(
+    ("window", "has", "said"),
+    [
+        (8_192, {"batch_size": "auto", "_detect_batch_size": None}, True),
+        (2_000, {"batch_size": "auto", "_detect_batch_size": None}, False),  # near enough to the prompts
+        (8_192, {"batch_size": 4, "_detect_batch_size": None}, False),
+        (8_192, {"batch_size": "auto"}, False),  # vllm and others measure nothing
+    ],
+)
+def test_batches_that_are_measured_with_whole_windows_are_told(
+    niah: Any, evaluate: Any, caplog: pytest.LogCaptureFixture, window: int, has: dict[str, Any], said: bool
+) -> None:
+    """Where a class tries out its batches with windows far longer than the prompts, a line tells before it begins."""
+    other_models._say_once.cache_clear()
+    lm = Words(window, room=64)
+    vars(lm).update(has, max_batch_size=64)
+    evaluate(lm, niah(context_lengths=["1k"]))
+    told = "up to 64 prompts of its whole window of 8,192 tokens, five times over, and the longest prompt here has "
+    assert (told in caplog.text) == said
+
+
 class OtherTemplate(Words):
     """The same model with another chat template."""
 

@@ -239,7 +239,7 @@ GOOD = {"id": "k", "kind": "fact", "question": "Who?", "answers": ["Maud"], "evi
     ("text", "words"),
     [
         ("", "are not JSON"),
-        ('{"about": "x", "questions": [{"id": "k",}]}', "are not JSON: Expecting property name"),
+        ('{"about": "x", "questions": [{"id": "k", kind}]}', "are not JSON: Expecting property name"),
         ('{"about": "x"}', 'it holds an object with "about"'),
         ("[]", 'it holds an object with "about"'),
         ('{"about": "x", "questions": []}', 'it holds an object with "about"'),
