@@ -166,16 +166,18 @@ def _amounts(row: Row) -> list[str]:
 
 def plan_matrix(matrix: Matrix, pending: Sequence[Cell]) -> MatrixPlan:
     """Price the cells that are to run: one seed of each model, task and length, taken as often as there are seeds."""
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, str, str], list[Cell]]] = {}
     for cell in pending:
-        groups.setdefault(_place(cell), []).append(cell)
+        groups.setdefault((cell.task, cell.lengths[0]), {}).setdefault(_place(cell), []).append(cell)
     rows: dict[tuple[str, str, str], list[Row]] = {}
     refused: dict[tuple[str, str, str], LongctxError] = {}
-    with tqdm(total=len(groups), desc="planning", unit="row", dynamic_ncols=True, delay=_PATIENCE) as bar:
-        for task in dict.fromkeys(cell.task for cell in pending):  # of one task after the other samples are kept
+    total = sum(map(len, groups.values()))
+    with tqdm(total=total, desc="planning", unit="row", dynamic_ncols=True, delay=_PATIENCE) as bar:
+        for _, of_models in sorted(groups.items(), key=lambda group: matrix.tasks.index(group[0][0])):
+            # Models share the samples of a length; those of all lengths of some tasks are gigabytes.
             kept: dict[str, list[LongctxTask]] = {}
             texts: dict[tuple[str, str], int] = {}
-            for place, cells in ((place, cells) for place, cells in groups.items() if place[1] == task):
+            for place, cells in of_models.items():
                 try:
                     rows[place] = _planned(cells, kept, texts)
                 except LongctxError as error:
