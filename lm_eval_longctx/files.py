@@ -127,7 +127,7 @@ def all_written(path: Path, size: int) -> Iterator[None]:
 
 
 @contextmanager
-def only_maker(path: Path) -> Iterator[None]:
+def only_maker(path: Path, lock: Path | None = None) -> Iterator[None]:
     """Let one thread of one process make something costly, while others who want it wait.
 
     Look again whether it is there once inside. The lock is the operating
@@ -136,11 +136,14 @@ def only_maker(path: Path) -> Iterator[None]:
     Args:
         path: What is made. The lock lies beside it and stays there, because a
             lock that is removed while somebody waits for it is none.
+        lock: What the lock lies beside instead, where many small things have
+            one in common, such as their folder.
     """
     from filelock import FileLock
 
+    named = lock or path
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")), shared(path):
+    with FileLock(named.with_name(f".{named.name}.lock")), shared(path):
         yield
 
 

@@ -119,10 +119,13 @@ def _free_name(path: Path) -> Path:
 
 
 def _opened(path: str) -> sqlite3.Connection:
+    connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except _UNREACHED as error:
+        if connection is not None:
+            connection.close()
         raise LedgerError(
             f"nothing of {path} can be read ({error}): restore a copy, or move it away to begin anew"
         ) from error

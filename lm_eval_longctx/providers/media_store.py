@@ -122,8 +122,12 @@ class MediaStore:
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         store = sqlite3.connect(self.path, timeout=30)
-        store.execute(
-            "CREATE TABLE IF NOT EXISTS handles (endpoint TEXT, account TEXT, digest TEXT, name TEXT, expires REAL, "
-            "resource TEXT, PRIMARY KEY (endpoint, account, digest))"
-        )
+        try:
+            store.execute(
+                "CREATE TABLE IF NOT EXISTS handles (endpoint TEXT, account TEXT, digest TEXT, name TEXT, "
+                "expires REAL, resource TEXT, PRIMARY KEY (endpoint, account, digest))"
+            )
+        except sqlite3.Error:
+            store.close()
+            raise
         return store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from lm_eval.api.model import LM
@@ -114,7 +115,7 @@ def test_a_ledger_without_temperatures_is_resumed(server, tmp_path):
     fresh = asked_now.backend.run([a.job for a in planned_calls(asked_now, ["longctx_text_niah"], metadata=SHORT)])
     assert len(server.state.bills) == 2 * first, "who names a temperature is not given answers without one"
     assert not any(OLD_NOTE in answer.notes for answer in fresh)
-    with sqlite3.connect(ledger) as connection:
+    with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("SELECT count(*) FROM call").fetchone() == (2 * len(jobs),)
     Ledger.open(ledger).close()
 

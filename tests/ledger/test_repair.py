@@ -94,6 +94,19 @@ def test_the_run_says_what_is_damaged_and_what_to_do(path, kind):
     assert "\n" not in words
 
 
+def test_a_file_that_cannot_be_read_is_let_go(path, monkeypatch):
+    """A repair that ends in an error leaves no connection open: Windows could not move the file away then."""
+    opened, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: opened.append(connect(*args, **how)) or opened[-1])
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerError, match="can be read"):
+        repair(str(path))
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
 @pytest.mark.parametrize("round_", range(16))
 def test_no_damage_is_a_raw_error(path, round_):
     """Wherever bytes are broken or cut off, every use of the ledger works or ends in our error, and repair too."""

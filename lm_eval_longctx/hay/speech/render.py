@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lm_eval_longctx.files import shared, whole, write_whole
+from lm_eval_longctx.files import only_maker, whole, write_whole
 from lm_eval_longctx.hay.progress import progress
 from lm_eval_longctx.hay.speech.codecs import Format, codec
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE
@@ -52,7 +52,7 @@ def render(
     path = cache_dir / "audio" / "rendered" / name[:2] / f"{name}{of.suffix}"
     facts = path.with_suffix(".json")
     if not (path.is_file() and facts.is_file()):
-        with shared(path):
+        with only_maker(path):
             if not (path.is_file() and facts.is_file()):
                 _write(path, timeline, _pieces(timeline, pool, inserts, store), store, of)
                 _write_facts(facts, path)

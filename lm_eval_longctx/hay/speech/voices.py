@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lm_eval_longctx.errors import ConfigError, unknown_option
-from lm_eval_longctx.files import shared
+from lm_eval_longctx.files import only_maker
 from lm_eval_longctx.hay.estimating import SPEECH, estimated
 from lm_eval_longctx.hay.speech.programs import PROGRAMS
 from lm_eval_longctx.hay.speech.waveform import SAMPLE_RATE, read_cached, write_cached
@@ -172,7 +172,7 @@ def speak(text: str, of: Voice, cache_dir: Path) -> tuple[str, Waveform]:
     digest = utterance_digest(text, of)
     path = cache_dir / "audio" / "spoken" / digest[:2] / f"{digest}.flac"
     if not path.is_file():
-        with shared(path):
+        with only_maker(path, lock=path.parent):
             if not path.is_file():
                 write_cached(path, engine(of).say(of, text))
     return digest, read_cached(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from itertools import islice
@@ -47,6 +48,38 @@ def test_a_sentence_sounds_the_same_every_time(tmp_path):
     assert first[0] == again[0] != other[0]
     assert np.array_equal(first[1], again[1])
     assert np.array_equal(voices.speak("It rained.", voices.voice("joe"), tmp_path / "a")[1], first[1])
+
+
+SPEAKER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from lm_eval_longctx.hay.speech import voices
+
+def say(of, text):
+    with open(sys.argv[2], "a") as said:
+        said.write(text + "\\n")
+    time.sleep(0.05)
+    return np.zeros(8_000, np.float32)
+
+class Engine:
+    say, identity = staticmethod(say), staticmethod(lambda of, text: {"text": text})
+
+voices.engine = lambda of: Engine
+for number in range(8):
+    assert len(voices.speak(f"Sentence {number}.", voices.voice("joe"), Path(sys.argv[1]))[1]) == 8_000
+"""
+
+
+def test_several_processes_say_a_sentence_once(tmp_path):
+    """Who wants a sentence that another process is saying waits for it, and leaves nothing but its folder's lock."""
+    command = [sys.executable, "-c", SPEAKER, str(tmp_path / "cache"), str(tmp_path / "said")]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=120)[1] for process in running]
+    assert not any(process.returncode for process in running), said
+    assert sorted((tmp_path / "said").read_text().splitlines()) == [f"Sentence {n}." for n in range(8)]
+    left = [file for file in (tmp_path / "cache").rglob("*") if file.is_file() and file.suffix != ".flac"]
+    assert all(file.suffix == ".lock" and file.parent.name == "spoken" for file in left)
 
 
 @speaking
