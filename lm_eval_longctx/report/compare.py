@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from lm_eval_longctx.report.grid import Cell, Grid, make_grid, metric_names, shown_rows
@@ -30,7 +31,7 @@ def names(runs: Sequence[Run]) -> list[str]:
 def comparison(runs: Sequence[Run], metric: str | None = None) -> tuple[list[str], list[list[str]]]:
     """Return heads and rows of a table: one row a run, one column a length, coverage and reach last.
 
-    Runs whose questions differ are marked: their signatures are not the same.
+    A model with several seeds has their mean, and how far they lie apart, in rows of their own.
     """
     grids = [make_grid(run.block, metric) for run in runs]
     amounts = {
@@ -44,7 +45,26 @@ def comparison(runs: Sequence[Run], metric: str | None = None) -> tuple[list[str
         cells = [grid.totals.get(length, Cell()) for length in lengths]
         shown = [number(cell.score) if cell.run else "" for cell in cells]
         rows.append([name, *shown, _coverage(run), _reach(run)])
+    rows += _over_seeds(runs, grids, lengths)
     return ["model", *lengths, "coverage", "effective"], [*rows, *_floors(runs, grids, lengths)]
+
+
+def _over_seeds(runs: Sequence[Run], grids: Sequence[Grid], lengths: Sequence[str]) -> list[list[str]]:
+    """Return the mean and the range of each model's seeds; of a length that one of them has no score of, neither."""
+    seeds: dict[str, list[Grid]] = {}
+    for run, grid in zip(runs, grids, strict=True):
+        if run.seedless != run.model:
+            seeds.setdefault(run.seedless, []).append(grid)
+    rows = []
+    for model, of_model in seeds.items():
+        found = [[grid.totals.get(length, Cell()).score for grid in of_model] for length in lengths]
+        scored = [[score for score in scores if score is not None] for scores in found]
+        whole = [scores if len(scores) == len(of_model) else [] for scores in scored]
+        means = [number(mean(scores)) if scores else "" for scores in whole]
+        spans = [f"{number(min(scores))} to {number(max(scores))}" if scores else "" for scores in whole]
+        rows += [[f"{model}, mean of {len(of_model)} seeds", *means, "", ""]]
+        rows += [[f"{model}, lowest to highest seed", *spans, "", ""]]
+    return rows
 
 
 def _floors(runs: Sequence[Run], grids: Sequence[Grid], lengths: Sequence[str]) -> list[list[str]]:

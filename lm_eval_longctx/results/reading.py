@@ -52,6 +52,11 @@ class Run:
         return self.block["specification"].get("seed")
 
     @property
+    def seedless(self) -> str:
+        """The model without the seed that ``read_runs`` adds to its name."""
+        return self.model.removesuffix(f" seed {self.seed}")
+
+    @property
     def signature(self) -> str:
         """What exactly the scores are scores of, the model included."""
         return f"{self.block['summary'].get('signature', self.task)}|model:{self.model}"

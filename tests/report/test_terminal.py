@@ -6,8 +6,9 @@ import io
 import re
 
 import pytest
-from made_sweeps import block, guessed, write_results
+from made_sweeps import TARGET, block, guessed, write_results
 
+from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import UnknownOptionError
 from lm_eval_longctx.report.terminal import as_comparison, as_text
 from lm_eval_longctx.report.wording import number, sentences
@@ -100,6 +101,30 @@ def test_comparison_puts_models_side_by_side(runs):
     assert lines[0].split() == ["model", "1k", "8k", "128k", "coverage", "effective"]
     assert lines[2].split() == ["fake/model", "1.00", "0.75", "1.00", "73.3", "%", "1k"]
     assert lines[3].split() == ["perfect/model", "1.00", "1.00", "1.00", "100", "%", "≥", "128k"]
+
+
+def test_seeds_of_a_model_have_their_mean_and_their_range(tmp_path):
+    """Beside its seeds stands a model's mean over them; of a length that one of them lacks nothing is told."""
+
+    def reader(right, beyond):
+        def answer(sample):
+            if sample.length.label in beyond:
+                return Completion("", Outcome.CONTEXT_EXCEEDED)
+            return Completion(TARGET if sample.index < right else "no idea")
+
+        return answer
+
+    sizes = {"context_lengths": ["1k", "8k"], "depths": 1, "samples_per_cell": 20}
+    for seed, right, beyond in ((1, 10, ()), (2, 14, ()), (3, 18, ("8k",))):
+        write_results(tmp_path / str(seed), {"t": block(reader(right, beyond), seed=seed, **sizes)}, model="a/b")
+    write_results(tmp_path / "other", {"t": block(reader(20, ()), seed=1, **sizes)}, model="one/seed")
+    lines = [line.split("  ") for line in as_comparison(read_runs([tmp_path])).splitlines()]
+    told = {
+        cells[0]: cells[1:] for cells in ([cell.strip() for cell in line if cell.strip()] for line in lines) if cells
+    }
+    assert told["a/b, mean of 3 seeds"] == ["0.70"]
+    assert told["a/b, lowest to highest seed"] == ["0.50 to 0.90"]
+    assert not any("one/seed," in name for name in told)
 
 
 @pytest.mark.parametrize(
