@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("paper", metavar="PAPER", nargs="?", help=f"{known}, or the path of a paper's YAML file (docs/reproduce.md)")
     add("--model", "-M", default="longctx", help="ours (the default), or any of lm-eval's, which are not priced")
     add("--model_args", "-a", default="", metavar="ARGS", help="such as model=gemini/NAME")
-    add("--only", default="", metavar="PARTS", help="parts that --plan names, such as kalamang,asr (all)")
+    add("--only", metavar="PARTS", help="parts that --plan names, such as kalamang,asr (all)")
     add("--scale", default="full", choices=SCALES, help="small: the same protocol in minutes, without data (full)")
     add("--max-cost", type=float, metavar="USD", help="refuse a dearer plan, and spend no more in the whole run")
     add("--data", action="append", default=[], metavar="NAME=PATH", help="where data of yours lie; may repeat")

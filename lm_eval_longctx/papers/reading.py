@@ -75,18 +75,19 @@ def read_paper(name: str) -> Paper:
     return _read(_FOLDER / f"{name}.yaml")
 
 
-def chosen_parts(paper: Paper, only: str) -> list[Part]:
-    """Return the parts that ``--only`` names, in the paper's order; all where it names none.
+def chosen_parts(paper: Paper, only: str | None) -> list[Part]:
+    """Return the parts that ``--only`` names, in the paper's order; all where it is not given.
 
     A name stands for the part of that id and for those whose ids begin with it and a hyphen; with a mean come the
     parts that it is of.
 
     Raises:
         UnknownOptionError: A name stands for no part.
+        ConfigError: It names none, as an empty variable of a shell does: all would be paid.
     """
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
     ids = [part.id for part in paper.parts]
-    if only and not names:
+    if only is not None and not names:
         raise ConfigError(f"--only names no part; valid: {', '.join(ids)}")
     for name in names:
         if not any(_stands_for(name, one) for one in ids):
@@ -150,7 +151,9 @@ def _fields(given: Any, declared: Mapping[str, Any], required: set[str], what: s
         kind = declared[key]
         if not isinstance(value, kind):
             kinds = kind if isinstance(kind, tuple) else (kind,)
-            raise ConfigError(f"{where}: {key} must be a {' or a '.join(k.__name__ for k in kinds)}, not {value!r}")
+            quoted = "; write it in quotes" if str in kinds and isinstance(value, (int, float)) else ""
+            wanted = " or a ".join(kind.__name__ for kind in kinds)
+            raise ConfigError(f"{where}: {key} must be a {wanted}, not {value!r}{quoted}")
     return dict(given)
 
 

@@ -15,7 +15,7 @@ from lm_eval_longctx.stats.intervals import bounded_mean
 from lm_eval_longctx.units import Length, Unit, rounded_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lm_eval_longctx.papers import Part, Point, Published
@@ -147,11 +147,19 @@ def _ours(part: Part, ran: Ran) -> list[Row]:
     if run is None or run.block.get("unsupported"):
         return []
     metrics = part.by.get("metric") or {arm.metric: arm.condition}
+    _check_metrics(run, {*metrics, arm.metric} if part.by.keys() - {"metric"} else set(metrics))
     shown = _by_length if part.by_length else _overall
     rows = [row for metric, name in metrics.items() for row in shown(run, metric, name)]
     for factor, names in part.by.items():
         rows = rows if factor == "metric" else _by_factor(run, arm.metric, factor, names)
     return rows
+
+
+def _check_metrics(run: Run, wanted: Iterable[str]) -> None:
+    """Refuse metrics that a result does not have: a paper's file may misspell one, which nobody knows before it ran."""
+    known = run.block["summary"]["metrics"]
+    if missing := [metric for metric in sorted(wanted) if metric not in known]:
+        raise ResultsError(f"{run.path} has no {', '.join(missing)}; {run.task} has: {', '.join(sorted(known))}")
 
 
 def curves(ran: Ran) -> list[str]:

@@ -74,3 +74,17 @@ def test_a_pooled_rate_that_the_file_does_not_tell_is_an_error(tmp_path):
     part, ran = dictation(tmp_path, ["book=0", "book=1"], rows=False)
     assert "no cer by book" in readable(ran).error
     assert table_rows(part, [readable(ran)]) == []
+
+
+@pytest.mark.parametrize("by", [{}, {"metric": {"recal": "misspelt"}}, {"book": {"none": "no book"}}])
+@pytest.mark.parametrize("by_length", [False, True])
+def test_a_metric_that_the_result_does_not_have_is_said_with_those_that_it_has(tmp_path, by, by_length):
+    """A paper's file may misspell one, which nobody knows before all was paid: the table says so, nothing is raised."""
+    part, ran = dictation(tmp_path, ["book=none", "book=all"])
+    part = replace(part, by=by, by_length=by_length)
+    arm = replace(ran.step.arm, metric="recal")
+    told = readable(replace(ran, step=replace(ran.step, part=part, arm=arm)))
+    assert told.file is None
+    assert "has no recal" in told.error
+    assert f"{TASK} has: abstained, cer, " in told.error
+    assert told.status == 1

@@ -93,7 +93,21 @@ def test_unknown_papers_and_parts_name_the_nearest():
         chosen_parts(paper, "asr,video-nedle")
     kalamang = ["kalamang-ke", "kalamang-ke-bleurt", "kalamang-ek"]
     assert [part.id for part in chosen_parts(paper, "asr, kalamang")] == [*kalamang, "asr"]
-    assert len(chosen_parts(paper, "")) == len(paper.parts)
+    assert len(chosen_parts(paper, None)) == len(paper.parts)
+    for nothing in ("", " ", ","):  # an empty variable of a shell must not run, and pay, everything
+        with pytest.raises(ConfigError, match="--only names no part"):
+            chosen_parts(paper, nothing)
+
+
+def test_the_paper_on_the_page_is_read_as_it_stands(tmp_path):
+    """Who copies the page's file has a paper; a section that YAML takes for a number says what to do."""
+    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "page.yaml").write_text(text, encoding="utf-8")
+    paper = read_paper(str(tmp_path / "page.yaml"))
+    assert [part.section for part in paper.parts] == ["4.2"]
+    with pytest.raises(ConfigError, match=r"section must be a str, not 4\.1; write it in quotes"):
+        read_paper(written(tmp_path, part={"section": 4.10}))
 
 
 @pytest.mark.parametrize("name", paper_names())
