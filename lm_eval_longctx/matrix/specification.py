@@ -52,7 +52,7 @@ models:
   - gemini/gemini-3.8-flash
   - model: openai-compatible/my-model
     name: mine                # in folders and tables
-    args: {base_url: "http://localhost:8000/v1", concurrency: 32}
+    args: {base_url: "http://localhost:8000/v1", concurrency: 32, price_in: 0, price_out: 0}  # budget needs prices
     at_once: 1                # cells of this model at once: rates are limited in each, not over all
 tasks: [longctx_text_niah, longctx_text_docqa]
 lengths: [4k, 32k, 128k]

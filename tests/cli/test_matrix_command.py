@@ -37,14 +37,21 @@ def command(tmp_path, capsys):
     return go
 
 
-def test_the_example_is_printed_and_read(tmp_path, capsys):
-    """``--example`` prints a file that the command reads; without a file the way out is named."""
+def test_the_example_is_printed_read_and_priced(tmp_path, capsys, monkeypatch):
+    """``--example`` prints a file that the command reads and can run; without a file the way out is named."""
+    for key in ("GEMINI_API_KEY", "OPENAI_COMPATIBLE_API_KEY"):
+        monkeypatch.setenv(key, "k" * 20)
     assert main(["matrix", "--example"]) == 0
     path = tmp_path / "e.yaml"
     path.write_text(capsys.readouterr().out)
     matrix = read_matrix(path)
     assert matrix.budget == 25
     assert set(unread_metadata(matrix.tasks, matrix.metadata)) == set(matrix.tasks)  # they are there, and read it
+    given = path.read_text().replace("[4k, 32k, 128k]", "[4k]").replace("out/first-look ", str(tmp_path / "out "))
+    path.write_text(given)
+    assert main(["matrix", str(path), "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["refused"], plan["total"]["cells"]) == ([], 12)
     assert main(["matrix"]) == 1
     assert "--example" in capsys.readouterr().err
 
