@@ -2,7 +2,7 @@
 
 ::
 
-    python tests/benchmarks/bench_adaptive.py [--models 300] [--seed 0] [--fresh]
+    python tests/benchmarks/bench_adaptive.py [--models 300] [--seed 0] [--fresh | --unseen]
 
 The grid has 10 lengths (1k to 512k), 11 depths and 5 samples a cell. Models
 are of six kinds: a slope, a cliff, lost in the middle, flat, noisy (each cell
@@ -11,6 +11,12 @@ ones). The last two are outside of what the sweep believes in. ``--fresh``
 takes kinds that nothing was tuned on: a step (a fall to a second plateau),
 two cliffs, a deep dip at one length, a middle that suffers more the longer
 the context, and hay that makes all samples of a length easier or harder.
+``--unseen`` takes kinds that were written down before the sweep was mended for
+such hay, and never tuned on: bursts (a tenth of the cells fail), a model that
+drops the middle beyond its window, a score periodic over depth, flicker (the
+samples of a cell go wrong together), one that abstains more the longer the
+context, hay whose difficulty drifts from length to length, and samples each
+with a difficulty of its own at all lengths and depths.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ DEPTHS = np.linspace(0, 1, 11)
 SAMPLES = 5
 GRID = len(LENGTHS) * len(DEPTHS) * SAMPLES
 KINDS = ("slope", "cliff", "middle", "flat", "noisy", "not monotone")
+UNSEEN = ("bursts", "no middle", "periodic", "flicker", "abstains", "drifting hay", "uneven samples")
 FRESH = ("step", "two cliffs", "deep dip", "growing", "uneven hay")
 
 
@@ -93,11 +100,43 @@ def fresh_model(kind: str, rng: np.random.Generator) -> np.ndarray:
     return plain
 
 
+def unseen_model(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Return a model of a kind written down before it was looked at; by sample too where those differ."""
+    plateau, middle, octaves = rng.uniform(0.7, 1.0), rng.uniform(9.5, 20.5), rng.uniform(0.3, 2.0)
+    plain = falling(plateau, middle, octaves)
+    octave = np.log2(LENGTHS)[:, None]
+    if kind == "bursts":
+        return np.where(rng.random(plain.shape) < 0.1, 0.2, 1.0) * plain
+    if kind == "no middle":
+        kept = np.minimum(1.0, 2.0**middle / LENGTHS)[:, None] / 2
+        return np.where((kept <= DEPTHS) & (1 - kept >= DEPTHS), 0.05, plateau) * np.ones_like(plain)
+    if kind == "periodic":
+        wave = (1 + np.sin(2 * np.pi * rng.uniform(1, 4) * DEPTHS + rng.uniform(0, 2 * np.pi))) / 2
+        return falling(plateau, middle - rng.uniform(0.5, 4) * wave[None, :], octaves)
+    if kind == "abstains":
+        return plateau * (1 - rng.uniform(0.2, 1.0) * np.clip((octave - middle) / 3, 0, 1)) * np.ones_like(plain)
+    if kind == "drifting hay":
+        return shaken(plain, np.cumsum(rng.normal(0, rng.uniform(0.1, 0.5), octave.shape), axis=0))
+    if kind == "uneven samples":
+        return shaken(plain[:, :, None], rng.normal(0, 1, SAMPLES))
+    return plain
+
+
+def answers(kind: str, chances: np.ndarray, rng: np.random.Generator) -> list[float]:
+    """Return the scores of a cell's samples; where it flickers they follow one another half of the time."""
+    luck = rng.random(SAMPLES)
+    if kind == "flicker":
+        luck = np.where(rng.random(SAMPLES) < 0.5, luck[0], luck)
+    return list((luck < chances).astype(float))
+
+
 def sweep(kind: str, seed: int, within: int = 1) -> Found:
     """Run the adaptive sweep on one simulated model, as the harness does."""
     rng = np.random.default_rng(seed)
-    chances = (fresh_model if kind in FRESH else model)(kind, rng)
-    truth, _ = steps_reached(list(chances.mean(axis=1)), [1.0] * len(LENGTHS), share=NOLIMA_SHARE, threshold=None)
+    make = unseen_model if kind in UNSEEN else fresh_model if kind in FRESH else model
+    chances = make(kind, rng)
+    scores = chances.reshape(len(LENGTHS), -1).mean(axis=1)
+    truth, _ = steps_reached(list(scores), [1.0] * len(LENGTHS), share=NOLIMA_SHARE, threshold=None)
     posterior = Posterior(list(LENGTHS), list(DEPTHS))
     prices = np.tile((LENGTHS + AROUND)[:, None], (1, len(DEPTHS)))
     calls, cost, budget = 0, 0.0, GRID // 5
@@ -106,7 +145,7 @@ def sweep(kind: str, seed: int, within: int = 1) -> Found:
         if calls >= FIRST and known.high - known.low <= within:
             break
         for length, depth in posterior.next_cells(prices, min(AT_ONCE, (budget - calls) // SAMPLES)):
-            posterior.observe(length, depth, list((rng.random(SAMPLES) < chances[length, depth]).astype(float)))
+            posterior.observe(length, depth, answers(kind, chances[length, depth], rng))
             calls, cost = calls + SAMPLES, cost + SAMPLES * prices[length, depth]
     known = posterior.estimate()
     return Found(kind, truth, known.low, known.high, known.steps, calls, cost / (SAMPLES * prices.sum()))
@@ -130,9 +169,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=300, help="how many (default: 300)")
     parser.add_argument("--seed", type=int, default=0, help="of the first model (default: 0)")
-    parser.add_argument("--fresh", action="store_true", help="kinds that nothing was tuned on")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--fresh", action="store_true", help="kinds that were thought of later")
+    which.add_argument("--unseen", action="store_true", help="kinds written down before the mend, and never tuned on")
     args = parser.parse_args()
-    kinds = FRESH if args.fresh else KINDS
+    kinds = FRESH if args.fresh else UNSEEN if args.unseen else KINDS
     found = [sweep(kinds[number % len(kinds)], args.seed + number) for number in range(args.models)]
     print(
         f"{'kind':14} {'models':>6} {'coverage':>9} {'exact':>7} {'width':>7} {'calls':>10} {'cost':>8} "
