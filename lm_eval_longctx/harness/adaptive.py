@@ -21,6 +21,7 @@ import numpy as np
 
 from lm_eval_longctx.completion import Completion, Outcome
 from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.results.block import ENDED
 from lm_eval_longctx.results.summary import MAX_DEPTHS
 from lm_eval_longctx.scorers.base import mean
 from lm_eval_longctx.stats.adaptive import ABOVE, Posterior
@@ -182,6 +183,13 @@ class Chooser:
             **{f"{name}_label": named[i] for name, i in ends.items()},
         }
 
+    def told(self) -> str:
+        """Return what was found and how, in a line: lm-eval's table has no effective length."""
+        of, ended = sum(map(len, self.cells.values())), ENDED.get(self.why, self.why)
+        length = _told_length(self._effective(self.posterior.estimate()))
+        asked = f"{self.asked} of {of} samples asked, ended {ended}"
+        return f"effective length {length}; {asked}. Scores are means of the chosen cells, not of the grid"
+
     def to_dict(self) -> dict[str, Any]:
         """Return how the cells were chosen, and what is believed, as plain values for the results."""
         found = self.posterior.estimate()
@@ -199,6 +207,14 @@ class Chooser:
             "no_worst_depth": round(found.flat, 4),
             "effective_length": self._effective(found),
         }
+
+
+def _told_length(found: dict[str, Any]) -> str:
+    """Write the effective length with its interval, as people read it."""
+    low, high = (found[f"{end}_label"] or "none" for end in ("low", "high"))
+    extent = f"{low} to {high}" if low != high else high
+    more, least = " or more" * found["high_open"], "at least " * found["at_least"]
+    return f"{least}{found['length_label'] or 'none'} ({found['level']:.0%} interval: {extent}{more})"
 
 
 def _depths(samples: Sequence[Sample]) -> tuple[float | None, ...]:
@@ -281,8 +297,7 @@ def in_rounds(
             chooser.learn(cell, [(requests[p].doc, answers[p]) for p in chooser.cells[cell]])
         _stop_with((answers[p] for p in positions), choosers.values())
     for chooser in choosers.values():
-        told = (chooser.task, chooser.asked, sum(map(len, chooser.cells.values())), chooser.why)
-        logger.info("%s: %d of %d samples asked; ended by: %s", *told)
+        logger.info("%s: %s", chooser.task, chooser.told())
     # An answer may be an empty text, so that its truth says nothing.
     return [answers[position] if position in answers else not_asked() for position in range(len(jobs))]
 

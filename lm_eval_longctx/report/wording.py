@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.report.grid import chosen_metric
 from lm_eval_longctx.results import interval_of
+from lm_eval_longctx.results.block import ENDED
 from lm_eval_longctx.stats.effective_length import WHY_NONE
 
 if TYPE_CHECKING:
@@ -215,22 +216,12 @@ def _window(block: Row) -> Iterator[str]:
         yield f"{cut} prompts were cut by the model and are scored all the same (truncate=allow)"
 
 
-_ENDED = {
-    "interval": "when the interval was narrow enough",
-    "budget": "when the calls were used up",
-    "grid": "when nothing was left to ask",
-    "money": "when max_cost was reached",
-    "stopped": "when sending stopped",
-}
-"""Why an adaptive sweep ended."""
-
-
 def _chosen(block: Row, metric: str | None) -> Iterator[str]:
     """Say that cells were chosen, and which depth suffers most."""
     found = block.get("adaptive")
     if found is None or metric not in (None, block["summary"]["metric"]):
         return
-    ended = _ENDED.get(found["ended"], found["ended"])
+    ended = ENDED.get(found["ended"], found["ended"])
     share = f"{found['asked']} of {found['of']} samples"
     yield f"adaptive: {share} asked, chosen by what they tell for their price; it ended {ended}"
     if found["worst_depth"]:

@@ -27,6 +27,15 @@ SCHEMA = "lm-eval-longctx/sweep"
 SCHEMA_VERSION = 1
 _REQUIRED = {"specification": dict, "metrics": list, "cells": list, "lengths": list, "summary": dict}
 
+ENDED = {
+    "interval": "when the interval was narrow enough",
+    "budget": "when the calls were used up",
+    "grid": "when nothing was left to ask",
+    "money": "when max_cost was reached",
+    "stopped": "when sending stopped",
+}
+"""Why an adaptive sweep ended."""
+
 
 def check_block(block: Any, where: str) -> dict[str, Any]:
     """Return a sweep block that this version can read.

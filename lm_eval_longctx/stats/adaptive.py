@@ -14,6 +14,11 @@ unbiased as in a grid. And the evidence is discounted (``TEMPER``), since no
 family of curves holds the truth: with it the interval covers the truth in
 simulation as often as it says, also for curves that the family does not hold
 (tests/benchmarks/bench_adaptive.py).
+
+Hay makes whole lengths easier or harder. So part of the hypotheses are uneven:
+each length's odds are moved by a random effect, whose size differs between
+hypotheses, and the answers weigh the sizes (a hierarchical model; A. Gelman and
+J. Hill, Data Analysis Using Regression and Multilevel/Hierarchical Models, 2007).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,11 +63,20 @@ _DIPS = (0.3, 0.55, 0.8)
 _DIPPED = 0.4
 """Prior probability of such a length."""
 
+_UNEVEN = 0.3
+"""Prior probability that each length has a difficulty of its own."""
+
+_UNEVEN_BY = 0.5
+"""How much, in log odds: the mean of the standard deviations, which are exponential."""
+
+_UNEVEN_DRAWS = 8
+"""Hypotheses of uneven lengths for each curve without them."""
+
 _EDGE = 0.01
 """No hypothesis is surer than this of a single answer."""
 
-_DIP = -1
-"""The kind of hypotheses with a length that does worse than longer ones; the others are numbered, from 0."""
+_DIP, _OWN = -1, -2
+"""Kinds of hypotheses: one length does worse than longer ones, or each is uneven; the others are numbered, from 0."""
 
 _SAME = 1e-6
 
@@ -245,8 +260,28 @@ def _curves(octaves: Array, depths: Array, floor: float) -> tuple[Array, Array]:
     smooth, none = np.concatenate(rows), np.concatenate(kinds) == 0
     plain = np.unique(smooth[none].round(3), axis=0)
     dips = [_dipped(plain, i, by) for i in range(1, len(octaves)) for by in _DIPS]
-    found = np.concatenate([smooth, *dips]).astype(np.float32)
-    return found, np.concatenate([*kinds, *(np.full(len(dip), _DIP) for dip in dips)])
+    uneven = _uneven(np.repeat(plain, _UNEVEN_DRAWS, axis=0))
+    found = np.concatenate([smooth, *dips, uneven]).astype(np.float32)
+    return found, np.concatenate([*kinds, np.full(sum(map(len, dips)), _DIP), np.full(len(uneven), _OWN)])
+
+
+def _uneven(curves: Array) -> Array:
+    """Return the curves with the odds of each length moved, each curve by effects of another size.
+
+    The effects are spread evenly (an additive recurrence; M. Roberts, The
+    Unreasonable Effectiveness of Quasirandom Sequences, 2018), so that the same
+    command chooses the same cells with any version of NumPy.
+    """
+    count, lengths = curves.shape[:2]
+    root = 2.0
+    for _ in range(50):
+        root = (1 + root) ** (1 / (lengths + 2))
+    even = (0.5 + np.outer(np.arange(1, count + 1), root ** -np.arange(1.0, lengths + 2))) % 1
+    sizes = -_UNEVEN_BY * np.log1p(-even[:, 0])
+    normal = np.vectorize(NormalDist().inv_cdf)(np.clip(even[:, 1:], _SAME, 1 - _SAME))
+    kept = np.clip(curves, _EDGE, 1 - _EDGE)
+    moved: Array = kept / (kept + (1 - kept) * np.exp(-sizes[:, None] * normal)[:, :, None])
+    return moved
 
 
 def _dipped(curves: Array, length: int, by: float) -> Array:
@@ -269,8 +304,9 @@ def _prior(shapes: Array) -> Array:
     """Return log weights; of curves without a dip half have no depth that is worse than another."""
     counts = {int(kind): int(np.sum(shapes == kind)) for kind in np.unique(shapes)}
     depths = [kind for kind in counts if kind > 0]
-    mass = {_DIP: _DIPPED, 0: (1 - _DIPPED) / (2 if depths else 1)}
-    mass |= dict.fromkeys(depths, (1 - _DIPPED) / 2 / max(1, len(depths)))
+    smooth = 1 - _DIPPED - _UNEVEN
+    mass = {_DIP: _DIPPED, _OWN: _UNEVEN, 0: smooth / (2 if depths else 1)}
+    mass |= dict.fromkeys(depths, smooth / 2 / max(1, len(depths)))
     found: Array = np.log([mass[int(kind)] / counts[int(kind)] for kind in shapes])
     return found
 

@@ -22,6 +22,8 @@ with a difficulty of its own at all lengths and depths.
 from __future__ import annotations
 
 import argparse
+import copy
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -115,11 +117,10 @@ def unseen_model(kind: str, rng: np.random.Generator) -> np.ndarray:
         return falling(plateau, middle - rng.uniform(0.5, 4) * wave[None, :], octaves)
     if kind == "abstains":
         return plateau * (1 - rng.uniform(0.2, 1.0) * np.clip((octave - middle) / 3, 0, 1)) * np.ones_like(plain)
-    if kind == "drifting hay":
-        return shaken(plain, np.cumsum(rng.normal(0, rng.uniform(0.1, 0.5), octave.shape), axis=0))
     if kind == "uneven samples":
         return shaken(plain[:, :, None], rng.normal(0, 1, SAMPLES))
-    return plain
+    drift = np.cumsum(rng.normal(0, rng.uniform(0.1, 0.5), octave.shape), axis=0)
+    return shaken(plain, drift) if kind == "drifting hay" else plain
 
 
 def answers(kind: str, chances: np.ndarray, rng: np.random.Generator) -> list[float]:
@@ -130,6 +131,12 @@ def answers(kind: str, chances: np.ndarray, rng: np.random.Generator) -> list[fl
     return list((luck < chances).astype(float))
 
 
+@cache
+def begun() -> Posterior:
+    """Return what is believed before the first answer."""
+    return Posterior(list(LENGTHS), list(DEPTHS))
+
+
 def sweep(kind: str, seed: int, within: int = 1) -> Found:
     """Run the adaptive sweep on one simulated model, as the harness does."""
     rng = np.random.default_rng(seed)
@@ -137,7 +144,7 @@ def sweep(kind: str, seed: int, within: int = 1) -> Found:
     chances = make(kind, rng)
     scores = chances.reshape(len(LENGTHS), -1).mean(axis=1)
     truth, _ = steps_reached(list(scores), [1.0] * len(LENGTHS), share=NOLIMA_SHARE, threshold=None)
-    posterior = Posterior(list(LENGTHS), list(DEPTHS))
+    posterior = copy.deepcopy(begun())
     prices = np.tile((LENGTHS + AROUND)[:, None], (1, len(DEPTHS)))
     calls, cost, budget = 0, 0.0, GRID // 5
     while calls + SAMPLES <= budget:

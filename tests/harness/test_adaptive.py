@@ -188,3 +188,14 @@ def test_failures_of_other_samples_stay(niah, evaluate):
     grid = {**GRID, "depths": 2, "samples_per_cell": 1}
     outcomes = block_of(evaluate(reading_up_to(10**9, [], window=3000), niah(**grid)))["summary"]["outcomes"]
     assert outcomes == {"complete": 4, "context_exceeded": 6}
+
+
+def test_a_run_says_how_far_the_model_reads(niah, evaluate, caplog):
+    """Whoever paid sees the effective length when the run ends, why it ended, and that the means are no grid's."""
+    with caplog.at_level("INFO", logger="lm_eval_longctx.harness.adaptive"):
+        block = block_of(evaluate(reading_up_to(9000, []), niah(**GRID, adaptive=True)))
+    (told,) = (r.getMessage() for r in caplog.records if "effective length" in r.getMessage())
+    found = block["adaptive"]
+    assert f"effective length {found['effective_length']['length_label']} (95% interval: " in told
+    assert f"{found['asked']} of {found['of']} samples asked, ended when the " in told
+    assert "not of the grid" in told
