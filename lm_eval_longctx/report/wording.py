@@ -226,9 +226,10 @@ def _chosen(block: Row, metric: str | None) -> Iterator[str]:
     yield f"adaptive: {share} asked, chosen by what they tell for their price; it ended {ended}"
     if found["worst_depth"]:
         depth, share = max(found["worst_depth"].items(), key=lambda item: float(item[1]))
-        flat = found["no_worst_depth"]
         worst = f"depth {percent(float(depth))} suffers most (probability {share:.2g})"
-        yield worst if share > flat else f"no depth suffers more than others (probability {flat:.2g})"
+        # That none does is not known: the sweep has looked for the effective length, and at few depths of each length.
+        none = "no depth was found to suffer more in the cells that were asked; a grid of one length would tell"
+        yield worst if share > found["no_worst_depth"] else none
 
 
 def _effective(block: Row, metric: str | None) -> Iterator[str]:
