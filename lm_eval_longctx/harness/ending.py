@@ -163,9 +163,15 @@ class Ending:
             return FAILED
         if not self.ours or self.accepted:
             return ENDED
-        empty = any(end.samples and not end.scored for end in self.tasks.values())  # --predict_only scores none
-        lost = any(failed == calls for failed, calls in self.foreign.values())
-        return UNSCORED if empty or lost else STOPPED if self.stopped else ENDED
+        return UNSCORED if self.unscored else STOPPED if self.stopped else ENDED
+
+    @property
+    def unscored(self) -> list[str]:
+        """The tasks of which nothing has a score."""
+        ours = [
+            task for task, end in self.tasks.items() if end.samples and not end.scored
+        ]  # --predict_only scores none
+        return [*ours, *(task for task, (failed, calls) in self.foreign.items() if failed == calls)]
 
     def last_words(self) -> str:
         """Say why the status is not 0; empty if it is."""
@@ -173,10 +179,15 @@ class Ending:
             return ""
         if self.unsaved:
             return f"{'; '.join((*self.unsaved, *self._advice()))} (exit status {self.status})"
-        why = f"sending stopped early: {shorten(self.stopped, _SHOWN)}" if self.stopped else "nothing was scored"
+        why = f"sending stopped early: {shorten(self.stopped, _SHOWN)}" if self.stopped else self._nothing()
         left = f"; {self.unsent:,} question{' was' if self.unsent == 1 else 's were'} not asked" if self.unsent else ""
         again = "run the same command again when that is mended: what is answered is not paid again"
         return f"{why}{left}; {again} (exit status {self.status}; accept_incomplete=true makes it 0)"
+
+    def _nothing(self) -> str:
+        """Say of what there is no score, where other tasks have one."""
+        others = len(self.unscored) < len(self.tasks) + len(self.foreign)
+        return f"nothing was scored{' of ' + ', '.join(self.unscored) if others else ''}"
 
     def _advice(self) -> list[str]:
         """Say how to get what was not saved; nothing where it was."""

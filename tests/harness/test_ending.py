@@ -199,6 +199,18 @@ def test_failures_of_foreign_tasks_are_said_because_lm_eval_scores_them() -> Non
     assert (end.status, end.last_words()) == (0, "")
     end.other_task("mmlu", Completion("", Outcome.BLOCKED))
     assert end.status == ending.UNSCORED
+    assert end.last_words().startswith("nothing was scored of mmlu; ")
+
+
+def test_what_has_no_score_is_named_where_others_have_one() -> None:
+    """The last line names the tasks without any score, unless that is true of all of them."""
+    end = Ending()
+    for name in ("a", "b"):
+        end.task(name, [result(Outcome.CONTEXT_EXCEEDED, None)])
+    end.model({"unsent": 0, "stopped": "", "reasons": {}}, {"accept_incomplete": False, "ledger": None})
+    assert end.last_words().startswith("nothing was scored; ")
+    end.task("c", [result(Outcome.COMPLETE, {"recall": 0.0})])
+    assert end.last_words().startswith("nothing was scored of a, b; ")
 
 
 def test_a_run_that_only_predicts_is_a_success() -> None:
