@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _KEYS = ("verdict", "final_verdict", "winner", "decision", "judgment", "judgement", "better", "better_answer", "choice")
 _LABELS = (
     r"verdict|judge?ment|decision|winner|(?:better|best|preferred) (?:answer|response)|(?:my|final) (?:answer|choice)"
-    r"|answer(?=[ \t]*[:=])"
+    r"|(?:final|answer|better|best|preferred|preference|choice|result)(?=[ \t]*[:=])"
     r"|urteil|entscheidung|veredicto|verdetto|veredito|вердикт|решение|oordeel|werdykt|karar|الحكم|निर्णय"
     r"|判定|判断|裁定|结论|結論|評決|判決|판정|결론"
 )
@@ -74,6 +74,7 @@ _LETTER = re.compile(
 _LETTERS = {"1": "a", "one": "a", "first": "a", "2": "b", "two": "b", "second": "b"}
 _OPENING = re.compile(
     r"(?:(?:so|thus|overall|therefore|hence|finally|clearly|slightly|probably|definitely|in favou?r of|goes to|for|that"
+    r"|(?:the|my)(?: final| better| best| preferred)? (?:answer|choice|winner|verdict|one) is"
     r"|i(?: would)? (?:choose|prefer|pick|say|vote for|go with)|i think|it is|it s|this is|would be|is"
     r"|ist|est|es|是|:|-|–|—)"
     r"(?![a-z])[ ,]*)+",
