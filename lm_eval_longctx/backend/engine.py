@@ -62,6 +62,7 @@ class Backend:
 
     Attributes:
         budget: The money; two backends that run one after the other may have the same.
+        beside: Who must be there too before anything is sent: what this one answers is of no use without it.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Backend:
             raise BudgetError(f"max_cost needs a price, and that of {provider.NAME}/{provider.model} is {words}")
         self.ledger = ledger or Ledger.temporary()
         self.budget = Budget(self.limits.max_cost)
+        self.beside: Provider | None = None
         self._tally = Tally()
         self._cuts = Cuts()
         mendable = (outcome.value for outcome in Outcome if provider.mendable(outcome))
@@ -161,6 +163,7 @@ class Backend:
             admit,
             self._cuts,
             self.asked_again,
+            self.beside,
         )
 
 

@@ -101,6 +101,7 @@ class Session:
         admit: Raises if the model, as it is known once the provider has
             started, cannot take what is to come.
         asked_again: Outcomes of earlier runs that do not settle a question.
+        beside: See ``Backend.beside``.
         began: When the run began, in seconds since the epoch.
         asking: Calls that are being asked, by key, until their completion is recorded; see ``turn``.
         stopped: Why nothing more is sent; empty while sending goes on.
@@ -122,6 +123,7 @@ class Session:
     admit: Callable[[], None]
     cuts: Cuts
     asked_again: frozenset[str] = frozenset()
+    beside: Provider | None = None
     began: float = field(default_factory=time.time)
     asking: dict[str, asyncio.Future[None] | None] = field(default_factory=dict)
     stopped: str = ""
@@ -154,8 +156,16 @@ class Session:
         await (self._starting if self._starting.done() else asyncio.shield(self._starting))
 
     async def _start(self) -> None:
+        if self.beside is not None:
+            await self._meet(self.beside)
         await self.provider.start()
         self.admit()
+
+    async def _meet(self, other: Provider) -> None:
+        try:
+            await other.start()
+        finally:
+            await other.close()
 
     def settles(self, final: Final) -> bool:
         """Tell whether a final outcome settles a question, or is of an earlier run and such that it is asked again."""

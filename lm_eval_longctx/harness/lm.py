@@ -118,6 +118,7 @@ class LongctxLM(LM):
         options = {**ears.options, **shared}
         backend = self._backend(self.provider.transcriber, options, self.backend.ledger)
         backend.budget = self.backend.budget  # one cap for both
+        backend.beside = self.backend.provider  # nobody pays for hearing what nobody can read
         return Hearing(backend, ears.name, options)
 
     @staticmethod

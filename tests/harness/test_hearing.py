@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tone_words import heard, recording, word
 
-from lm_eval_longctx.errors import BudgetError, ConfigError, SecretError
+from lm_eval_longctx.errors import BudgetError, ConfigError, LongctxError, SecretError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.harness.pricing import make_plan
@@ -181,6 +181,29 @@ def test_an_error_of_either_is_an_error(servers, folder, evaluate, who, fault, o
     detail = line["arguments"][0][-1]["completions"][0]["detail"]
     assert bool(re.match(r"the transcriber gemini/gemini-3.8-flash, part \d of 3: ", detail)) == (who == 0)
     assert not (who == 0 and servers[1].state.bills)
+
+
+@pytest.mark.parametrize(
+    ("reader", "key"),
+    [("openai-compatible/r", "test-key"), ("anthropic/claude-sonnet-5-5", None)],
+    ids=["nobody is there", "no key"],
+)
+def test_nothing_is_heard_for_a_reader_that_cannot_be_asked(
+    servers, monkeypatch, folder, evaluate, ledger, reader, key
+):
+    """A reader without a server at its address, or without a key, ends the run before a recording is paid for."""
+    ears, eyes = servers
+    address = eyes.base_url(reader.partition("/")[0])
+    if key == "test-key":
+        with LocalServer() as gone:
+            address = gone.base_url("openai-compatible")
+    else:
+        monkeypatch.delenv("ANTHROPIC_API_KEY")
+    hears = {"transcriber": "gemini/gemini-3.8-flash", "transcriber_base_url": ears.base_url("gemini")}
+    lm = LongctxLM(reader, base_url=address, ledger=ledger, progress=False, **hears)
+    with pytest.raises(LongctxError, match="API_KEY|no connection"):
+        evaluate(lm, task(folder))
+    assert not ears.state.bills
 
 
 def test_a_refusal_to_hear_is_no_answer(folder, evaluate):
