@@ -68,9 +68,9 @@ def ratings(field: Field, sheets: Sequence[str | Path]) -> dict[str, Any]:
         sheets: Filled in, one a person.
 
     Returns:
-        ``players`` (mean over people and questions, with its interval over questions), ``sheets`` (how many answers
-        each person rated, of how many) and ``people`` (each two: equal ratings, and Cohen's kappa with quadratic
-        weights, which counts a near miss as near).
+        ``players`` (mean over answers of the mean that people gave each, with its interval over questions), ``sheets``
+        (how many answers each person rated, of how many) and ``people`` (each two: equal ratings, and Cohen's kappa
+        with quadratic weights, which counts a near miss as near).
 
     Raises:
         ConfigError: See ``sheets.read_sheet``.
@@ -92,10 +92,13 @@ def _player(player: str, given: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Return a player's mean; nothing for who was not rated."""
     if not given:
         return {}
-    share = [value / MOST for _, value in given]
-    found = bounded_mean(share, [question for question, _ in given])
+    people: dict[str, list[int]] = {}  # a player has one answer to a question, which counts once, however many rated it
+    for question, value in given:
+        people.setdefault(question, []).append(value)
+    means = [sum(values) / len(values) for values in people.values()]
+    found = bounded_mean([mean / MOST for mean in means], list(people))
     ends = found and {**found.to_dict(), "low": found.low * MOST, "high": found.high * MOST}
-    return {"player": player, "value": sum(value for _, value in given) / len(given), "interval": ends, "n": len(given)}
+    return {"player": player, "value": sum(means) / len(means), "interval": ends, "n": len(given)}
 
 
 def _agreed(one: str, other: str, filled: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

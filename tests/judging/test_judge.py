@@ -441,6 +441,13 @@ def test_an_interval_of_ratings_is_one_of_ratings(given_by) -> None:
     assert row["interval"]["low"] < row["interval"]["high"]
 
 
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=5), st.integers(0, 6))
+def test_an_answer_that_many_rated_counts_once(many, one) -> None:
+    """Who rated only some of the answers gives these no more weight than the others have."""
+    rated = [*(("first", value) for value in many), ("second", one)]
+    assert _player("somebody", rated)["value"] == pytest.approx((sum(many) / len(many) + one) / 2)
+
+
 def test_ratings_leave_the_verdicts_that_are_there(players, tmp_path, monkeypatch, capsys) -> None:
     """What people gave, and claims alone, have files of their own: verdicts on pairs and their figure stay."""
     monkeypatch.setenv("LM_EVAL_LONGCTX_CACHE", str(tmp_path / "cache"))
