@@ -181,7 +181,7 @@ def _as_text(matrix: Matrix, store: Store, cells: list[Cell], failed: Mapping[st
 
     lines = [table(scores(matrix, store), (*HEADS, *matrix.lengths)), ""]
     ended, funds = sum(store.has(cell) for cell in cells), _funds(matrix)
-    over = f"; scores are means over {len(matrix.seeds)} seeds" if len(matrix.seeds) > 1 else ""
+    over = f"; scores are means over those of {len(matrix.seeds)} seeds that have" if len(matrix.seeds) > 1 else ""
     lines.append(f"{ended:,} of {len(cells):,} cells have ended well{over}")
     if funds is not None:
         held = f" and {funds['reserved']:,.2f} set aside for calls without an answer" if funds["reserved"] else ""

@@ -17,14 +17,16 @@ from lm_eval_longctx.errors import LengthError, LongctxError
 from lm_eval_longctx.harness.lm import LongctxLM
 from lm_eval_longctx.harness.planning import planned_calls
 from lm_eval_longctx.harness.pricing import REASONING, make_plan
-from lm_eval_longctx.matrix import cells_of
+from lm_eval_longctx.matrix import cells_of, whole_sweeps
 from lm_eval_longctx.screen import fitted
+from lm_eval_longctx.units import Unit, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from lm_eval_longctx.harness.tasks import LongctxTask
     from lm_eval_longctx.matrix import Cell, Matrix, ModelEntry, Store
+    from lm_eval_longctx.results import Run
 
 HEADS = ("model", "task")
 _KEYS = (*HEADS, "length")
@@ -251,20 +253,25 @@ def scores(matrix: Matrix, store: Store) -> list[list[str]]:
     """Return a row for each model and task: its main metric at each length, as the mean over seeds."""
     from lm_eval_longctx.results import read_runs
 
-    folder = (store.folder / "results").resolve()
-    if not folder.is_dir():
-        return []
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for run in read_runs([folder], newest=False):
-        model = run.path.resolve().relative_to(folder).parts[0]
-        metric = run.block["metrics"][0]["name"]
-        at = found.setdefault((model, run.task), {})
-        for row in run.block["lengths"]:
-            value = row["metrics"][metric]["value"]
-            at.setdefault(row["length"], []).extend([] if value is None else [value])
-    names = [model.name for model in matrix.models]
+    # Only these: the folder may hold results of models and seeds that the file no longer names, or of other settings.
+    sweeps = whole_sweeps(cell for cell in cells_of(matrix) if store.has(cell))
+    for sweep in filter(store.has, sweeps):
+        for run in read_runs([store.folder / sweep.id], newest=False):
+            metric = run.block["metrics"][0]["name"]
+            at, spelled = found.setdefault((sweep.model.name, run.task), {}), _spelled(sweep, run)
+            for row in run.block["lengths"]:
+                value = row["metrics"][metric]["value"]
+                at.setdefault(spelled.get(row["length"], row["length"]), []).extend([] if value is None else [value])
+    names = _names(matrix)
     ordered = sorted(found.items(), key=lambda item: (names.index(item[0][0]), item[0][1]))
     return [[*key, *(_mean(at.get(length, [])) for length in matrix.lengths)] for key, at in ordered]
+
+
+def _spelled(sweep: Cell, run: Run) -> dict[str, str]:
+    """Return how the matrix's file spells the lengths of a result: ``2K`` or ``2048`` is ``2k`` there."""
+    unit = Unit(run.block["specification"]["unit"])
+    return {parse_length(length, unit).label: length for length in sweep.lengths}
 
 
 def _mean(values: Sequence[float]) -> str:

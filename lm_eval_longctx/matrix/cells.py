@@ -7,8 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import LengthError
-from lm_eval_longctx.units import Unit, parse_length
+from lm_eval_longctx.matrix.specification import amount_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,7 +49,7 @@ class Cell:
 
     def as_long_as(self, other: Cell) -> bool:
         """Tell whether it is at least as long as another, so that its questions cost no less, as far as can be told."""
-        mine, theirs = (_amount(cell.lengths[0]) for cell in (self, other))
+        mine, theirs = (amount_of(cell.lengths[0]) for cell in (self, other))
         return mine[0] == theirs[0] and mine[1] >= theirs[1]
 
     @property
@@ -80,15 +79,6 @@ class Cell:
         unread = self.matrix.unread.get(self.task, ())
         said = {key: value for key, value in self.matrix.metadata.items() if key not in unread}
         return {**said, "context_lengths": list(self.lengths), "seed": self.seed}
-
-
-def _amount(length: str) -> tuple[Unit, float]:
-    """Return a length as a number of its unit; what counts pictures or shots looks like tokens, and is compared so."""
-    try:
-        found = parse_length(length)
-    except LengthError:
-        found = parse_length(length, Unit.SECONDS)
-    return found.unit, found.amount
 
 
 _WITHOUT_EFFECT = ("progress", "ledger", "max_cost", "shared_budget")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_longctx.files import SHARED_VARIABLE, whole, write_whole
 from lm_eval_longctx.harness.ending import ENDED, STOPPED, UNSCORED, USAGE
+from lm_eval_longctx.matrix.specification import default_name
 from lm_eval_longctx.matrix.work import Ended, Work
+from lm_eval_longctx.results.reading import CELL_NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 _NOT_AGAIN = (ENDED, USAGE, UNSCORED, STOPPED)
 """Statuses after which trying a cell again at once would change nothing."""
 
-_NOTE = "cell.json"
 DIED = -9
 """The status of a cell whose worker was lost with it."""
 
@@ -44,7 +45,7 @@ class Store:
     def note(self, cell: Cell) -> dict[str, Any]:
         """Return what was noted of a cell; nothing where nothing was."""
         try:
-            found = json.loads((self.folder / cell.id / _NOTE).read_text(encoding="utf-8"))
+            found = json.loads((self.folder / cell.id / CELL_NOTE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -59,10 +60,11 @@ class Store:
             "tries": tries,
             "seconds": round(ended.seconds, 1),
             "host": ended.host,
+            **({"called": cell.model.name} if cell.model.name != default_name(cell.model.model) else {}),
             **({"told": ended.told} if ended.status != ENDED else {}),
         }
         with whole(place) as beside:
-            for name, content in {**ended.files, _NOTE: json.dumps(about, indent=1).encode()}.items():
+            for name, content in {**ended.files, CELL_NOTE: json.dumps(about, indent=1).encode()}.items():
                 write_whole(beside / name, content)
             if place.is_dir():
                 shutil.rmtree(place)

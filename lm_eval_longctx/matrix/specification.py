@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_longctx.errors import ConfigError, SecretError
+from lm_eval_longctx.errors import ConfigError, LengthError, SecretError
 from lm_eval_longctx.ledger.address import is_shared, ledger_path, shown
 from lm_eval_longctx.settings import Option, read_settings
+from lm_eval_longctx.units import Unit, parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -167,7 +169,7 @@ def parse_matrix(given: Mapping[str, Any], stem: str) -> Matrix:
             "name": name,
             "models": _models(_listed("models", values["models"])),
             "tasks": tuple(map(_text, _listed("tasks", values["tasks"]))),
-            "lengths": tuple(map(str, _listed("lengths", values["lengths"]))),
+            "lengths": _lengths(_listed("lengths", values["lengths"])),
             "seeds": tuple(map(_seed, _listed("seeds", values["seeds"]))),
             "output": Path(values["output"] or f"longctx-{name}"),
         }
@@ -202,6 +204,31 @@ def _listed(name: str, value: Any) -> list[Any]:
     return items
 
 
+def amount_of(length: str) -> tuple[Unit, float]:
+    """Return a length as a number of its unit; what counts pictures or shots looks like tokens, and is compared so.
+
+    Raises:
+        LengthError: It is none.
+    """
+    try:
+        found = parse_length(length)
+    except LengthError:
+        found = parse_length(length, Unit.SECONDS)
+    return found.unit, found.amount
+
+
+def _lengths(items: Sequence[Any]) -> tuple[str, ...]:
+    """Refuse two spellings of one length: their samples are the same, and no sweep has both."""
+    lengths, known = tuple(map(str, items)), dict[tuple[Unit, float], str]()
+    for length in lengths:
+        before = length
+        with suppress(LengthError):  # which the plan tells, with what the task would take
+            before = known.setdefault(amount_of(length), length)
+        if before != length:
+            raise ConfigError(f"lengths: {before} and {length} are the same; leave one of them out")
+    return lengths
+
+
 def _models(items: Sequence[Any]) -> tuple[ModelEntry, ...]:
     entries = tuple(map(_model, items))
     names = [entry.name for entry in entries]
@@ -221,8 +248,15 @@ def _model(item: Any) -> ModelEntry:
     for key in values["args"]:
         if key in _OURS:
             raise ConfigError(f"models: {key} belongs to the matrix, not to the args of {values['model']}")
-    name = values["name"] or re.sub(r"[^\w.-]+", "_", values["model"])
+    name = values["name"] or default_name(values["model"])
+    if re.search(r"[/\\]", name) or not name.strip("."):  # names a folder
+        raise ConfigError(f"models: the name of {values['model']} must have a letter and no '/', not {name!r}")
     return ModelEntry(values["model"], name, values["args"], values["at_once"])
+
+
+def default_name(model: str) -> str:
+    """Return what a model is called in folders where nobody gave it a name."""
+    return re.sub(r"[^\w.-]+", "_", model)
 
 
 def _text(item: Any) -> str:

@@ -3,10 +3,11 @@
 from lm_eval_longctx.results.block import SCHEMA, SCHEMA_VERSION, check_block, sweep_block
 from lm_eval_longctx.results.floors import Floors
 from lm_eval_longctx.results.logged import Logged, logged_samples
-from lm_eval_longctx.results.reading import Run, interval_of, read_runs
+from lm_eval_longctx.results.reading import CELL_NOTE, Run, interval_of, read_runs
 from lm_eval_longctx.results.rows import SampleResult
 
 __all__ = [
+    "CELL_NOTE",
     "SCHEMA",
     "SCHEMA_VERSION",
     "Floors",

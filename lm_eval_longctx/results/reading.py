@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,15 @@ from lm_eval_longctx.results.block import check_block
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+logger = logging.getLogger(__name__)
+
+CELL_NOTE = "cell.json"
+"""The file beside a result's folder in which a matrix notes whose result it is."""
+
 _STAMP = re.compile(r"results_(.+)\.json")
+
+_NAMED = 5
+"""Cells that are named where more are left out."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class Run:
         stamp: The date in the file's name, such as ``2026-11-23T22-14-00.123456``; sorts by time.
         config: What lm-eval recorded about the run (``config`` in the file).
         metadata: The task's own, without the block.
+        asked: The model as it was asked: where a matrix has named it, ``model`` is that name.
+        cell: What a matrix noted of the result; empty for any other run.
     """
 
     task: str
@@ -39,6 +51,8 @@ class Run:
     stamp: str
     config: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    asked: str = ""
+    cell: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def samples_file(self) -> Path | None:
@@ -59,7 +73,7 @@ class Run:
     @property
     def signature(self) -> str:
         """What exactly the scores are scores of, the model included."""
-        return f"{self.block['summary'].get('signature', self.task)}|model:{self.model}"
+        return f"{self.block['summary'].get('signature', self.task)}|model:{self.asked or self.model}"
 
 
 def interval_of(row: Mapping[str, Any], metric: str, main: str) -> Mapping[str, Any] | None:
@@ -77,7 +91,8 @@ def read_runs(paths: Iterable[str | Path], *, newest: bool = True) -> list[Run]:
             says which.
 
     Returns:
-        The runs by task, model and time.
+        The runs by task, model and time. Of a matrix these are the whole sweeps, which have the answers of its cells;
+        cells that did not end well, so that no sweep has them, are logged.
 
     Raises:
         ResultsError: A path is missing, a file is damaged or foreign, or no
@@ -90,7 +105,31 @@ def read_runs(paths: Iterable[str | Path], *, newest: bool = True) -> list[Run]:
         where = ", ".join(map(str, asked))
         raise ResultsError(f"no sweeps in {where}; run a longctx task with --output_path and give that folder")
     runs.sort(key=lambda run: (run.task, run.model, run.stamp))
-    return _by_seed(list({(run.task, run.model, run.seed): run for run in runs}.values())) if newest else runs
+    kept = _without_parts(runs)
+    if newest:
+        kept = _by_seed(list({(run.task, run.model, run.seed): run for run in kept}.values()))
+    _tell_lost(runs, kept)
+    return kept
+
+
+def _without_parts(runs: list[Run]) -> list[Run]:
+    """Leave out cells of a matrix where there is a whole sweep, however much later they ended."""
+    whole = {(run.task, run.model, run.seed) for run in runs if _kind(run) == "results"}
+    return [run for run in runs if _kind(run) != "cells" or (run.task, run.model, run.seed) not in whole]
+
+
+def _tell_lost(runs: list[Run], kept: list[Run]) -> None:
+    shown = {run.path for run in kept}
+    lost = {run.cell["cell"] for run in runs if run.path not in shown and _kind(run) == "cells" and run.cell["status"]}
+    if lost:
+        names = ", ".join(name.removeprefix("cells/") for name in sorted(lost)[:_NAMED])
+        more = f" and {len(lost) - _NAMED:,} more" if len(lost) > _NAMED else ""
+        logger.warning("not shown, since these cells of a matrix did not end well: %s%s; run it again", names, more)
+
+
+def _kind(run: Run) -> str:
+    """Return ``cells`` or ``results`` for a result of a matrix."""
+    return str(run.cell.get("cell", "")).partition("/")[0]
 
 
 def _by_seed(runs: list[Run]) -> list[Run]:
@@ -124,18 +163,29 @@ def _read(file: Path, *, named: bool) -> list[Run]:
     matched = _STAMP.fullmatch(file.name)
     stamp = matched[1] if matched else str(data.get("date", ""))
     config = data["config"] if isinstance(data.get("config"), dict) else {}
+    asked, cell = _model(data, config), _cell(file)
     return [
         Run(
             task,
-            _model(data, config),
+            str(cell.get("called", asked)),
             check_block(block, f"{file} ({task})"),
             file,
             stamp,
             config,
             {key: value for key, value in data["configs"][task]["metadata"].items() if key != "longctx"},
+            asked,
+            cell,
         )
         for task, block in blocks.items()
     ]
+
+
+def _cell(file: Path) -> dict[str, Any]:
+    """Return what a matrix has noted of a result; nothing where it is none of a matrix's."""
+    with suppress(OSError, ValueError):
+        found = json.loads((file.resolve().parent.parent / CELL_NOTE).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) and {"cell", "status"} <= found.keys() else {}
+    return {}
 
 
 def _json(file: Path) -> Any:

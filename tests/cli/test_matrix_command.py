@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
+from made_sweeps import block, write_results
 
 from lm_eval_longctx.cli import main
 from lm_eval_longctx.cli.matrix_plan import MatrixPlan, Row, scores
@@ -207,17 +206,27 @@ def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
     assert "the same command goes on from there" in printed.err
 
 
-def test_scores_are_found_in_a_folder_that_is_named_from_here(tmp_path, monkeypatch):
-    """Results are told by model and task where ``output`` is a relative path, as in the example."""
+def test_scores_are_those_of_the_file_as_it_stands(tmp_path, monkeypatch):
+    """Below a relative folder the table has the file's models, seeds, settings and spellings, and no earlier ones."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.yaml").write_text(yaml.safe_dump({**GOOD, "output": "out"}))
-    matrix, file = (
-        read_matrix(tmp_path / "m.yaml"),
-        tmp_path / "out" / "results" / "echo-tail" / "t" / "seed1" / "r.json",
-    )
-    file.parent.mkdir(parents=True)
-    lengths = [{"length": "500", "metrics": {"exact": {"value": 0.5}}}]
-    run = SimpleNamespace(path=file, task="t", block={"metrics": [{"name": "exact"}], "lengths": lengths})
-    monkeypatch.setattr("lm_eval_longctx.results.read_runs", lambda *_, **__: [run])
-    named = replace(matrix, models=[replace(matrix.models[0], name="echo-tail")])
-    assert scores(named, Store(Path("out"))) == [["echo-tail", "t", "0.500", "-"]]
+
+    def matrix(**changes):
+        given = {**GOOD, "lengths": ["512", "1K"], "output": "out", **changes}
+        (tmp_path / "m.yaml").write_text(yaml.safe_dump(given))
+        return read_matrix(tmp_path / "m.yaml")
+
+    def keep(of, value):
+        one = block(context_lengths=["512", "1k"], depths=2, samples_per_cell=1)
+        for row in one["lengths"]:
+            row["metrics"][one["metrics"][0]["name"]]["value"] = value * (row["length"] == "1k")
+        written = write_results(tmp_path / "made", {"longctx_text_niah": one}).read_bytes()
+        for cell in cells_of(of):
+            Store(of.output).keep(cell, Ended(0), 1)
+        for cell in whole_sweeps(cells_of(of)):
+            Store(of.output).keep(cell, Ended(0, {"x/results_1.json": written}), 1)
+
+    keep(matrix(models=["echo/tail", "echo/gone"], seeds=[1, 2, 3]), 0.25)
+    keep(matrix(models=["echo/tail"]), 0.5)
+    row = ["longctx_text_niah", "0.000", "0.500"]
+    assert scores(matrix(), Store(Path("out"))) == [["echo_tail", *row]]
+    assert scores(matrix(limit=3), Store(Path("out"))) == []

@@ -50,6 +50,45 @@ def test_each_seed_of_a_model_is_a_run_of_its_own(tmp_path):
     ]
 
 
+def put(folder, name, *, status=0, stamp="2026-01-01", called="", **sweep):
+    """Write a result as a matrix does: in a folder below that of the cell, with its note beside."""
+    write_results(folder / name / "fake__model", {TASK: block(**sweep)}, stamp=stamp)
+    note = {"cell": name, "status": status, **({"called": called} if called else {})}
+    (folder / name / "cell.json").write_text(json.dumps(note))
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_a_cell_that_the_budget_stopped_hides_no_whole_sweep(tmp_path, caplog, newest):
+    """Of a matrix the whole sweep is shown also where one of its cells ended later, badly; which cells, is said."""
+    put(tmp_path, "cells/m/t/seed1/1k", context_lengths=["1k"])
+    put(tmp_path, "results/m/t/seed1", context_lengths=["1k", "2k"], stamp="2026-01-02")
+    put(tmp_path, "cells/m/t/seed1/8k", context_lengths=["8k"], stamp="2026-01-03", status=4)
+    (run,) = read_runs([tmp_path], newest=newest)
+    assert [row["length"] for row in run.block["lengths"]] == ["1k", "2k"]
+    assert "did not end well: m/t/seed1/8k; run it again" in caplog.text
+    assert "seed1/1k" not in caplog.text
+    (alone,) = read_runs([tmp_path / "cells/m/t/seed1/8k"])
+    assert [row["length"] for row in alone.block["lengths"]] == ["8k"]
+
+
+def test_a_model_that_a_matrix_has_twice_is_told_by_its_names(tmp_path):
+    """Two settings of one model are two runs, each by the name that the matrix gave it, with the model as asked."""
+    for name in ("warm", "cold"):
+        put(tmp_path, f"results/{name}/t/seed1", called=name)
+    put(tmp_path, "results/fake_model/t/seed1")
+    found = read_runs([tmp_path])
+    assert [run.model for run in found] == ["cold", "fake/model", "warm"]
+    assert {run.signature.rpartition("|")[2] for run in found} == {"model:fake/model"}
+
+
+@pytest.mark.parametrize("note", ["{", "[]", "{}", '{"cell": "cells/m"}'])
+def test_a_note_of_somebody_else_changes_nothing(tmp_path, one, note):
+    """A file of the same name that no matrix wrote is left alone."""
+    write_results(tmp_path / "a" / "b", {TASK: one})
+    (tmp_path / "a" / "cell.json").write_text(note)
+    assert [(run.model, run.cell) for run in read_runs([tmp_path])] == [("fake/model", {})]
+
+
 def test_the_same_file_named_twice_counts_once(tmp_path, one):
     """A file that is reached twice is read once."""
     file = write_results(tmp_path, {TASK: one})
