@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 from lm_eval.api.model import CachingLM, hash_args
 
 from lm_eval_longctx.answers.thoughts import without_thoughts
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import UnsupportedError
+from lm_eval_longctx.errors import ProviderError, UnsupportedError, disk_fault
 from lm_eval_longctx.harness.instances import GENERATES, LIKELIHOOD
 from lm_eval_longctx.harness.one_pass import in_one_pass
 from lm_eval_longctx.harness.origin import parameter_of
@@ -23,7 +25,7 @@ from lm_eval_longctx.harness.window import Fit, Window, reads_of
 from lm_eval_longctx.scorers.likelihood import as_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lm_eval.api.model import LM
 
@@ -41,6 +43,13 @@ _THINK_END_HIDES = (
     "think_end_token: the chat template opens a thought, and lm-eval takes off what stands before that token without "
     "saying whether it was there: a thought that was never closed is scored as an answer; leave think_end_token out, "
     "closing marks are found without it (reasoning_tags names further ones)"
+)
+
+_ENDED_IT = (
+    "{name} ended the run at a call that its server refused or lost ({error}); the server's own words are in the log "
+    "above, and a prompt that is longer than its window is a frequent cause. What was answered before is kept by "
+    "--use_cache PATH only; --model longctx --model_args model=openai-compatible/NAME,base_url=... keeps all of it, "
+    "makes such a call an outcome of its own question, and goes on"
 )
 
 
@@ -89,11 +98,22 @@ class OtherModel:
         def asked(requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
             own.pop(name, None)
             own.update(before)
-            answers = _by_shape(requests, lambda some: answering(some, *args, **kwargs))
+            with self._telling_what_ended_it():
+                answers = _by_shape(requests, lambda some: answering(some, *args, **kwargs))
             return [self.completion(answer) if answer is None else answer for answer in answers]
 
         setattr(asked, _MARK, True)
         own[name] = asked
+
+    @contextmanager
+    def _telling_what_ended_it(self) -> Iterator[None]:
+        """Say in one line that a call to a server ended the run: lm-eval's interfaces raise at the first that fails."""
+        try:
+            yield
+        except (OSError, aiohttp.ClientError) as error:  # what `requests` raises is an OSError
+            if self.runs_here or not self._theirs or disk_fault(error):
+                raise
+            raise ProviderError(_ENDED_IT.format(name=self.name, error=f"{type(error).__name__}: {error}")) from error
 
     @property
     def think_end(self) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from lm_eval.api.model import LM, CachingLM
 
-from lm_eval_longctx.errors import ConfigError
+from lm_eval_longctx.errors import ConfigError, ProviderError
 from lm_eval_longctx.harness import other_models
 from lm_eval_longctx.harness.lm import LongctxLM
+from lm_eval_longctx.testing.server import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,33 @@ def lost(context: str) -> str | None:
 def block_of(result: Any, task: str = TASK) -> Any:
     """Return a result's sweep block."""
     return result["configs"][task]["metadata"]["longctx"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("fault", ["overflow", "unauthorized"])
+def test_a_call_that_ends_the_run_is_told_in_one_line(niah: Any, evaluate: Any, at_once: int, fault: str) -> None:
+    """lm-eval's interfaces raise at the first call that fails: the one line says so, and which model would go on."""
+    chat = pytest.importorskip("lm_eval.models.openai_completions").LocalChatCompletion
+    with LocalServer() as server:
+        server.state.fail(fault, times=99)
+        url = f"{server.base_url('openai-compatible')}/chat/completions"
+        lm = chat(model="tiny", base_url=url, num_concurrent=at_once, max_retries=1)
+        with pytest.raises(
+            ProviderError, match=r"LocalChatCompletion ended the run .*40[01].*--model longctx"
+        ) as raised:
+            evaluate(lm, niah(), apply_chat_template=True)
+    assert "\n" not in str(raised.value)
+    assert raised.value.__cause__ is not None
+
+
+def test_errors_of_strangers_stay_their_own(niah: Any, evaluate: Any) -> None:
+    """Of a class that nobody knows, an error goes on as it is."""
+
+    def refuse(context: str) -> str:
+        raise ConnectionError(context[:1])
+
+    with pytest.raises(ConnectionError):
+        evaluate(Client(refuse), niah())
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
