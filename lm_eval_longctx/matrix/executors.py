@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval_longctx.errors import ConfigError, MissingExtraError
 from lm_eval_longctx.matrix.specification import LOCAL
-from lm_eval_longctx.matrix.work import Ended, Work, interrupt_cells, run_cell
+from lm_eval_longctx.matrix.work import Ended, Processes, Work, run_cell
 
 if TYPE_CHECKING:
     from lm_eval_longctx.matrix.specification import Matrix
 
 _PATIENCE = 10.0
 """Seconds for a cluster's port to open: Ray itself tries for minutes where nobody listens."""
+
+_LOOK = 1.0
+"""Seconds between looks whether all cells of a cluster have ended."""
 
 _ENTRY = (
     "a cluster that asks for a token takes it only from who sets RAY_AUTH_MODE=token, from RAY_AUTH_TOKEN or "
@@ -42,16 +45,17 @@ class Here:
 
     def __init__(self, workers: int) -> None:
         """Allow so many at once."""
+        self._processes = Processes()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cell")
 
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run."""
-        return self._threads.submit(run_cell, work)
+        return self._threads.submit(run_cell, work, self._processes)
 
     def interrupt(self) -> None:
         """Begin nothing more, and pass Ctrl-C on to what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        interrupt_cells()
+        self._processes.interrupt()
 
     def close(self) -> None:
         """Wait for what runs; nothing more begins."""
@@ -89,18 +93,31 @@ class OnRay:
                 f"ray: {address} cannot be reached ({error}); {_ENTRY}; ray: local starts a cluster here"
             ) from error
         self._ray = ray
+        self._open: set[Any] = set()
+        self._stopping = self._abandoned = False
         self._run = ray.remote(num_cpus=1, max_retries=0)(run_cell)  # whoever asks decides who tries again
 
     def submit(self, work: Work) -> Future[Ended]:
         """Have a cell run."""
-        future: Future[Ended] = self._run.remote(work).future()
+        cell = self._run.remote(work)
+        self._open.add(cell)
+        future: Future[Ended] = cell.future()
+        future.add_done_callback(lambda _: self._open.discard(cell))
         return future
 
     def interrupt(self) -> None:
-        """Do nothing yet: cells end by themselves, in good order, once the cluster is left."""
+        """Begin nothing more, and have what runs end after what is in flight; the second time nobody waits for it."""
+        self._abandoned = bool(self._open) and self._stopping
+        self._stopping = True
+        for cell in list(self._open):
+            self._ray.cancel(cell)
 
     def close(self) -> None:
-        """Leave the cluster; one that was started for us ends."""
+        """Wait for what runs, and leave the cluster; one that was started for us ends."""
+        # Ray kills what its workers have started once their owner leaves, with answers in flight that are paid.
+        while self._open and not self._abandoned:
+            cells = list(self._open)
+            self._ray.wait(cells, num_returns=len(cells), timeout=_LOOK)
         self._ray.shutdown()
 
 

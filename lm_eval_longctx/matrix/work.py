@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _CHILD = "lm_eval_longctx.matrix.child"
 """What runs in the process."""
+
+_LOOK = 1.0
+"""Seconds between looks whether somebody cancels a cell."""
 
 _TAIL = 4000
 """Characters of what a cell has printed last that are kept where it fails."""
@@ -85,27 +89,50 @@ class Ended:
         return {}
 
 
-_RUNNING: set[subprocess.Popen[bytes]] = set()
-"""The processes of cells that run here."""
+class Processes:
+    """The processes of cells that run here, for whoever passes Ctrl-C on to them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on: the first lets answers in flight come, the next abandons them."""
+        with self._lock:
+            self._interrupted = True
+            for process in self._running:
+                process.send_signal(signal.SIGINT)
+
+    @contextmanager
+    def known(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Pass Ctrl-C on to a process within; also one that came while it was being started."""
+        with self._lock:
+            self._running.add(process)
+            if self._interrupted:
+                process.send_signal(signal.SIGINT)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
 
 
-@contextmanager
-def _known(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    _RUNNING.add(process)
-    try:
-        yield
-    finally:
-        _RUNNING.discard(process)
+def _waited(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; Ray's ``cancel`` is heard between two waits, not by one that the system does."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK)
 
 
-def interrupt_cells() -> None:
-    """Pass Ctrl-C on to the cells that run here: the first lets answers in flight come, the next abandons them."""
-    for process in list(_RUNNING):
-        process.send_signal(signal.SIGINT)
+def run_cell(work: Work, processes: Processes | None = None) -> Ended:
+    """Run a cell to its end, here.
 
-
-def run_cell(work: Work) -> Ended:
-    """Run a cell to its end, here."""
+    Args:
+        work: The cell.
+        processes: Where its process is known meanwhile.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="longctx-cell-") as folder:
         config, out, log = Path(folder) / "config.yaml", Path(folder) / "out", Path(folder) / "log"
@@ -122,9 +149,10 @@ def run_cell(work: Work) -> Ended:
                 # Ctrl-C comes from us, once, whether a terminal sent it to the group or somebody to us alone.
                 start_new_session=True,
             )
-            with process, _known(process):  # closes its standard input at the end, and not before: see this module
+            # Closes its standard input at the end, and not before: see this module.
+            with process, (processes or Processes()).known(process):
                 try:
-                    status = process.wait()
+                    status = _waited(process)
                 except BaseException:
                     process.send_signal(signal.SIGTERM)
                     process.wait()

@@ -183,21 +183,21 @@ def test_what_cannot_run_is_said_before_anything_is_sent(command, changes, words
 def test_cells_that_fail_are_named_and_the_status_says_so(command, monkeypatch):
     """A cell that ends badly is named on standard error with its last line, counted, and makes the status 1."""
     told = "…\nthe disk is full\n"
-    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", lambda _: Ended(4, told=told))
+    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", lambda *_: Ended(4, told=told))
     status, printed = command()
     assert status == 1
     assert "ended with 4 (the disk is full)" in printed.err
     assert "0 of 4 cells have ended well" in printed.out
     assert "larger one" not in printed.out
     told = "sending stopped early: not sent: its worst case does not fit into what is left of max_cost"
-    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", lambda _: Ended(3, told=told))
+    monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", lambda *_: Ended(3, told=told))
     assert "the budget stopped 4 of them: write a larger one first" in command()[1].out
 
 
 def test_ctrl_c_says_how_to_go_on(command, monkeypatch):
     """An interrupted matrix ends with 130 and one line, without a traceback."""
 
-    def interrupted(_):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lm_eval_longctx.matrix.executors.run_cell", interrupted)

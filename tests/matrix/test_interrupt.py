@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -60,3 +61,25 @@ def test_ctrl_c_reaches_the_cells_that_run(tmp_path: Path, monkeypatch: pytest.M
     matrix._close(executor)
     assert running.result(0).status == 40 + times
     assert waiting.cancelled()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
+def test_ctrl_c_reaches_a_cell_that_is_just_being_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C that comes when a cell's process is there and not yet known is passed on to it all the same."""
+    started = tmp_path / "started"
+    (tmp_path / "a_cell.py").write_text(CELL.format(started=str(started), wanted=1), encoding="utf-8")
+    monkeypatch.setattr(work, "_CHILD", "a_cell")
+    executor, popen = Here(1), subprocess.Popen
+
+    def start(*args: Any, **given: Any) -> Any:
+        process = popen(*args, **given)
+        until = time.monotonic() + 60
+        while not started.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        executor.interrupt()
+        return process
+
+    monkeypatch.setattr(work.subprocess, "Popen", start)
+    running = executor.submit(Work("one", {}, {"PYTHONPATH": str(tmp_path)}))
+    assert running.result(90).status == 41
+    executor.close()

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_longctx.cli import matrix as command
 from lm_eval_longctx.ledger import Ledger
 from lm_eval_longctx.matrix import Driver, Store, cells_of
 from lm_eval_longctx.matrix.executors import OnRay
 from lm_eval_longctx.matrix.specification import LOCAL, parse_matrix
+from lm_eval_longctx.matrix.work import Work
 from lm_eval_longctx.results import read_runs
 from lm_eval_longctx.testing.server import KEY, LocalServer
 from lm_eval_longctx.testing.state import Fault
@@ -109,6 +111,28 @@ def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, t
     assert driven(OnRay(LOCAL, 2), plan, server, kill) == 1
 
 
+def test_ctrl_c_loses_nothing_that_is_in_flight_on_ray(server, tmp_path):
+    """The cluster is left once the cells have recorded what they had asked, and they ask nothing more."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
+    plan = matrix(server, tmp_path, ledger=str(tmp_path / "ledger"), metadata={"depths": 11, "samples_per_cell": 1})
+    with Ledger.open(plan.ledger_path) as ledger:
+        ledger.use_budget("m", 100.0)
+    executor = OnRay(LOCAL, 2)
+    cell = one_of(cells_of(plan))
+    ended = executor.submit(Work(cell.id, cell.config()))
+    until = time.monotonic() + SOON
+    while len(server.state.requests) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    executor.interrupt()
+    command._close(executor)
+    assert ended.done()
+    assert 0 < len(server.state.bills) < 11
+    with Ledger.open(plan.ledger_path) as opened:
+        total, funds = opened.summary(), opened.funds("m")
+    assert (total.answered, total.possibly_billed) == (len(server.state.bills), 0)
+    assert (funds.reserved, not children(server)) == (0, True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["{host}:{port}", "ray://{host}:{client}"])
 def test_cells_run_on_a_cluster_of_the_users(server, tmp_path, postgres, monkeypatch, way):
@@ -122,8 +146,8 @@ def test_cells_run_on_a_cluster_of_the_users(server, tmp_path, postgres, monkeyp
         address = way.format(host=host, port=port, client=client)
         settings = {**described(server, tmp_path), "ledger": postgres.database(), "ray": address}
         written.write_text(json.dumps(settings), encoding="utf-8")
-        command = [sys.executable, "-m", "lm_eval_longctx", "matrix", str(written)]
-        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=2 * SOON)
+        words = [sys.executable, "-m", "lm_eval_longctx", "matrix", str(written)]
+        ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=2 * SOON)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert Counter(Counter(bill.digest for bill in server.state.bills).values()) == {1: 3}
     assert [len(run.block["scores"]["samples"]) for run in read_runs([tmp_path / "out"])] == [3]
@@ -134,8 +158,8 @@ def users_cluster():
     """Start a cluster as a user does, and give its host, its port and its clients' port."""
     port, client = free_ports(2)
     given = f"start --head --block --num-cpus 2 --port {port} --ray-client-server-port {client}"
-    command = [sys.executable, "-m", "ray.scripts.scripts", *given.split(), "--include-dashboard", "false"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as cluster:
+    words = [sys.executable, "-m", "ray.scripts.scripts", *given.split(), "--include-dashboard", "false"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as cluster:
         try:
             wait_for(port, client)
             yield "127.0.0.1", port, client
