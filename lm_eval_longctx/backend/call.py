@@ -26,7 +26,7 @@ from lm_eval_longctx.backend.verdict import (
     worst_case,
 )
 from lm_eval_longctx.completion import Completion, Outcome
-from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError
+from lm_eval_longctx.errors import AnswerPendingError, LedgerError, LongctxError, disk_fault
 from lm_eval_longctx.hay.progress import GivenUpError, unless
 from lm_eval_longctx.ledger import Call
 from lm_eval_longctx.ledger.schema import FREE, UNKNOWN
@@ -108,6 +108,8 @@ class Caller:
         except LedgerError:
             raise
         except LongctxError as error:  # the provider cannot start, and perhaps nothing but this needs it
+            if disk_fault(error) is not None:  # which is no fact of this question
+                raise
             detail = redact(str(error), self.session.secrets)
         return still(earlier, detail)
 

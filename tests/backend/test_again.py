@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -86,6 +87,20 @@ def test_a_provider_that_cannot_start_is_no_obstacle(run, scripted, jobs):
     found, _ = run(Gone("model"), jobs(2))
     assert {f.outcome for f in found} == {Outcome.CONTEXT_EXCEEDED}
     assert "nobody at the address" in found[0].notes[-1]
+
+
+def test_a_full_disk_is_no_earlier_verdict(run, scripted, jobs):
+    """A disk that takes nothing more while a question is asked again ends the run, as at its first time."""
+    run(scripted([{"outcome": "context_exceeded"}]), jobs(1))
+
+    class Full(ScriptedProvider):
+        async def start(self):
+            raise UnsupportedError("no film could be made") from OSError(
+                errno.ENOSPC, "No space left on device", "film"
+            )
+
+    with pytest.raises(UnsupportedError, match="no film"):
+        run(Full("model"), jobs(1))
 
 
 def test_a_ledger_of_an_earlier_version_opens_and_resumes(scripted, tmp_path):
