@@ -27,6 +27,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 # Nothing may look for a newer file on a hub, in this process or in those that tests start.
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
+# Keys are those that tests give: nobody's own is used, or changes what is sent.
+for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+    del os.environ[name]
+
 # Tests start hundreds of processes, which else would compile all of our modules again, each for itself.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

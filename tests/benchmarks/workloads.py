@@ -234,7 +234,7 @@ def soak(quick: bool, picture: Path | None = None) -> list[Figure]:
 def tests(_: bool) -> list[Figure]:
     """The whole test suite on two cores."""
     began = time.perf_counter()
-    spent = processor([sys.executable, "-m", "pytest", "-q", "-n", "2"])
+    spent = processor([sys.executable, "-m", "pytest", "-q"])
     return [
         Figure("minutes by the clock", (time.perf_counter() - began) / 60, most=8.0),
         Figure("processor time (min)", spent / 60),
