@@ -117,6 +117,8 @@ def test_ctrl_c_loses_nothing_that_is_in_flight_on_ray(server, tmp_path):
     plan = matrix(server, tmp_path, ledger=str(tmp_path / "ledger"), metadata={"depths": 11, "samples_per_cell": 1})
     with Ledger.open(plan.ledger_path) as ledger:
         ledger.use_budget("m", 100.0)
+    # On a busy machine Ray takes seconds to pass it on: six rounds of answers last twenty seconds.
+    server.state.chaos = lambda _: Fault("slow_drip", seconds=0.012)
     executor = OnRay(LOCAL, 2)
     cell = one_of(cells_of(plan))
     ended = executor.submit(Work(cell.id, cell.config()))
