@@ -111,14 +111,21 @@ def test_a_ray_worker_and_a_connection_of_the_ledger_die_in_the_middle(server, t
     assert driven(OnRay(LOCAL, 2), plan, server, kill) == 1
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C as at a terminal: in a shell's background it is ignored, and what is started there inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_loses_nothing_that_is_in_flight_on_ray(server, tmp_path):
     """The cluster is left once the cells have recorded what they had asked, and they ask nothing more."""
     pytest.importorskip("ray", reason="Ray is not installed (extra ray; it has no wheels for every Python)")
     plan = matrix(server, tmp_path, ledger=str(tmp_path / "ledger"), metadata={"depths": 11, "samples_per_cell": 1})
     with Ledger.open(plan.ledger_path) as ledger:
         ledger.use_budget("m", 100.0)
-    # On a busy machine Ray takes seconds to pass it on: six rounds of answers last twenty seconds.
-    server.state.chaos = lambda _: Fault("slow_drip", seconds=0.012)
     executor = OnRay(LOCAL, 2)
     cell = one_of(cells_of(plan))
     ended = executor.submit(Work(cell.id, cell.config()))
